@@ -1,0 +1,170 @@
+"""Every error Balanza raises on purpose, as one tree.
+
+The message of each is a sentence for a person: it names the thing, its value, and what to do. `status` is the HTTP
+status it is answered with, `slug` the last part of the problem type (RFC 9457), `title` the short name of the kind.
+"""
+
+from typing import ClassVar
+
+
+class BalanzaError(Exception):
+    """The root: whoever catches this catches all that is not a bug."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "error"
+    title: ClassVar[str] = "Something went wrong"
+
+    @property
+    def sentence(self) -> str:
+        return str(self)
+
+
+# --- The caller's fault: repeating the same request cannot succeed.
+
+
+class CallerError(BalanzaError):
+    """The request cannot be carried out as it was made."""
+
+    status = 400
+    slug = "bad-request"
+    title = "The request is not valid"
+
+
+class InvalidRequest(CallerError):
+    """A field is missing, unknown, or out of range."""
+
+    status = 422
+    slug = "invalid-request"
+    title = "A value is not valid"
+
+
+class UnknownFormat(InvalidRequest):
+    slug = "unknown-format"
+    title = "Unknown format"
+
+
+class InvalidOption(InvalidRequest):
+    slug = "invalid-option"
+    title = "An option is not valid"
+
+
+class NotMedia(InvalidRequest):
+    """The bytes are no audio or video that we read."""
+
+    slug = "not-media"
+    title = "Not a media file"
+
+
+class EmptyFile(InvalidRequest):
+    slug = "empty-file"
+    title = "The file is empty"
+
+
+class MissingStream(InvalidRequest):
+    """The source has no stream of the kind that the output format needs."""
+
+    slug = "missing-stream"
+    title = "The file has no such stream"
+
+
+class NotFound(CallerError):
+    status = 404
+    slug = "not-found"
+    title = "Not found"
+
+
+class Gone(CallerError):
+    """It was here and has been deleted."""
+
+    status = 410
+    slug = "gone"
+    title = "Deleted"
+
+
+class Conflict(CallerError):
+    """The state of the thing does not allow this now."""
+
+    status = 409
+    slug = "conflict"
+    title = "Not possible in this state"
+
+
+class Refused(CallerError):
+    """A request that this server answers to nobody who asks from there."""
+
+    status = 403
+    slug = "refused"
+    title = "Refused"
+
+
+# --- The worker's right is gone: stop, throw the work away, ask for another job.
+
+
+class LeaseLost(BalanzaError):
+    """The lease token is not the current one of its job."""
+
+    status = 409
+    slug = "lease-lost"
+    title = "The lease is lost"
+
+
+class WorkerReplaced(BalanzaError):
+    """Another process has registered under the same worker id, or the server no longer knows this one."""
+
+    status = 409
+    slug = "worker-replaced"
+    title = "This worker is no longer registered"
+
+
+# --- One attempt at a job failed; the job may be tried again.
+
+
+class AttemptFailed(BalanzaError):
+    """The conversion did not produce a correct result. `log_tail` holds the last lines FFmpeg wrote."""
+
+    slug = "attempt-failed"
+    title = "The conversion failed"
+
+    def __init__(self, sentence: str, *, log_tail: str = "") -> None:
+        super().__init__(sentence)
+        self.log_tail = log_tail
+
+
+# --- Infrastructure: the same request may succeed later.
+
+
+class Retryable(BalanzaError):
+    """Nothing was changed; trying again is safe."""
+
+    status = 503
+    slug = "unavailable"
+    title = "Not available now"
+
+
+class ServerUnreachable(Retryable):
+    """The server did not answer, or not in a way that can be understood."""
+
+
+class StorageFull(BalanzaError):
+    """There is no room left; nothing of the request was kept."""
+
+    status = 507
+    slug = "storage-full"
+    title = "The storage is full"
+
+
+class StorageError(BalanzaError):
+    """The storage folder cannot be read or written."""
+
+    slug = "storage-error"
+    title = "The storage failed"
+
+
+# --- Starting up: the program says one sentence and ends.
+
+
+class StartupError(BalanzaError):
+    """The program cannot start like this: a taken port, a folder in use, a missing encoder."""
+
+    slug = "cannot-start"
+    title = "Balanza cannot start"

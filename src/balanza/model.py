@@ -1,0 +1,242 @@
+"""The nouns, frozen: what the store returns and everything above it speaks of. Times are aware datetimes in UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from balanza.lifecycle import JobStatus
+
+OptionValue = str | int | float | bool
+Options = Mapping[str, OptionValue]
+"""The options of a conversion under their public names, validated and normalised by `media.formats`."""
+
+GENERAL_QUEUE = "conversion:queue"
+
+
+def own_queue(worker_id: str) -> str:
+    """The name of the queue of the pending jobs assigned to `worker_id`."""
+    return f"{GENERAL_QUEUE}:{worker_id}"
+
+
+class StreamKind(StrEnum):
+    AUDIO = "audio"
+    VIDEO = "video"
+    SUBTITLE = "subtitle"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream of a media file, as probed. What the container does not say is None."""
+
+    index: int
+    kind: StreamKind
+    codec: str
+    bit_rate_bps: int | None = None
+    duration_seconds: float | None = None
+    language: str | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    pixel_format: str | None = None
+    sample_rate_hz: int | None = None
+    channels: int | None = None
+    is_cover: bool = False
+    """A still picture attached to the file (cover art), not a film."""
+    is_text: bool = False
+    """Subtitles made of text, which can be written as text in another container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a media file contains. `container` is FFmpeg's demuxer name, e.g. `mov,mp4,m4a,3gp,3g2,mj2`."""
+
+    container: str
+    duration_seconds: float | None
+    bit_rate_bps: int | None
+    streams: tuple[Stream, ...]
+    chapters: int = 0
+
+    @property
+    def audio(self) -> tuple[Stream, ...]:
+        return tuple(s for s in self.streams if s.kind is StreamKind.AUDIO)
+
+    @property
+    def video(self) -> tuple[Stream, ...]:
+        """Moving pictures: cover art is not among them."""
+        return tuple(s for s in self.streams if s.kind is StreamKind.VIDEO and not s.is_cover)
+
+    @property
+    def covers(self) -> tuple[Stream, ...]:
+        return tuple(s for s in self.streams if s.is_cover)
+
+    @property
+    def subtitles(self) -> tuple[Stream, ...]:
+        return tuple(s for s in self.streams if s.kind is StreamKind.SUBTITLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file in the library: a source that was uploaded, or a result."""
+
+    id: str
+    name: str
+    """The display name; never used as a path."""
+    size_bytes: int
+    sha256: str
+    mime_type: str
+    storage_key: str
+    probe: Probe
+    created_at: datetime
+    job_id: str | None = None
+    """The job whose result this is; None for an upload."""
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One requested conversion of one source into one output format."""
+
+    id: str
+    seq: int
+    """The order of arrival, over all jobs of this store; the cursor of lists."""
+    status: JobStatus
+    source_id: str
+    input_file: str
+    """The source's name when the job was submitted."""
+    input_size_bytes: int
+    output_format: str
+    options: Options
+    assigned_worker: str | None
+    worker_id: str | None
+    """The worker of the current or, when there is none, of the last attempt."""
+    progress: float
+    """0..100."""
+    speed: float | None
+    """Media seconds converted per second."""
+    eta_seconds: float | None
+    attempts: int
+    """How many attempts count; those that a draining worker handed back do not."""
+    max_attempts: int
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    """When it ended, whatever the outcome."""
+    result_id: str | None
+    output_file: str | None
+    output_size_bytes: int | None
+    error: str | None
+    log_tail: str | None
+    """The last lines FFmpeg wrote in the attempt that ended last."""
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    RELEASED = "released"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a job: by whom, when, and how it ended (None while it runs)."""
+
+    job_id: str
+    number: int
+    worker_id: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: Outcome | None
+    error: str | None
+    log_tail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's exclusive, expiring right to run one attempt of `job`, proved by `token`."""
+
+    token: str
+    job: Job
+    source: Media
+    attempt: int
+    """The number of the attempt in the job's history, from 1."""
+    output_key: str
+    """Where in storage this attempt, and no other, writes its result."""
+    expires_at: datetime
+    was_assigned: bool
+    """True when it came from the worker's own queue, False from the general queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process that runs conversions, as the store knows it. Measured values are those of its last heartbeat."""
+
+    id: str
+    instance: str
+    """One registration of the process; a restarted worker has another one."""
+    slots: int
+    cpus: float
+    encoders: frozenset[str]
+    metrics_address: str | None
+    registered_at: datetime
+    seen_at: datetime
+    cpu_load: float | None
+    """0..1 of the cores it may use, over its whole process tree."""
+    memory_mb: float | None
+    draining: bool
+    offline: bool
+    chosen_at: datetime | None
+    """When it was last chosen for a job; ties go to the one chosen longest ago."""
+    assigned_jobs: int
+    """Pending jobs in its own queue."""
+    running_jobs: int
+    conversions_success: int
+    conversions_failed: int
+
+    @property
+    def jobs_in_progress(self) -> int:
+        """Running plus assigned: what a new job would wait behind."""
+        return self.assigned_jobs + self.running_jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of state, in the order it was committed. A hint: the rows hold the truth."""
+
+    id: int
+    at: datetime
+    type: str
+    """`<noun>.<past participle>`, e.g. `job.completed`."""
+    job_id: str | None = None
+    worker_id: str | None = None
+    media_id: str | None = None
+    data: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A worker as the balancer sees it. Unknown is None, never zero."""
+
+    worker_id: str
+    jobs_in_progress: int
+    cpu_load: float | None
+    chosen_at: datetime | None
+    why_not: str | None = None
+    """Why it cannot take the job at all; None when it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which worker was chosen for a job (None: nobody could take it), by which policy, and from which candidates."""
+
+    policy: str
+    chosen: Candidate | None
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def worker_id(self) -> str | None:
+        return self.chosen.worker_id if self.chosen else None

@@ -1,0 +1,44 @@
+"""What can be set from outside: each field is the environment variable BALANZA_<NAME>."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of the server and of its workers. Times are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="BALANZA_", frozen=True)
+
+    data: Path = Path("data")
+    """The folder that holds the database and the stored files."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    database_url: str | None = None
+    """A SQLAlchemy URL (`postgresql+psycopg://…`); without one, SQLite inside `data`."""
+    ffmpeg: str | None = None
+    """The ffmpeg program; without one, the program that imageio-ffmpeg brings."""
+
+    heartbeat_seconds: float = Field(default=1.0, gt=0)
+    offline_after_seconds: float = Field(default=5.0, gt=0)
+    """Silent for this long, a worker is offline: five missed heartbeats."""
+    lease_seconds: float = Field(default=10.0, gt=0)
+    """How long a lease lasts without a heartbeat: twice the time after which its worker is offline."""
+    max_attempts: int = Field(default=3, ge=1)
+    stall_seconds: float = Field(default=60.0, gt=0)
+    """A conversion without any progress for this long is killed, and its attempt has failed."""
+    events_kept: int = Field(default=100_000, ge=1000)
+    """How many events a client that was away can still catch up on."""
+
+    @property
+    def storage_folder(self) -> Path:
+        return self.data / "storage"
+
+    @property
+    def scratch_folder(self) -> Path:
+        return self.data / "scratch"
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data / 'balanza.db'}"
