@@ -116,6 +116,13 @@ class WorkerReplaced(BalanzaError):
     title = "This worker is no longer registered"
 
 
+class WorkerUnknown(WorkerReplaced):
+    """The server knows no worker of this id: nobody took its place, so it may register again."""
+
+    slug = "worker-unknown"
+    title = "This worker is not registered"
+
+
 # --- One attempt at a job failed; the job may be tried again.
 
 
