@@ -1,0 +1,71 @@
+#!/bin/sh
+# Finds, or installs from Debian's packages, what the tests use beyond Python packages, and says which. What is missing
+# afterwards fails in CI (the variable CI is set); elsewhere the tests that need it are skipped.
+set -eu
+
+is_there() {
+    case $1 in
+    chromium) [ -x /usr/bin/chromium ] ;;
+    fonts-noto-color-emoji) [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] ;;
+    postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
+    prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null ;;
+    esac
+}
+
+missing() {
+    for package in chromium fonts-noto-color-emoji postgresql prometheus; do
+        is_there "$package" || printf '%s ' "$package"
+    done
+}
+
+# The tests start their own servers on free ports: none of the system's may start, and no database be created.
+quietly_install() {
+    policy=/usr/sbin/policy-rc.d
+    drop_in=/etc/postgresql-common/createcluster.d/balanza-tests.conf
+    [ -e $policy ] && own_policy=no || own_policy=yes
+    clean_up() {
+        [ $own_policy = no ] || rm -f $policy
+        rm -f $drop_in
+    }
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM
+    mkdir -p /etc/postgresql-common/createcluster.d
+    echo "create_main_cluster = false" >$drop_in
+    if [ $own_policy = yes ]; then
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod +x $policy
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@" >/dev/null
+}
+
+if [ "${1:-}" = --install ]; then
+    shift
+    quietly_install "$@" </dev/null
+    exit
+fi
+
+wanted=$(missing)
+if [ -n "$wanted" ] && command -v apt-get >/dev/null; then
+    as_root=
+    [ "$(id -u)" = 0 ] || as_root="sudo -n"
+    if $as_root true 2>/dev/null; then
+        echo "tests: installing $wanted"
+        # shellcheck disable=SC2086 # lists of words
+        $as_root sh "$0" --install $wanted || echo "tests: apt-get could not install all of them (see above)" >&2
+    fi
+fi
+
+for package in chromium fonts-noto-color-emoji postgresql prometheus; do
+    if ! is_there "$package"; then state=missing
+    else case " $wanted " in *" $package "*) state=installed ;; *) state=found ;; esac
+    fi
+    echo "tests: $package $state"
+done
+
+left=$(missing)
+if [ -n "$left" ]; then
+    echo "tests: missing $left- install with: apt-get install --no-install-recommends $left" >&2
+    [ -z "${CI:-}" ] || exit 1
+    echo "tests: the tests that need them are skipped" >&2
+fi
