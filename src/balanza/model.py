@@ -19,6 +19,11 @@ def own_queue(worker_id: str) -> str:
     return f"{GENERAL_QUEUE}:{worker_id}"
 
 
+def result_key(job_id: str, attempt: int) -> str:
+    """Where in storage that attempt, and no other, writes its result."""
+    return f"result-{job_id}-{attempt}"
+
+
 class StreamKind(StrEnum):
     AUDIO = "audio"
     VIDEO = "video"
@@ -165,7 +170,7 @@ class Lease:
     attempt: int
     """The number of the attempt in the job's history, from 1."""
     output_key: str
-    """Where in storage this attempt, and no other, writes its result."""
+    """`result_key` of this attempt."""
     expires_at: datetime
     was_assigned: bool
     """True when it came from the worker's own queue, False from the general queue."""

@@ -1,0 +1,215 @@
+"""Where the bytes are: one small interface, and the local folder behind it.
+
+A local object is written under a temporary name, flushed to the disk, renamed, and its folder flushed: after `commit`
+or `adopt` it survives a loss of power, and before that it cannot be seen. Keys are made by Balanza, never by people.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from balanza.errors import StorageError, StorageFull
+from balanza.protocol import StoredObject
+
+PIECE_BYTES = 1024 * 1024
+_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+
+
+class ObjectWriter(Protocol):
+    """One object on its way in: nobody sees it before `commit`, and `abort` leaves nothing behind."""
+
+    def write(self, piece: bytes) -> None: ...
+
+    def commit(self) -> StoredObject: ...
+
+    def abort(self) -> None: ...
+
+
+class Storage(Protocol):
+    """Objects by key. Raises StorageFull when there is no room, StorageError when the storage cannot be used."""
+
+    def writer(self, key: str) -> ObjectWriter: ...
+
+    def path(self, key: str) -> Path:
+        """The local file that holds the object, if there is such an object."""
+
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]: ...
+
+    def size(self, key: str) -> int | None:
+        """In bytes; None when there is no such object."""
+
+    def link(self, path: Path, key: str) -> StoredObject:
+        """Makes a local file the object without copying it: it must stay unchanged as long as the object is used."""
+
+    def adopt(self, path: Path, key: str) -> StoredObject:
+        """Moves a local file in; afterwards `path` is gone."""
+
+    def delete(self, key: str) -> None:
+        """Afterwards the object is not there, whether it was before or not."""
+
+    def objects(self) -> Iterator[tuple[str, datetime]]:
+        """Every key with the time its object was last written."""
+
+
+class LocalStorage:
+    """Storage in a folder. With `durable` False nothing is flushed: for folders that do not outlive the program."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder = folder.absolute()
+        self._durable = durable
+        self._objects = self.folder / "objects"
+        self._incoming = self.folder / "incoming"
+        with _translated(f"Cannot use the storage folder {self.folder}"):
+            for needed in (self._objects, self._incoming):
+                needed.mkdir(parents=True, exist_ok=True)
+            self.marker = self._marker()
+
+    def writer(self, key: str) -> "LocalWriter":
+        return LocalWriter(self._incoming / secrets.token_hex(8), self._file(key), durable=self._durable)
+
+    def path(self, key: str) -> Path:
+        return self._file(key)
+
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        with _translated(f"Cannot read the stored object {key}"), self._file(key).open("rb") as file:
+            file.seek(start)
+            left = length
+            while piece := file.read(PIECE_BYTES if left is None else min(PIECE_BYTES, left)):
+                left = None if left is None else left - len(piece)
+                yield piece
+
+    def size(self, key: str) -> int | None:
+        with suppress(FileNotFoundError):
+            return self._file(key).stat().st_size
+        return None
+
+    def adopt(self, path: Path, key: str) -> StoredObject:
+        with _translated(f"Cannot store {path.name}"):
+            try:
+                stored = _digest(path, flush=self._durable)
+                path.rename(self._file(key))
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                return self._copy_in(path, key)
+            if self._durable:
+                _flush_folder(self._objects)
+            return stored
+
+    def link(self, path: Path, key: str) -> StoredObject:
+        """Makes the object a symbolic link to `path`."""
+        with _translated(f"Cannot read {path}"):
+            stored = _digest(path, flush=False)
+            self._file(key).symlink_to(path.absolute())
+            return stored
+
+    def delete(self, key: str) -> None:
+        with _translated(f"Cannot delete the stored object {key}"):
+            self._file(key).unlink(missing_ok=True)
+
+    def objects(self) -> Iterator[tuple[str, datetime]]:
+        for entry in os.scandir(self._objects):
+            with suppress(FileNotFoundError):
+                yield entry.name, datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
+
+    def clear_incoming(self) -> None:
+        """Removes what writers of an earlier process left unfinished. Only for a folder that no other process uses."""
+        with _translated(f"Cannot clear {self._incoming}"):
+            for left in self._incoming.iterdir():
+                left.unlink(missing_ok=True)
+
+    def _copy_in(self, path: Path, key: str) -> StoredObject:
+        writer = self.writer(key)
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(PIECE_BYTES):
+                    writer.write(piece)
+            stored = writer.commit()
+        except BaseException:
+            writer.abort()
+            raise
+        path.unlink()
+        return stored
+
+    def _file(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise StorageError(f"{key!r} is no storage key.")
+        return self._objects / key
+
+    def _marker(self) -> str:
+        """A random text in the folder: who can read the same text at the same place shares this storage."""
+        marker = self.folder / ".marker"
+        with suppress(FileExistsError):
+            descriptor = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(16))
+        return marker.read_text()
+
+
+class LocalWriter:
+    """Writes one object of a local folder, hashing on the way."""
+
+    def __init__(self, temporary: Path, final: Path, *, durable: bool) -> None:
+        self._temporary = temporary
+        self._final = final
+        self._durable = durable
+        self._sha256 = hashlib.sha256()
+        self._size = 0
+        with _translated(f"Cannot write to the storage folder {final.parent}"):
+            self._file: BinaryIO = temporary.open("xb", buffering=0)
+
+    def write(self, piece: bytes) -> None:
+        with _translated("Cannot write to the storage"):
+            view = memoryview(piece)
+            while view:
+                view = view[self._file.write(view) :]
+        self._sha256.update(piece)
+        self._size += len(piece)
+
+    def commit(self) -> StoredObject:
+        with _translated("Cannot write to the storage"):
+            if self._durable:
+                os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.rename(self._final)
+            if self._durable:
+                _flush_folder(self._final.parent)
+        return StoredObject(size_bytes=self._size, sha256=self._sha256.hexdigest())
+
+    def abort(self) -> None:
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def _digest(path: Path, *, flush: bool) -> StoredObject:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if flush:
+            os.fsync(file.fileno())
+        return StoredObject(size_bytes=os.fstat(file.fileno()).st_size, sha256=sha256)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turns what the operating system says into our errors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFull("The storage is full. Delete files that are no longer needed, then try again.") from error
+        raise StorageError(f"{what}: {error.strerror or error}.") from error
