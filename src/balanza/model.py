@@ -46,6 +46,8 @@ class Stream:
     fps: float | None = None
     pixel_format: str | None = None
     sample_rate_hz: int | None = None
+    sample_format: str | None = None
+    """How the decoder gives its samples, in FFmpeg's words: `s16`, `s32`, `fltp`, …"""
     channels: int | None = None
     is_cover: bool = False
     """A still picture attached to the file (cover art), not a film."""
