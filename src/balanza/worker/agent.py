@@ -1,0 +1,270 @@
+"""The agent: registers, heartbeats, asks for leases with its free slots, runs attempts, and hands everything back."""
+
+import asyncio
+import logging
+import os
+import time
+import uuid
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from balanza.errors import BalanzaError, StorageError, WorkerReplaced, WorkerUnknown
+from balanza.protocol import (
+    Heartbeat,
+    HeartbeatReply,
+    LeaseGrant,
+    LeaseReport,
+    LeaseRequest,
+    Load,
+    Registered,
+    Registration,
+)
+from balanza.storage import LocalStorage, Storage
+from balanza.worker.attempt import Attempt, Ending
+from balanza.worker.client import FleetClient
+from balanza.worker.conversion import Tools
+from balanza.worker.link import Link
+from balanza.worker.load import LoadSampler
+from balanza.worker.runner import Runner
+from balanza.worker.threads import in_thread
+
+LONG_POLL_SECONDS = 20.0
+EMPTY_ANSWER_SECONDS = 0.05
+"""A server that answers "nothing" at once, as it does while it shuts down, must not be asked in a tight loop."""
+HAND_BACK_SECONDS = 2.0
+"""What killing the conversions and releasing their leases may take; what is left then expires."""
+
+
+class Observer(Protocol):
+    """Who measures the worker; every method must return at once."""
+
+    def measured(self, load: Load) -> None: ...
+
+    def running(self, jobs: int) -> None: ...
+
+    def ended(self, status: Literal["success", "failed"], seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How a worker presents itself."""
+
+    worker_id: str
+    slots: int
+    cpus: float
+    metrics_address: str | None = None
+
+
+class Agent:
+    """A worker. It knows no HTTP: any FleetClient will do. One agent runs once."""
+
+    def __init__(
+        self,
+        client: FleetClient,
+        identity: Identity,
+        tools: Tools,
+        *,
+        storage: Storage | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        """With a `storage` it is used as it is; otherwise the server's folder is, when it can be reached from here."""
+        self._client = client
+        self._identity = identity
+        self._tools = tools
+        self._storage = storage
+        self._observer = observer
+        self._log = _Named(logging.getLogger("balanza.worker"), {"worker_id": identity.worker_id})
+        self._link = Link(self._log)
+        self._sampler = LoadSampler(identity.cpus)
+        self._instance = uuid.uuid4().hex
+        self._registered: Registered | None = None
+        self._runner: Runner | None = None
+        self._attempts: dict[str, Attempt] = {}
+        self._taking = asyncio.Event()
+        self._taking.set()
+        self._stop = asyncio.Event()
+
+    @property
+    def running(self) -> Mapping[str, LeaseReport]:
+        """How far each running job is, by job id."""
+        return {attempt.grant.job_id: attempt.report for attempt in self._attempts.values()}
+
+    def stop(self) -> None:
+        """Has `run` kill what runs, hand it back, take leave, and return. Call it from the event loop's thread."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Works until `stop`. Raises WorkerReplaced when another process has taken this worker's id."""
+        serving = asyncio.create_task(self._serve())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            replaced = serving.done() and isinstance(serving.exception(), WorkerReplaced)
+            serving.cancel()
+            await asyncio.wait([serving], timeout=HAND_BACK_SECONDS)
+            if self._registered and not replaced:
+                await self._leave()
+        if serving.done() and not serving.cancelled():
+            serving.result()
+
+    async def _serve(self) -> None:
+        await self._register()
+        loops = [self._heartbeats(), *(self._slot() for _ in range(self._identity.slots))]
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _register(self) -> None:
+        registration = Registration(
+            worker_id=self._identity.worker_id,
+            instance=self._instance,
+            slots=self._identity.slots,
+            cpus=self._identity.cpus,
+            encoders=self._tools.program.encoders,
+            metrics_address=self._identity.metrics_address,
+            load=self._sampler.sample(),
+        )
+        registered = await self._link.persist(lambda: self._client.register(registration))
+        storage = self._storage or await in_thread(_shared_storage, registered)
+        self._registered = registered
+        self._runner = Runner(self._tools, self._client, self._link, storage)
+        self._log.info(
+            "✅ Registrado: %d slot(s), %s",
+            self._identity.slots,
+            "almacén compartido" if storage else "archivos a través del servidor",
+        )
+
+    async def _leave(self) -> None:
+        try:
+            await self._client.leave(self._identity.worker_id, self._instance)
+        except BalanzaError as error:
+            self._log.warning("No pude despedirme del servidor: %s", error.sentence)
+
+    # --- Heartbeats: in a loop of their own, whatever the slots are doing
+
+    async def _heartbeats(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            started_at = loop.time()
+            await self._beat()
+            await asyncio.sleep(started_at + self._session.heartbeat_seconds - loop.time())
+
+    async def _beat(self) -> None:
+        load = self._sampler.sample()
+        if self._observer:
+            self._observer.measured(load)
+        heartbeat = Heartbeat(
+            worker_id=self._identity.worker_id,
+            instance=self._instance,
+            load=load,
+            leases=tuple(attempt.report for attempt in self._attempts.values()),
+        )
+        try:
+            reply = await self._client.heartbeat(heartbeat)
+        except WorkerUnknown:
+            self._log.info("El servidor ya no me conoce; me registro otra vez")
+            await self._register()
+        except WorkerReplaced:
+            raise
+        except BalanzaError as error:
+            self._link.failed(error)
+        else:
+            self._link.answered()
+            self._obey(reply)
+
+    def _obey(self, reply: HeartbeatReply) -> None:
+        for token in reply.lost:
+            if attempt := self._attempts.get(token):
+                attempt.lose()
+        if reply.drain == self._taking.is_set():
+            self._log.info("⏸️ En drenaje: no tomo más trabajos" if reply.drain else "▶️ Tomo trabajos otra vez")
+        if reply.drain:
+            self._taking.clear()
+        else:
+            self._taking.set()
+
+    # --- Slots: each asks for a lease, runs it, asks again
+
+    async def _slot(self) -> None:
+        while True:
+            await self._taking.wait()
+            asked_at = time.monotonic()
+            if grant := await self._ask():
+                await self._attend(grant)
+            else:
+                await asyncio.sleep(max(0.0, asked_at + EMPTY_ANSWER_SECONDS - time.monotonic()))
+
+    async def _ask(self) -> LeaseGrant | None:
+        request = LeaseRequest(
+            worker_id=self._identity.worker_id, instance=self._instance, wait_seconds=LONG_POLL_SECONDS
+        )
+        try:
+            return await self._link.persist(lambda: self._client.lease(request))
+        except WorkerUnknown:  # the next heartbeat registers again
+            await asyncio.sleep(self._session.heartbeat_seconds)
+        except WorkerReplaced:
+            raise
+        except BalanzaError as error:
+            self._log.warning("El servidor rechazó mi petición de trabajo: %s", error.sentence)
+            await asyncio.sleep(self._session.heartbeat_seconds)
+        return None
+
+    async def _attend(self, grant: LeaseGrant) -> None:
+        kind = "⭐ Trabajo ASIGNADO" if grant.was_assigned else "📋 Trabajo de cola GENERAL"
+        self._log.info("%s recibido: %s", kind, grant.job_id)
+        assert self._runner is not None  # noqa: S101 - slots start after the registration
+        attempt = Attempt(grant, runner=self._runner, client=self._client, link=self._link, log=self._log)
+        started_at = time.monotonic()
+        self._attempts[grant.token] = attempt
+        self._count_running()
+        try:
+            ending = await attempt.run()
+        finally:
+            del self._attempts[grant.token]
+            self._count_running()
+        self._ended(grant, ending, time.monotonic() - started_at)
+
+    def _ended(self, grant: LeaseGrant, ending: Ending, seconds: float) -> None:
+        if ending is Ending.COMPLETED:
+            self._log.info("✅ Trabajo COMPLETADO: %s en %.1f s", grant.job_id, seconds)
+        elif ending is Ending.LOST:
+            self._log.info("🛑 Trabajo RETIRADO: %s", grant.job_id)
+        if self._observer and ending is not Ending.LOST:
+            self._observer.ended("success" if ending is Ending.COMPLETED else "failed", seconds)
+
+    def _count_running(self) -> None:
+        if self._observer:
+            self._observer.running(len(self._attempts))
+
+    @property
+    def _session(self) -> Registered:
+        assert self._registered is not None  # noqa: S101 - set before any loop starts
+        return self._registered
+
+
+class _Named(logging.LoggerAdapter[logging.Logger]):
+    """Begins each line with the worker's id, as the seed shows it."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        return f"[{(self.extra or {}).get('worker_id')}] {msg}", kwargs
+
+
+def _shared_storage(registered: Registered) -> Storage | None:
+    """The server's folder, when the marker in it proves that it is the same one here, and it can be written."""
+    if registered.storage_folder is None or registered.storage_marker is None:
+        return None
+    folder = Path(registered.storage_folder)
+    try:
+        if (folder / ".marker").read_text() != registered.storage_marker or not os.access(folder, os.W_OK):
+            return None
+        return LocalStorage(folder)
+    except (OSError, StorageError):
+        return None

@@ -1,0 +1,125 @@
+"""An attempt from the grant of its lease to what the server was told of it."""
+
+import asyncio
+from enum import StrEnum
+from itertools import count
+from logging import Logger, LoggerAdapter
+
+from balanza.errors import AttemptFailed, BalanzaError, LeaseLost
+from balanza.protocol import Completion, Failure, LeaseGrant, LeaseReport
+from balanza.worker.client import FleetClient
+from balanza.worker.link import Link
+from balanza.worker.runner import Runner
+
+
+class Ending(StrEnum):
+    """How an attempt ended for this worker."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    LOST = "lost"
+    """Cancelled, expired or given to another: the work was thrown away."""
+
+
+class Attempt:
+    """Runs one lease. `report` is how far it is, at any time."""
+
+    def __init__(
+        self, grant: LeaseGrant, *, runner: Runner, client: FleetClient, link: Link, log: "LoggerAdapter[Logger]"
+    ) -> None:
+        self.grant = grant
+        self.report = LeaseReport(token=grant.token, progress=0)
+        self._runner = runner
+        self._client = client
+        self._link = link
+        self._log = log
+        self._work: asyncio.Task[Ending] | None = None
+        self._lost = False
+        self._outcome_sent = False
+
+    async def run(self) -> Ending:
+        """Returns when the server knows the outcome or has taken the lease away.
+
+        Cancelled, it kills the conversion and hands the job back.
+        """
+        self._work = asyncio.create_task(self._carry_out())
+        try:
+            return await self._work
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if self._lost and not (me and me.cancelling()):
+                return Ending.LOST
+            await self._hand_back()
+            raise
+
+    def lose(self) -> None:
+        """The lease is gone: the conversion is killed and its work thrown away.
+
+        Not once the outcome is on its way: a lease also ends by being completed, and then a heartbeat that crosses the
+        completion finds it gone. The answer to the completion says which it was.
+        """
+        if self._work is not None and not self._outcome_sent:
+            self._lost = True
+            self._work.cancel()
+
+    async def _carry_out(self) -> Ending:
+        try:
+            completion = await self._runner.run(self.grant, self._note)
+        except asyncio.CancelledError:
+            await self._runner.withdraw(self.grant)
+            raise
+        except LeaseLost:
+            return Ending.LOST
+        except AttemptFailed as failure:
+            return await self._fail(failure)
+        except Exception:  # noqa: BLE001 - a bug must cost one attempt, not the slot
+            self._log.exception("💥 Error interno con el trabajo %s", self.grant.job_id)
+            return await self._fail(AttemptFailed("The worker made a mistake of its own; its log says more."))
+        return await self._complete(completion)
+
+    async def _complete(self, completion: Completion) -> Ending:
+        self._outcome_sent = True
+        tries = count(1)
+        sent = 0
+
+        async def call() -> None:
+            nonlocal sent
+            sent = next(tries)
+            await self._client.complete(self.grant.token, completion)
+
+        try:
+            await self._link.persist(call)
+        except LeaseLost:
+            # After a first try without an answer the lease may be gone because that try was the completion: the result
+            # would then be published, and is not ours to remove.
+            if sent == 1:
+                await self._runner.withdraw(self.grant)
+            return Ending.LOST
+        except BalanzaError as error:
+            return await self._fail(AttemptFailed(error.sentence, log_tail=completion.log_tail))
+        return Ending.COMPLETED
+
+    async def _fail(self, failure: AttemptFailed) -> Ending:
+        self._outcome_sent = True
+        self._log.warning("❌ Trabajo FALLIDO: %s: %s", self.grant.job_id, failure.sentence)
+        told = Failure(error=failure.sentence, log_tail=failure.log_tail)
+        try:
+            await self._link.persist(lambda: self._client.fail(self.grant.token, told))
+        except LeaseLost:
+            return Ending.LOST
+        except BalanzaError as error:
+            self._log.warning("El servidor rechazó el fallo de %s: %s", self.grant.job_id, error.sentence)
+        return Ending.FAILED
+
+    async def _hand_back(self) -> None:
+        try:
+            await self._client.release(self.grant.token)
+        except LeaseLost:
+            return
+        except BalanzaError as error:
+            self._log.warning("No pude devolver %s, caducará: %s", self.grant.job_id, error.sentence)
+        else:
+            self._log.info("↩️ Trabajo DEVUELTO: %s", self.grant.job_id)
+
+    def _note(self, report: LeaseReport) -> None:
+        self.report = report

@@ -1,0 +1,221 @@
+"""What a worker asks of its server (`FleetClient`), and how it asks over HTTP."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from ipaddress import ip_address
+from pathlib import Path
+from typing import BinaryIO, Literal, NoReturn, Protocol, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from balanza.errors import BalanzaError, ServerUnreachable
+from balanza.protocol import (
+    Completion,
+    Failure,
+    Heartbeat,
+    HeartbeatReply,
+    LeaseGrant,
+    LeaseRequest,
+    Problem,
+    Registered,
+    Registration,
+    StoredObject,
+)
+from balanza.worker.threads import in_thread
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+PIECE_BYTES = 1024 * 1024
+CONNECT_SECONDS = 2.0
+CALL_SECONDS = 10.0
+HEARTBEAT_SECONDS = 2.0
+"""Less than half of the time after which a silent worker is offline: one lost heartbeat leaves room for another."""
+TRANSFER_SECONDS = 30.0
+"""Between two pieces of a file, not for the whole of it."""
+LEAVE_SECONDS = 1.0
+IDLE_CONNECTION_SECONDS = 4.0
+"""uvicorn closes idle connections after 5 s: be first, or a request meets a connection that is just being closed."""
+
+
+class FleetClient(Protocol):
+    """Every call raises Retryable when it may be tried again; those about a job raise LeaseLost when it is gone."""
+
+    async def register(self, registration: Registration) -> Registered: ...
+
+    async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
+        """Raises WorkerUnknown when the server forgot this worker, WorkerReplaced when another has its id."""
+
+    async def lease(self, request: LeaseRequest) -> LeaseGrant | None:
+        """None when there was no job for `wait_seconds`."""
+
+    async def fetch_source(self, token: str, target: Path) -> None: ...
+
+    async def send_result(self, token: str, result: Path) -> StoredObject: ...
+
+    async def complete(self, token: str, completion: Completion) -> None: ...
+
+    async def fail(self, token: str, failure: Failure) -> None: ...
+
+    async def release(self, token: str) -> None: ...
+
+    async def leave(self, worker_id: str, instance: str) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+class HttpFleetClient:
+    """A FleetClient over HTTP. Connections are kept open; a proxy of the environment is not used on the own machine."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server.rstrip("/")
+        self._http = httpx2.AsyncClient(
+            base_url=f"{self.server}/fleet/",
+            timeout=_timeout(CALL_SECONDS),
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_CONNECTION_SECONDS),
+            trust_env=not _is_loopback(self.server),
+            verify=self.server.startswith("https:"),
+        )
+
+    async def register(self, registration: Registration) -> Registered:
+        return _parsed(Registered, await self._post("register", registration))
+
+    async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
+        return _parsed(HeartbeatReply, await self._post("heartbeat", heartbeat, seconds=HEARTBEAT_SECONDS))
+
+    async def lease(self, request: LeaseRequest) -> LeaseGrant | None:
+        response = await self._post("lease", request, seconds=request.wait_seconds + CALL_SECONDS)
+        return None if response.status_code == httpx2.codes.NO_CONTENT else _parsed(LeaseGrant, response)
+
+    async def fetch_source(self, token: str, target: Path) -> None:
+        with _reachable(self.server):
+            async with self._http.stream(
+                "GET",
+                f"leases/{token}/source",
+                timeout=_timeout(TRANSFER_SECONDS),
+                headers={"Accept-Encoding": "identity"},
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                    _raise_problem(response)
+                async with _opened(target, "wb") as file:
+                    async for piece in response.aiter_raw(PIECE_BYTES):
+                        await in_thread(file.write, piece)
+
+    async def send_result(self, token: str, result: Path) -> StoredObject:
+        size = (await in_thread(result.stat)).st_size
+        async with _opened(result, "rb") as file:
+            with _reachable(self.server):
+                response = await self._http.put(
+                    f"leases/{token}/result",
+                    content=_pieces(file),
+                    headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"},
+                    timeout=_timeout(TRANSFER_SECONDS),
+                )
+        return _parsed(StoredObject, _checked(response))
+
+    async def complete(self, token: str, completion: Completion) -> None:
+        await self._post(f"leases/{token}/complete", completion)
+
+    async def fail(self, token: str, failure: Failure) -> None:
+        await self._post(f"leases/{token}/fail", failure)
+
+    async def release(self, token: str) -> None:
+        await self._post(f"leases/{token}/release", seconds=LEAVE_SECONDS)
+
+    async def leave(self, worker_id: str, instance: str) -> None:
+        await self._post("leave", _Leaving(worker_id=worker_id, instance=instance), seconds=LEAVE_SECONDS)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def _post(
+        self, path: str, message: BaseModel | None = None, *, seconds: float = CALL_SECONDS
+    ) -> httpx2.Response:
+        with _reachable(self.server):
+            response = await self._http.post(
+                path,
+                content=message.model_dump_json() if message else None,
+                headers={"Content-Type": "application/json"} if message else None,
+                timeout=_timeout(seconds),
+            )
+        return _checked(response)
+
+
+class _Leaving(BaseModel):
+    worker_id: str
+    instance: str
+
+
+def _timeout(seconds: float) -> httpx2.Timeout:
+    return httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
+
+
+def _is_loopback(server: str) -> bool:
+    host = httpx2.URL(server).host
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+@contextmanager
+def _reachable(server: str) -> Iterator[None]:
+    """Turns what can go wrong on the way into ServerUnreachable."""
+    try:
+        yield
+    except httpx2.TimeoutException as error:
+        raise ServerUnreachable(f"The server {server} did not answer in time.") from error
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
+        raise ServerUnreachable(f"The server {server} cannot be reached: {error or type(error).__name__}.") from error
+
+
+def _checked(response: httpx2.Response) -> httpx2.Response:
+    if not response.is_success:
+        _raise_problem(response)
+    return response
+
+
+def _raise_problem(response: httpx2.Response) -> NoReturn:
+    """Raises the error that the server raised; what is no problem document did not come from a Balanza server."""
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError as error:
+        raise ServerUnreachable(
+            f"{response.url} answered {response.status_code} {response.reason_phrase}: is a Balanza server there?"
+        ) from error
+    slug = re.split(r"[:/]", problem.type)[-1]
+    raise _BY_SLUG.get(slug, BalanzaError)(problem.detail)
+
+
+def _parsed(model: type[Answer], response: httpx2.Response) -> Answer:
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        raise ServerUnreachable(
+            f"{response.url} gave an answer that cannot be understood; do server and worker have the same version?"
+        ) from error
+
+
+def _kinds(root: type[BalanzaError]) -> Iterator[type[BalanzaError]]:
+    """Depth first: of a class and a subclass with the same slug, the class comes last."""
+    for kind in root.__subclasses__():
+        yield from _kinds(kind)
+    yield root
+
+
+_BY_SLUG = {kind.slug: kind for kind in _kinds(BalanzaError)}
+
+
+@asynccontextmanager
+async def _opened(path: Path, mode: Literal["rb", "wb"]) -> AsyncIterator[BinaryIO]:
+    file = await in_thread(path.open, mode)
+    try:
+        yield file
+    finally:
+        await in_thread(file.close)
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await in_thread(file.read, PIECE_BYTES):
+        yield piece

@@ -1,0 +1,121 @@
+"""A worker as a process: its settings, its signals, its log, its end."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from balanza.errors import StartupError
+from balanza.media.probe import Prober
+from balanza.media.program import find_program
+from balanza.worker.agent import Agent, Identity
+from balanza.worker.client import HttpFleetClient
+from balanza.worker.conversion import Tools
+from balanza.worker.load import usable_cpus
+from balanza.worker.metrics import MetricsServer, WorkerMetrics
+from balanza.worker.scratch import Scratch
+
+SUPERVISED = "BALANZA_SUPERVISED"
+"""Set to 1 by a supervisor that holds the worker's standard input open: when it closes, the supervisor has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker is told when it is started."""
+
+    server: str
+    """The address of the server, e.g. http://127.0.0.1:8000."""
+    worker_id: str
+    slots: int = 1
+    metrics_port: int = 0
+    """On the loopback interface; 0 is none."""
+    scratch: Path = Path("data/scratch")
+    """Each worker makes a folder of its own name in it."""
+    ffmpeg: str | None = None
+    stall_seconds: float = 60.0
+
+
+async def run_worker(settings: WorkerSettings) -> None:
+    """Works until SIGTERM, SIGINT or the loss of its supervisor; then hands back what runs, and returns.
+
+    Raises StartupError when it cannot start, WorkerReplaced when another process has taken its id. A second signal
+    ends the process at once.
+    """
+    _log_to_stdout()
+    _check_address(settings.server)
+    cpus = usable_cpus()
+    program = await asyncio.to_thread(find_program, settings.ffmpeg)
+    scratch = Scratch(settings.scratch / settings.worker_id)
+    client = HttpFleetClient(settings.server)
+    prober = Prober()
+    metrics = WorkerMetrics(settings.worker_id)
+    metrics_server = None
+    try:
+        if settings.metrics_port:
+            metrics_server = MetricsServer(metrics, settings.metrics_port)
+        agent = Agent(
+            client,
+            Identity(settings.worker_id, settings.slots, cpus, metrics_server.address if metrics_server else None),
+            Tools(program, prober, scratch, max(1, int(cpus // settings.slots)), settings.stall_seconds),
+            observer=metrics,
+        )
+        with _ended_by_signals(agent):
+            await agent.run()
+    finally:
+        if metrics_server:
+            metrics_server.close()
+        await client.aclose()
+        prober.close()
+        scratch.close()
+
+
+@contextmanager
+def _ended_by_signals(agent: Agent) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    asked: list[int] = []
+
+    def end(number: int) -> None:
+        if asked:
+            os._exit(128 + number)  # its conversions die with it
+        asked.append(number)
+        agent.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    if os.environ.get(SUPERVISED) == "1":
+        threading.Thread(target=_await_supervisor, args=(loop, agent), daemon=True).start()
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _await_supervisor(loop: asyncio.AbstractEventLoop, agent: Agent) -> None:
+    """Returns when standard input is closed, having stopped the agent."""
+    while os.read(0, 1024):
+        pass
+    loop.call_soon_threadsafe(agent.stop)
+
+
+def _log_to_stdout() -> None:
+    """Our own lines only, bare: they begin with the worker's id."""
+    logger = logging.getLogger("balanza")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _check_address(server: str) -> None:
+    parts = urlsplit(server)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise StartupError(f"{server!r} is no address of a server. Write it like http://127.0.0.1:8000.")

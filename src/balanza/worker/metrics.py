@@ -1,0 +1,66 @@
+"""The worker's metrics for Prometheus, by the seed's names, each with a label `worker_id`."""
+
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from balanza.errors import StartupError
+from balanza.protocol import Load
+
+LOOPBACK = "127.0.0.1"
+DURATION_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+
+
+class WorkerMetrics:
+    """What one worker measures, in a registry of its own."""
+
+    def __init__(self, worker_id: str) -> None:
+        self.registry = CollectorRegistry()
+        label = ["worker_id"]
+        self._cpu = Gauge(
+            "worker_cpu_load", "Processor time of the worker's process tree, 0..1", label, registry=self.registry
+        ).labels(worker_id)
+        self._memory = Gauge(
+            "worker_memory_usage_mb", "Resident memory of the worker's process tree", label, registry=self.registry
+        ).labels(worker_id)
+        self._in_progress = Gauge(
+            "worker_jobs_in_progress", "Conversions that are running", label, registry=self.registry
+        ).labels(worker_id)
+        done = Counter("worker_conversions_done", "Conversions that ended", [*label, "status"], registry=self.registry)
+        self._done = {status: done.labels(worker_id, status) for status in ("success", "failed")}
+        self._duration = Histogram(
+            "worker_conversion_duration_seconds",
+            "How long conversions took",
+            label,
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        ).labels(worker_id)
+
+    def measured(self, load: Load) -> None:
+        self._cpu.set(load.cpu_load)
+        self._memory.set(load.memory_mb)
+
+    def running(self, jobs: int) -> None:
+        self._in_progress.set(jobs)
+
+    def ended(self, status: Literal["success", "failed"], seconds: float) -> None:
+        self._done[status].inc()
+        self._duration.observe(seconds)
+
+
+class MetricsServer:
+    """Answers Prometheus on the loopback interface until closed."""
+
+    def __init__(self, metrics: WorkerMetrics, port: int) -> None:
+        try:
+            self._server, self._thread = start_http_server(port, addr=LOOPBACK, registry=metrics.registry)
+        except OSError as error:
+            raise StartupError(
+                f"The metrics port {port} cannot be used: {error.strerror or error}. Choose another one, or 0 for none."
+            ) from error
+        self.address = f"{LOOPBACK}:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,114 @@
+"""One attempt at a job: the source in, ffmpeg, the result checked and stored, and nothing left behind."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from balanza.errors import AttemptFailed, BalanzaError, InvalidRequest, LeaseLost
+from balanza.media.verify import check_result
+from balanza.model import Probe
+from balanza.protocol import Completion, LeaseGrant, LeaseReport, StoredObject
+from balanza.storage import Storage
+from balanza.worker.client import FleetClient
+from balanza.worker.conversion import RESULT, SOURCE, Conversion, Tools
+from balanza.worker.failures import why_not_done
+from balanza.worker.link import Link
+from balanza.worker.threads import in_thread
+
+
+class Runner:
+    """Runs attempts, several at once. With a `storage` it reads and writes there, otherwise through the server."""
+
+    def __init__(self, tools: Tools, client: FleetClient, link: Link, storage: Storage | None) -> None:
+        self._tools = tools
+        self._client = client
+        self._link = link
+        self._storage = storage
+
+    async def run(self, grant: LeaseGrant, report: Callable[[LeaseReport], None]) -> Completion:
+        """Afterwards the result lies in storage under the lease's output key, checked, and is to be completed.
+
+        Raises AttemptFailed with a sentence for the job's history, LeaseLost when the server says so while bytes are
+        moved. When it raises or is cancelled, ffmpeg is gone and nothing of the attempt is left.
+        """
+        folder = self._tools.scratch.folder_of(grant.job_id, grant.attempt)
+        try:
+            await self._bring_source(grant, folder)
+            log_tail = await Conversion(grant, folder, self._tools, report).run()
+            return await self._publish(grant, folder / RESULT, log_tail)
+        except (AttemptFailed, LeaseLost):
+            raise
+        except (OSError, BalanzaError) as error:
+            raise AttemptFailed(why_not_done(error)) from error
+        finally:
+            await in_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def withdraw(self, grant: LeaseGrant) -> None:
+        """Removes a stored result that will not be published. Never call it once a `complete` may have arrived."""
+        if self._storage is not None:
+            await in_thread(self._storage.delete, grant.output_key)
+
+    async def _bring_source(self, grant: LeaseGrant, folder: Path) -> None:
+        stored = self._storage.path(grant.source.storage_key) if self._storage else None
+        await in_thread(_prepare, folder, stored, grant.source.size_bytes)
+        if stored is None:
+            await self._link.persist(lambda: self._client.fetch_source(grant.token, folder / SOURCE))
+            await in_thread(_check_received, folder / SOURCE, grant.source.sha256)
+
+    async def _publish(self, grant: LeaseGrant, result: Path, log_tail: str) -> Completion:
+        try:
+            if self._storage is not None:
+                probe, stored = await in_thread(self._check_and_adopt, self._storage, grant, result)
+            else:
+                probe, stored = await in_thread(self._check_and_digest, grant, result)
+                await self._send(grant, result, stored)
+        except (AttemptFailed, InvalidRequest) as error:
+            raise AttemptFailed(error.sentence, log_tail=log_tail) from error
+        return Completion(size_bytes=stored.size_bytes, sha256=stored.sha256, probe=probe, log_tail=log_tail)
+
+    def _check_and_adopt(self, storage: Storage, grant: LeaseGrant, result: Path) -> tuple[Probe, StoredObject]:
+        """In one go, because each change of thread costs as much as probing a small file."""
+        return self._checked(grant, result), storage.adopt(result, grant.output_key)
+
+    def _check_and_digest(self, grant: LeaseGrant, result: Path) -> tuple[Probe, StoredObject]:
+        probe = self._checked(grant, result)
+        return probe, StoredObject(size_bytes=result.stat().st_size, sha256=_sha256(result))
+
+    def _checked(self, grant: LeaseGrant, result: Path) -> Probe:
+        probe = self._tools.prober.probe(result)
+        check_result(format_name=grant.output_format, options=grant.options, source=grant.source.probe, result=probe)
+        return probe
+
+    async def _send(self, grant: LeaseGrant, result: Path, sent: StoredObject) -> None:
+        received = await self._link.persist(lambda: self._client.send_result(grant.token, result))
+        if received != sent:
+            raise AttemptFailed(
+                f"The result was damaged on its way to the server: {sent.size_bytes} bytes were sent, "
+                f"{received.size_bytes} arrived."
+            )
+
+
+def _prepare(folder: Path, stored: Path | None, source_bytes: int) -> None:
+    """The attempt's folder; in it, when the source is `stored` at hand, a link to it."""
+    source = folder / SOURCE
+    source.parent.mkdir(parents=True)
+    if stored is None:
+        return
+    try:
+        found_bytes = stored.stat().st_size
+    except FileNotFoundError as error:
+        raise AttemptFailed("The source is missing in the storage folder; upload it again.") from error
+    if found_bytes != source_bytes:
+        raise AttemptFailed(f"The stored source has {found_bytes} bytes instead of {source_bytes}; upload it again.")
+    source.symlink_to(stored)
+
+
+def _check_received(source: Path, sha256: str) -> None:
+    if _sha256(source) != sha256:
+        raise AttemptFailed("The source was damaged on its way from the server.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
