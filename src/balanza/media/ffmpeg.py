@@ -1,0 +1,145 @@
+"""FFmpeg's command line for a conversion, and the reading of what `-progress` says while it runs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from balanza.media.encoders import Arguments
+from balanza.media.inputs import FORMAT_WHITELIST, PROTOCOL_WHITELIST
+from balanza.media.options import format_named
+from balanza.media.plan import Plan, make_plan
+from balanza.model import OptionValue, Probe
+
+PROGRESS_SECONDS = 0.5
+"""How often FFmpeg reports."""
+
+
+def build_argv(
+    *,
+    program: str,
+    source: str,
+    output: str,
+    format_name: str,
+    options: Mapping[str, OptionValue],
+    probe: Probe,
+    threads: int,
+) -> list[str]:
+    """The whole command line that makes `output` of `source`.
+
+    `options` come from `parse_options`, `probe` from the source. An existing `output` is overwritten: give a path in a
+    folder of this attempt's own. Each of decoders, filters and encoders gets `threads` threads.
+    Raises: UnknownFormat, MissingStream, InvalidOption.
+    """
+    plan = make_plan(format_named(format_name), options, probe)
+    return [
+        program,
+        *_general(threads),
+        *_input(plan, source, threads),
+        *_mapping(plan, probe),
+        *_codecs(plan),
+        *_output(plan, output, threads),
+    ]
+
+
+def input_rules() -> list[str]:
+    """What keeps a file from making FFmpeg open other files or connections; belongs before every `-i`."""
+    return ["-protocol_whitelist", PROTOCOL_WHITELIST, "-format_whitelist", FORMAT_WHITELIST]
+
+
+def _general(threads: int) -> list[str]:
+    return [
+        *("-hide_banner", "-nostdin", "-y", "-loglevel", "error"),
+        *("-nostats", "-stats_period", str(PROGRESS_SECONDS), "-progress", "pipe:1"),
+        *("-filter_threads", str(threads), "-filter_complex_threads", str(threads)),
+    ]
+
+
+def _input(plan: Plan, source: str, threads: int) -> list[str]:
+    seek = ["-ss", _seconds(plan.start_seconds)] if plan.start_seconds else []
+    return [*input_rules(), "-threads", str(threads), *seek, "-i", f"file:{source}"]
+
+
+def _mapping(plan: Plan, probe: Probe) -> list[str]:
+    argv = [part for stream in plan.streams for part in ("-map", f"0:{stream.source.index}")]
+    # Ogg keeps the tags of a song with its stream, where other containers keep them with the file.
+    tags = f"0:s:{plan.streams[0].source.index}" if probe.container == "ogg" else "0"
+    argv += ["-map_metadata", tags, "-map_chapters", "0" if plan.format.chapters else "-1"]
+    return argv
+
+
+def _codecs(plan: Plan) -> list[str]:
+    argv: list[str] = []
+    counts: dict[str, int] = {}
+    for stream in plan.streams:
+        number = counts.get(stream.letter, 0)
+        counts[stream.letter] = number + 1
+        argv += _rendered((("c", stream.encoder), *stream.arguments), f":{stream.letter}:{number}")
+    return argv
+
+
+def _output(plan: Plan, output: str, threads: int) -> list[str]:
+    length = [] if plan.length_seconds is None else ["-t", _seconds(plan.length_seconds)]
+    muxer = _rendered(plan.format.muxer_arguments, "")
+    return [*length, "-threads", str(threads), *muxer, "-f", plan.format.muxer, f"file:{output}"]
+
+
+def _rendered(arguments: Arguments, specifier: str) -> list[str]:
+    return [part for option, value in arguments for part in (f"-{option}{specifier}", value)]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One report of a running FFmpeg. What it does not know yet is None."""
+
+    out_time_seconds: float | None = None
+    speed: float | None = None
+    """Media seconds converted per second."""
+    frame: int | None = None
+    total_size: int | None = None
+    """Bytes written so far."""
+    ended: bool = False
+
+
+def parse_progress(lines: Iterable[str]) -> Progress:
+    """The report made of these `key=value` lines; unknown keys and values that are no numbers are passed over."""
+    values = dict(line.strip().split("=", 1) for line in lines if "=" in line)
+    micros = _number(values.get("out_time_us"))
+    frame, size = _number(values.get("frame")), _number(values.get("total_size"))
+    return Progress(
+        out_time_seconds=None if micros is None else max(0.0, micros / 1e6),
+        speed=_number(values.get("speed", "").strip().removesuffix("x")),
+        frame=None if frame is None else int(frame),
+        total_size=None if size is None else int(size),
+        ended=values.get("progress") == "end",
+    )
+
+
+class ProgressReader:
+    """Cuts what FFmpeg writes to `-progress` into reports, however the bytes arrive."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[str] = []
+
+    def feed(self, data: bytes) -> list[Progress]:
+        """The reports that `data` completes, oldest first."""
+        *complete, self._rest = (self._rest + data).split(b"\n")
+        reports = []
+        for raw in complete:
+            line = raw.decode("utf-8", "replace").strip()
+            self._lines.append(line)
+            if line.startswith("progress="):
+                reports.append(parse_progress(self._lines))
+                self._lines.clear()
+        return reports
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None

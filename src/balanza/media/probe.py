@@ -1,0 +1,169 @@
+"""What a media file contains, asked of a separate, limited process: the file may be made to break who reads it."""
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, cast
+
+from balanza.errors import EmptyFile, NotMedia, StartupError
+from balanza.media.inputs import FORMAT_WHITELIST, PROTOCOL_WHITELIST, STILL_PICTURES
+from balanza.model import Probe, Stream, StreamKind
+
+ANSWER_SECONDS = 15.0
+"""How long one file may take: some three times what reading a large file without a header takes."""
+START_SECONDS = 30.0
+PROBES_PER_CHILD = 500
+"""A child is replaced after so many files, whatever it may have leaked or kept of them."""
+
+_CHILD = Path(__file__).with_name("probe_child.py")
+_INPUT_RULES = {"format_whitelist": FORMAT_WHITELIST, "protocol_whitelist": PROTOCOL_WHITELIST}
+
+
+class Prober:
+    """Looks into files, one at a time, in a child process that it keeps. May be shared by threads."""
+
+    def __init__(self, *, answer_seconds: float = ANSWER_SECONDS, probes_per_child: int = PROBES_PER_CHILD) -> None:
+        self._answer_seconds = answer_seconds
+        self._probes_per_child = probes_per_child
+        self._lock = threading.Lock()
+        self._child: _Child | None = _Child(answer_seconds)
+
+    def probe(self, path: Path) -> Probe:
+        """What the file contains: at least one audio or video stream.
+
+        Raises: EmptyFile; NotMedia when it is no audio or video that we read, or nothing that can be read in time;
+            StartupError when no child can be started.
+        """
+        if path.stat().st_size == 0:
+            raise EmptyFile("The file is empty: it has 0 bytes.")
+        with self._lock:
+            answer = self._ask(path)
+        if "error" in answer:
+            raise NotMedia(f"The file is not an audio or video file that can be read ({answer['error']}).")
+        return _checked(_probe_of(answer["probe"]))
+
+    def close(self) -> None:
+        with self._lock:
+            if self._child is not None:
+                self._child.end()
+                self._child = None
+
+    def __enter__(self) -> "Prober":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def _ask(self, path: Path) -> dict[str, Any]:
+        child = self._child or _Child(self._answer_seconds)
+        self._child = child
+        try:
+            answer = child.ask(os.fspath(path.absolute()))
+        except _ChildDied as died:
+            child.end()
+            self._child = None
+            return {"error": str(died)}
+        if child.asked >= self._probes_per_child:
+            child.end()
+            # The next one imports while nobody waits for it.
+            self._child = _Child(self._answer_seconds)
+        return answer
+
+
+class _ChildDied(Exception):
+    """No answer came; the message says why."""
+
+
+class _Child:
+    """One process of `probe_child.py`; starting it does not wait until it is ready."""
+
+    def __init__(self, answer_seconds: float) -> None:
+        self.asked = 0
+        self._answer_seconds = answer_seconds
+        self._is_ready = False
+        self._buffer = b""
+        # The child's own alarm is only for when nobody is left who would kill it.
+        alarm = str(int(answer_seconds) + 5)
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", str(_CHILD), json.dumps(_INPUT_RULES), alarm],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            bufsize=0,
+        )
+        self._requests = cast("IO[bytes]", self._process.stdin)
+        self._answers = cast("IO[bytes]", self._process.stdout)
+
+    def ask(self, path: str) -> dict[str, Any]:
+        """The child's answer about one file. Raises: _ChildDied, StartupError."""
+        self._wait_until_ready()
+        self.asked += 1
+        try:
+            self._requests.write(json.dumps({"path": path}).encode() + b"\n")
+        except BrokenPipeError as error:
+            raise _ChildDied("the process that reads it had ended") from error
+        return self._read(self._answer_seconds)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._requests.close()
+        self._answers.close()
+        self._process.wait()
+
+    def _wait_until_ready(self) -> None:
+        if self._is_ready:
+            return
+        try:
+            self._is_ready = "ready" in self._read(START_SECONDS)
+        except _ChildDied as died:
+            self.end()
+            raise StartupError(
+                "The process that looks into media files does not start; check that the package av is installed."
+            ) from died
+
+    def _read(self, seconds: float) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._answers, selectors.EVENT_READ)
+            while b"\n" not in self._buffer:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise _ChildDied(f"reading it took more than {seconds:g} s")
+                data = os.read(self._answers.fileno(), 1 << 16)
+                if not data:
+                    raise _ChildDied("the process that read it crashed")
+                self._buffer += data
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def _probe_of(found: dict[str, Any]) -> Probe:
+    streams = tuple(Stream(**(stream | {"kind": StreamKind(stream["kind"])})) for stream in found["streams"])
+    return Probe(**(found | {"streams": streams}))
+
+
+def _checked(probe: Probe) -> Probe:
+    """The probe without what is no real stream. Raises: NotMedia when no sound and no moving picture is left."""
+    if probe.container in STILL_PICTURES:
+        raise NotMedia("The file is a still picture; only audio and video can be converted.")
+    real = replace(probe, streams=tuple(stream for stream in probe.streams if _is_real(stream)))
+    if not real.audio and not real.video:
+        raise NotMedia("The file has neither sound nor moving pictures in a form that can be read.")
+    return real
+
+
+def _is_real(stream: Stream) -> bool:
+    """False for sound without rate or channels and pictures without size: nothing of theirs could be decoded."""
+    if stream.kind is StreamKind.AUDIO:
+        return bool(stream.sample_rate_hz and stream.channels and stream.codec != "unknown")
+    if stream.kind is StreamKind.VIDEO:
+        return bool(stream.width and stream.height and stream.codec != "unknown")
+    return True

@@ -1,0 +1,82 @@
+"""How the sound of a source is encoded: rate, channels, depth, quality, loudness."""
+
+from collections.abc import Mapping
+
+from balanza.media.encoders import DEFAULT_QUALITY, Arguments, AudioEncoder, Depth
+from balanza.model import OptionValue, Stream
+
+_LOUDNORM = "loudnorm=I=-16:TP=-1.5:LRA=11"
+"""EBU R 128 normalisation (FFmpeg manual, loudnorm) to -16 LUFS, within what supplement 2 of R 128 recommends for
+streaming. It works at 192 kHz: the rate has to be set back."""
+
+_FLOAT_FORMATS = ("pcm_f32", "pcm_f64")
+_DEEP_FORMATS = ("s32", "s32p", "s64", "s64p")
+
+
+def arguments(
+    encoder: AudioEncoder, options: Mapping[str, OptionValue], track: Stream, *, is_film: bool
+) -> tuple[str, str, Arguments]:
+    """The encoder's name, the codec it makes of this track, and its arguments; `bitrate` of a film is the picture's."""
+    depth = _depth(encoder, options, track)
+    name, codec = (depth.encoder, depth.codec) if depth else (encoder.name, encoder.codec)
+    channels, rate = _channels(encoder, options, track), _rate(encoder, options, track)
+    filters = _filters(encoder, options, channels or track.channels or 2)
+    found = [
+        *_quality(encoder, options, channels or track.channels or 2, is_film=is_film),
+        *(depth.arguments if depth else ()),
+    ]
+    if rate is not None and (rate != track.sample_rate_hz or options.get("normalize")):
+        found.append(("ar", str(rate)))
+    if channels is not None:
+        found.append(("ac", str(channels)))
+    if filters:
+        found.append(("filter", ",".join(filters)))
+    return name, codec, tuple(found)
+
+
+def _quality(encoder: AudioEncoder, options: Mapping[str, OptionValue], channels: int, *, is_film: bool) -> Arguments:
+    bitrate = None if is_film else options.get("bitrate")
+    if bitrate is not None and encoder.bitrates:
+        return (("b", str(bitrate)),)
+    word = str(options.get("quality", DEFAULT_QUALITY))
+    if encoder.channel_bps:
+        return (("b", str(encoder.channel_bps[word] * channels)),)
+    return encoder.quality.get(word, ())
+
+
+def _rate(encoder: AudioEncoder, options: Mapping[str, OptionValue], track: Stream) -> int | None:
+    """The rate asked for, or the source's own, or the next one above that the encoder takes; None when unknown."""
+    asked = options.get("sample_rate", track.sample_rate_hz)
+    if asked is None:
+        return max(encoder.sample_rates) if encoder.sample_rates and options.get("normalize") else None
+    rate = int(asked)
+    if encoder.sample_rates:
+        return next((taken for taken in encoder.sample_rates if taken >= rate), encoder.sample_rates[-1])
+    least, greatest = encoder.rate_limits
+    return min(max(rate, least), greatest)
+
+
+def _channels(encoder: AudioEncoder, options: Mapping[str, OptionValue], track: Stream) -> int | None:
+    """How many channels to mix to; None leaves them as they are. More than the encoder takes become stereo."""
+    asked = options.get("channels")
+    if asked is not None:
+        return int(asked)
+    return 2 if (track.channels or 0) > encoder.max_channels else None
+
+
+def _depth(encoder: AudioEncoder, options: Mapping[str, OptionValue], track: Stream) -> Depth | None:
+    """As deep as the source, where the encoder is lossless; what lossy codecs decode to is worth 16 bits."""
+    if not encoder.depths:
+        return None
+    if options.get("quality") == "small":
+        return encoder.depths["16"]
+    if track.codec.startswith(_FLOAT_FORMATS):
+        return encoder.depths.get("float", encoder.depths["24"])
+    return encoder.depths["24" if track.sample_format in _DEEP_FORMATS else "16"]
+
+
+def _filters(encoder: AudioEncoder, options: Mapping[str, OptionValue], channels: int) -> list[str]:
+    filters = [_LOUDNORM] if options.get("normalize") else []
+    if channels > 2 and encoder.layouts:
+        filters.append(f"aformat=channel_layouts={'|'.join(encoder.layouts)}")
+    return filters

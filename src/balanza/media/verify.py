@@ -1,0 +1,64 @@
+"""Whether a result is what was asked for: container, kinds of streams, codecs, duration."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from balanza.errors import AttemptFailed
+from balanza.media.options import format_named
+from balanza.media.plan import Plan, make_plan
+from balanza.model import OptionValue, Probe, StreamKind
+
+TOLERANCE_SECONDS = 0.5
+TOLERANCE_RATIO = 0.01
+
+_CHECKED = (StreamKind.VIDEO, StreamKind.AUDIO, StreamKind.SUBTITLE)
+
+
+def check_result(*, format_name: str, options: Mapping[str, OptionValue], source: Probe, result: Probe) -> None:
+    """Returns when the result is right.
+
+    Raises: AttemptFailed, saying what is wrong.
+    """
+    format_ = format_named(format_name)
+    plan = make_plan(format_, options, source)
+    if result.container != format_.demuxer:
+        raise AttemptFailed(f"The result is a {result.container} file, not the {format_.title} that was asked for.")
+    _check_streams(plan, result)
+    _check_duration(plan, source, result)
+
+
+def _check_streams(plan: Plan, result: Probe) -> None:
+    for kind in _CHECKED:
+        expected = Counter(stream.codec for stream in plan.streams if stream.source.kind is kind)
+        found = Counter(stream.codec for stream in result.streams if stream.kind is kind)
+        if expected != found:
+            raise AttemptFailed(
+                f"The result should have {_counted(expected)} as {kind.value} but has {_counted(found)}."
+            )
+
+
+def _check_duration(plan: Plan, source: Probe, result: Probe) -> None:
+    available = _available(plan, source)
+    if available is None or result.duration_seconds is None:
+        return
+    asked = max(0.0, available - plan.start_seconds)
+    if plan.length_seconds is not None:
+        asked = min(asked, plan.length_seconds)
+    allowed = max(TOLERANCE_SECONDS, TOLERANCE_RATIO * asked)
+    if abs(result.duration_seconds - asked) > allowed:
+        raise AttemptFailed(
+            f"The result lasts {result.duration_seconds:.2f} s instead of {asked:.2f} s; "
+            "the source may be damaged or cut off."
+        )
+
+
+def _available(plan: Plan, source: Probe) -> float | None:
+    """How long the streams that were taken last: they may be shorter than the file. None when nobody knows."""
+    taken = [stream.source for stream in plan.streams if stream.source.kind in (StreamKind.AUDIO, StreamKind.VIDEO)]
+    durations = [stream.duration_seconds for stream in taken if not stream.is_cover]
+    known = [duration for duration in durations if duration is not None]
+    return max(known) if known and len(known) == len(durations) else source.duration_seconds
+
+
+def _counted(codecs: Counter[str]) -> str:
+    return ", ".join(f"{count} x {codec}" for codec, count in sorted(codecs.items())) or "nothing"
