@@ -1,0 +1,62 @@
+"""The application: routes, guard, problem documents and measurements, put together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI
+
+import balanza
+from balanza.server import events, fleet, health, jobs, library, openapi, pages, problems, workers
+from balanza.server.bells import Bells
+from balanza.server.guard import Guard
+from balanza.server.live import Feed
+from balanza.server.metrics import Timed
+from balanza.server.parts import LoopParts, Parts
+
+REQUEST_THREADS = 40
+"""For short questions to the database. SQLite's writer commits what several of them wait for together."""
+FILE_THREADS = 16
+"""For pieces of uploads and downloads; more at once only wait for the same disk."""
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The server as an ASGI application. Uploads and events need its lifespan."""
+    app = FastAPI(
+        title="Balanza",
+        version=balanza.__version__,
+        summary="Converts media files on a fleet of workers: each job goes to the least loaded one.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.parts = parts
+    problems.install(app)
+    openapi.describe_problems(app)
+    pages.install(app)
+    for module in (library, jobs, workers, events, health, fleet):
+        app.include_router(module.router)
+    app.include_router(fleet.results)
+    # The last one added is the outermost.
+    app.add_middleware(problems.Incidents)
+    app.add_middleware(Guard)
+    app.add_middleware(Timed, metrics=parts.metrics)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    to_thread.current_default_thread_limiter().total_tokens = REQUEST_THREADS
+    bells = Bells(parts.desk.signals)
+    feed = Feed(parts.desk.database, bells)
+    app.state.loop_parts = LoopParts(bells, feed, CapacityLimiter(FILE_THREADS))
+    following = asyncio.create_task(feed.run())
+    try:
+        yield
+    finally:
+        bells.close()
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following

@@ -1,0 +1,66 @@
+"""Carries the dispatcher's signals, which come from any thread, to those who wait in the event loop."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from balanza.dispatch.signals import Signals
+
+
+class Bells:
+    """One listener for the whole server, however many requests wait. Used in the loop that made it."""
+
+    def __init__(self, signals: Signals) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._closed = False
+        self._unsubscribe = signals.subscribe(self._carry)
+
+    @property
+    def closed(self) -> bool:
+        """True when the server is going down: whoever waits should end."""
+        return self._closed
+
+    @contextmanager
+    def listen(self, *topics: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever one of `topics` is signalled, and when the server goes down."""
+        bell = asyncio.Event()
+        if self._closed:
+            bell.set()
+        for topic in topics:
+            self._waiting[topic].add(bell)
+        try:
+            yield bell
+        finally:
+            for topic in topics:
+                self._waiting[topic].discard(bell)
+                if not self._waiting[topic]:
+                    del self._waiting[topic]
+
+    def close(self) -> None:
+        """Ends every wait, now and from now on."""
+        if self._closed:
+            return
+        self._closed = True
+        self._unsubscribe()
+        for bells in self._waiting.values():
+            for bell in bells:
+                bell.set()
+
+    def _carry(self, topic: str) -> None:
+        self._loop.call_soon_threadsafe(self._ring, topic)
+
+    def _ring(self, topic: str) -> None:
+        for bell in self._waiting.get(topic, ()):
+            bell.set()
+
+
+async def wait_for_bell(bell: asyncio.Event, seconds: float) -> bool:
+    """Whether `bell` rang within `seconds`; it is silent again afterwards."""
+    try:
+        await asyncio.wait_for(bell.wait(), seconds)
+    except TimeoutError:
+        return False
+    bell.clear()
+    return True

@@ -1,0 +1,128 @@
+"""What workers ask of the server. Every call about a job is fenced by its lease token; a stale one is answered 409."""
+
+import time
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Path, Request, Response
+from starlette.responses import StreamingResponse
+
+from balanza.dispatch import signals
+from balanza.protocol import (
+    Completion,
+    Failure,
+    Heartbeat,
+    HeartbeatReply,
+    LeaseGrant,
+    LeaseRequest,
+    Registered,
+    Registration,
+    StoredObject,
+)
+from balanza.server.bells import wait_for_bell
+from balanza.server.bodies import JsonRoute
+from balanza.server.openapi import content, problems
+from balanza.server.parts import LoopPartsDep, PartsDep
+from balanza.server.ranges import Span
+from balanza.server.serving import stored_pieces
+from balanza.server.shapes import Leaving
+from balanza.server.upload import CommittingSink, pour
+
+router = APIRouter(prefix="/fleet", tags=["fleet"], route_class=JsonRoute)
+
+Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The token of a live lease.")]
+
+LOOK_AGAIN_SECONDS = 1.0
+"""Work that another server on the same database was asked for makes no signal here."""
+
+
+@router.post("/register", summary="Join the fleet", responses=problems(403, 413))
+def register(registration: Registration, parts: PartsDep) -> Registered:
+    return parts.fleet.register(registration)
+
+
+@router.post("/heartbeat", summary="Say that one is alive, and how far one got", responses=problems(403, 409, 413))
+def heartbeat(beat: Heartbeat, parts: PartsDep) -> HeartbeatReply:
+    return parts.fleet.heartbeat(beat)
+
+
+@router.post("/leave", status_code=204, summary="Leave the fleet", responses=problems(403))
+def leave(leaving: Leaving, parts: PartsDep) -> None:
+    parts.fleet.leave(leaving.worker_id, leaving.instance)
+
+
+@router.post(
+    "/lease",
+    summary="Take a job, waiting for one",
+    response_model=LeaseGrant,
+    responses={204: {"description": "Nothing to do."}, **problems(403, 409)},
+)
+async def lease(
+    wanted: LeaseRequest, request: Request, parts: PartsDep, loop_parts: LoopPartsDep
+) -> LeaseGrant | Response:
+    """Answers as soon as there is a job for this worker, at the latest after `wait_seconds`."""
+    bells, deadline = loop_parts.bells, time.monotonic() + wanted.wait_seconds
+    with bells.listen(signals.ANY_WORK, signals.work_for(wanted.worker_id)) as bell:
+        # Nothing is leased for a worker that has gone away meanwhile: the job would wait for the lease to expire.
+        while not await request.is_disconnected():
+            grant = await to_thread.run_sync(parts.fleet.lease, wanted)
+            if grant is not None:
+                return grant
+            left = deadline - time.monotonic()
+            if left <= 0 or bells.closed:
+                break
+            await wait_for_bell(bell, min(left, LOOK_AGAIN_SECONDS))
+    return Response(status_code=204)
+
+
+@router.get(
+    "/leases/{token}/source",
+    summary="Read the source of a leased job",
+    response_class=Response,
+    responses={200: content("*/*", "The whole file."), **problems(403, 409)},
+)
+def read_source(token: Token, parts: PartsDep, loop_parts: LoopPartsDep) -> Response:
+    source = parts.fleet.source_of(token)
+    span = Span(0, source.size_bytes)
+    pieces = stored_pieces(parts.desk.storage, source.storage_key, span, loop_parts.file_threads)
+    return StreamingResponse(
+        pieces, headers={"Content-Length": str(source.size_bytes)}, media_type="application/octet-stream"
+    )
+
+
+@router.post("/leases/{token}/complete", status_code=204, summary="Publish the result", responses=problems(403, 409))
+def complete(token: Token, completion: Completion, parts: PartsDep) -> None:
+    parts.fleet.complete(token, completion)
+
+
+@router.post(
+    "/leases/{token}/fail", status_code=204, summary="Say that the attempt failed", responses=problems(403, 409)
+)
+def fail(token: Token, failure: Failure, parts: PartsDep) -> None:
+    parts.fleet.fail(token, failure)
+
+
+@router.post("/leases/{token}/release", status_code=204, summary="Hand the job back", responses=problems(403, 409))
+def release(token: Token, parts: PartsDep) -> None:
+    """The attempt does not count."""
+    parts.fleet.release(token)
+
+
+results = APIRouter(prefix="/fleet", tags=["fleet"])
+"""Apart from the others because results have no bound."""
+
+
+@results.put(
+    "/leases/{token}/result",
+    summary="Store the bytes of the result",
+    responses=problems(403, 409, 507),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def store_result(token: Token, request: Request, parts: PartsDep, loop_parts: LoopPartsDep) -> StoredObject:
+    """Nobody sees them before the job is completed."""
+    return await pour(request, lambda: CommittingSink(parts.fleet.result_writer(token)), loop_parts.file_threads)

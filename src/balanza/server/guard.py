@@ -1,0 +1,89 @@
+"""Keeps strangers out in single-user mode, and tells browsers what may be done with our answers.
+
+Without accounts the only protection is that nobody but this computer's user can reach the server. Two ways around the
+loopback address are closed here: a foreign page whose name was made to resolve to it (DNS rebinding: its Host header is
+not a loopback name), and a foreign page that posts to it (cross-site requests: browsers name the origin).
+"""
+
+import ipaddress
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from balanza.errors import Refused
+from balanza.server import problems
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+_DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+_HEADERS = {
+    "content-security-policy": _DATA_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::[0-9]{0,5})?", re.ASCII)
+
+
+class Guard:
+    """Refuses what does not come from this computer's user, and adds the security headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def add_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = why_not(scope["method"], scope["scheme"], Headers(scope=scope))
+        if refusal is None:
+            await self._app(scope, receive, add_headers)
+        else:
+            await problems.of_error(Refused(refusal))(scope, receive, add_headers)
+
+
+def why_not(method: str, scheme: str, headers: Headers) -> str | None:
+    """Why this request is refused, as a sentence; None when it may pass."""
+    hosts = headers.getlist("host")
+    host = hosts[0] if len(hosts) == 1 else ""
+    match = _HOST.fullmatch(host)
+    if match is None or not is_loopback(match["name"].strip("[]")):
+        return f"The address {host!r} is not one of this computer's own. Open http://127.0.0.1 with the server's port."
+    return None if method in SAFE_METHODS else _why_not_from(headers, f"{scheme}://{host}")
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host name or address always means this very computer (RFC 6761 section 6.3 for the name)."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _why_not_from(headers: Headers, own_origin: str) -> str | None:
+    """Browsers send Origin with everything that changes state; programs send neither header and may pass."""
+    origins = headers.getlist("origin")
+    if any(origin.lower() != own_origin.lower() for origin in origins):
+        return f"A page from {origins[0]} may not change anything here. Use the page of this server, {own_origin}."
+    if not origins and headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        return f"Another site may not change anything here. Use the page of this server, {own_origin}."
+    return None

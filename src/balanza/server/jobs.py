@@ -1,0 +1,104 @@
+"""The jobs: ask for a conversion, list, look at, cancel, retry; and the formats and queues."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query
+from sqlalchemy import Connection
+
+from balanza.dispatch.dispatcher import Submission
+from balanza.dispatch.load import QueueStats, queue_stats
+from balanza.errors import NotFound
+from balanza.lifecycle import JobStatus
+from balanza.media import formats
+from balanza.model import Attempt, Job
+from balanza.server.bodies import JsonRoute
+from balanza.server.openapi import problems
+from balanza.server.parts import PartsDep
+from balanza.server.shapes import ConvertRequest, JobDetail, JobOut, JobPage, Submitted
+from balanza.store import jobs
+
+router = APIRouter(tags=["jobs"], route_class=JsonRoute)
+
+JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A job id.")]
+LAST_SEQ = 2**63 - 1
+
+
+@router.post(
+    "/convert", status_code=201, summary="Convert a file", responses=problems(400, 403, 404, 409, 410, 413, 415)
+)
+def convert(
+    wanted: ConvertRequest,
+    parts: PartsDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            pattern=r"^[\x21-\x7e]+$",
+            description="Requests with the same key make one job. A new request needs a new key.",
+        ),
+    ] = None,
+) -> Submitted:
+    """Makes a pending job and assigns it to the least loaded worker."""
+    submission = Submission(
+        source=wanted.input_file,
+        output_format=wanted.output_format,
+        options=wanted.options,
+        idempotency_key=idempotency_key,
+    )
+    return Submitted.of(parts.dispatcher.submit(submission))
+
+
+@router.get("/jobs", summary="List the jobs, newest first", responses=problems(403))
+def list_jobs(
+    parts: PartsDep,
+    status: JobStatus | None = None,
+    worker: Annotated[
+        str | None, Query(max_length=64, description="Assigned to, or processed by, this worker.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
+    cursor: Annotated[int | None, Query(ge=0, le=LAST_SEQ, description="`next_cursor` of the page before.")] = None,
+) -> JobPage:
+    found = parts.desk.database.read(
+        lambda tx: jobs.list_jobs(tx, status=status, worker_id=worker, before_seq=cursor, limit=limit + 1)
+    )
+    shown = found[:limit]
+    more = str(shown[-1].seq) if len(found) > limit else None
+    return JobPage(jobs=[JobOut.of(job) for job in shown], next_cursor=more)
+
+
+@router.get("/jobs/{job_id}", summary="Look at a job", responses=problems(403, 404))
+def inspect_job(job_id: JobId, parts: PartsDep) -> JobDetail:
+    """The job with the history of its attempts."""
+
+    def read(tx: Connection) -> tuple[Job | None, list[Attempt]]:
+        return jobs.get(tx, job_id), jobs.attempts_of(tx, job_id)
+
+    job, attempts = parts.desk.database.read(read)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}. GET /jobs lists the jobs there are.")
+    return JobDetail.with_history(job, attempts)
+
+
+@router.post("/jobs/{job_id}/cancel", summary="Cancel a job", responses=problems(403, 404, 409))
+def cancel_job(job_id: JobId, parts: PartsDep) -> JobOut:
+    """A running conversion is killed within about a second."""
+    return JobOut.of(parts.dispatcher.cancel(job_id))
+
+
+@router.post(
+    "/jobs/{job_id}/retry", summary="Try a failed or cancelled job again", responses=problems(403, 404, 409, 410)
+)
+def retry_job(job_id: JobId, parts: PartsDep) -> JobOut:
+    """Grants a new set of attempts."""
+    return JobOut.of(parts.dispatcher.retry(job_id))
+
+
+@router.get("/formats", summary="List the formats and their options")
+def list_formats() -> dict[str, Any]:
+    return formats.describe()
+
+
+@router.get("/queue/stats", summary="Count what waits, and where", responses=problems(403))
+def read_queue_stats(parts: PartsDep) -> QueueStats:
+    return parts.desk.database.read(lambda tx: queue_stats(tx, parts.desk.clock()))

@@ -1,0 +1,107 @@
+"""The files: upload, list, look at, read, delete."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from balanza.server.openapi import content, problems
+from balanza.server.parts import LoopPartsDep, PartsDep
+from balanza.server.serving import media_response
+from balanza.server.shapes import MediaInfo, MediaOut, MediaPage, Uploaded
+from balanza.server.upload import pour, sink_for
+from balanza.store import library
+
+router = APIRouter(tags=["library"])
+
+MediaId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A media id.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+
+_FORM = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]}
+_UPLOAD_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "A form with one file, or the bytes of the file with its name in X-Filename or ?name=.",
+        "content": {
+            "multipart/form-data": {"schema": _FORM},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+    "parameters": [
+        {
+            "in": "header",
+            "name": "X-Filename",
+            "description": "The file's name, percent-encoded UTF-8; for a body that is the bare file.",
+            "schema": {"type": "string"},
+        }
+    ],
+}
+
+
+@router.post(
+    "/upload",
+    status_code=201,
+    summary="Upload a file",
+    response_model=Uploaded,
+    responses=problems(400, 403, 507),
+    openapi_extra=_UPLOAD_BODY,
+)
+async def upload(
+    request: Request,
+    parts: PartsDep,
+    loop_parts: LoopPartsDep,
+    name: Annotated[str | None, Query(description="The file's name, for a body that is the bare file.")] = None,
+) -> Uploaded:
+    """Answers when the file is durable. Files of the same name are kept apart by their id."""
+    sink = sink_for(request, parts.library, name)
+    return Uploaded.of(await pour(request, sink, loop_parts.file_threads))
+
+
+@router.get("/media", summary="List the files, newest first", responses=problems(403))
+def list_media(
+    parts: PartsDep,
+    limit: Limit = 100,
+    cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
+) -> MediaPage:
+    found = parts.desk.database.read(lambda tx: library.list_media(tx, before=cursor, limit=limit + 1))
+    shown = found[:limit]
+    more = shown[-1].id if len(found) > limit else None
+    return MediaPage(media=[MediaOut.of(media) for media in shown], next_cursor=more)
+
+
+@router.head(
+    "/media/{media_id}", operation_id="head_media", summary="Ask about a file's bytes", response_class=Response
+)
+@router.get(
+    "/media/{media_id}",
+    operation_id="read_media",
+    summary="Read a file's bytes",
+    response_class=Response,
+    responses={
+        200: content("*/*", "The whole file."),
+        206: content("*/*", "The part that Range asks for."),
+        304: {"description": "Unchanged since If-None-Match."},
+        **problems(403, 404, 410, 416),
+    },
+)
+def read_media(
+    request: Request,
+    media_id: MediaId,
+    parts: PartsDep,
+    loop_parts: LoopPartsDep,
+    download: Annotated[bool, Query(description="Ask the browser to save it.")] = False,
+) -> Response:
+    """Takes Range, If-Range and If-None-Match; the ETag is the SHA-256 of the file."""
+    media = parts.library.get(media_id)
+    return media_response(request, media, parts.desk.storage, download=download, threads=loop_parts.file_threads)
+
+
+@router.get("/media/{media_id}/info", summary="Look at a file", responses=problems(403, 404, 410))
+def inspect_media(media_id: MediaId, parts: PartsDep) -> MediaInfo:
+    """What the probe found: container, duration, streams."""
+    return MediaInfo.of(parts.library.get(media_id))
+
+
+@router.delete("/media/{media_id}", status_code=204, summary="Delete a file", responses=problems(403, 404, 409, 410))
+def delete_media(media_id: MediaId, parts: PartsDep) -> None:
+    """Not possible while a pending or running job reads it."""
+    parts.library.delete(media_id)

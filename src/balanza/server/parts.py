@@ -1,0 +1,49 @@
+"""What the server is made of, and how endpoints get at it."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from anyio import CapacityLimiter
+from fastapi import Depends, Request
+
+from balanza.dispatch.desk import Desk
+from balanza.dispatch.dispatcher import Dispatcher
+from balanza.dispatch.fleet import Fleet
+from balanza.dispatch.library import Library
+from balanza.server.bells import Bells
+from balanza.server.live import Feed
+from balanza.server.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that does not depend on a running event loop."""
+
+    desk: Desk
+    dispatcher: Dispatcher
+    fleet: Fleet
+    library: Library
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class LoopParts:
+    """What lives as long as the event loop of one server."""
+
+    bells: Bells
+    feed: Feed
+    file_threads: CapacityLimiter
+    """How many threads read and write stored files at once; others stay free for short questions."""
+
+
+async def _parts(request: Request) -> Parts:
+    return cast(Parts, request.app.state.parts)
+
+
+async def _loop_parts(request: Request) -> LoopParts:
+    return cast(LoopParts, request.app.state.loop_parts)
+
+
+# Coroutines, although they wait for nothing: FastAPI would run plain functions in another thread.
+PartsDep = Annotated[Parts, Depends(_parts)]
+LoopPartsDep = Annotated[LoopParts, Depends(_loop_parts)]

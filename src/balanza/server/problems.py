@@ -1,0 +1,102 @@
+"""Every error as a problem document (RFC 9457), with a sentence that a person can act on."""
+
+import logging
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from balanza.errors import BalanzaError, Retryable
+from balanza.server import sentences
+
+log = logging.getLogger("balanza.server")
+
+URN = "urn:balanza:problem:"
+RETRY_AFTER_SECONDS = "1"
+
+
+class ProblemResponse(JSONResponse):
+    media_type = "application/problem+json"
+
+
+def problem(
+    *, status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
+) -> ProblemResponse:
+    content = {"type": URN + slug, "title": title, "status": status, "detail": detail, **more}
+    return ProblemResponse(content, status_code=status, headers=headers)
+
+
+def of_error(error: BalanzaError) -> ProblemResponse:
+    """The document of an error that was raised on purpose."""
+    headers = {"Retry-After": RETRY_AFTER_SECONDS} if isinstance(error, Retryable) else None
+    return problem(
+        status=error.status, slug=error.slug, title=error.title, detail=error.sentence.strip(), headers=headers
+    )
+
+
+def install(app: FastAPI) -> None:
+    """From now on `app` answers every error with a problem document."""
+    app.exception_handler(BalanzaError)(_answer_error)
+    app.exception_handler(RequestValidationError)(_answer_invalid)
+    app.exception_handler(HTTPException)(_answer_http)
+
+
+async def _answer_error(request: Request, error: BalanzaError) -> ProblemResponse:
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("%s %s: %s", request.method, request.url.path, error.sentence)
+    return of_error(error)
+
+
+async def _answer_invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
+    refusal = sentences.of_validation(error, request.url.path)
+    return problem(status=refusal.status, slug=refusal.slug, title=refusal.title, detail=refusal.detail, **refusal.more)
+
+
+async def _answer_http(request: Request, error: HTTPException) -> ProblemResponse:
+    """What the framework itself refuses: unknown addresses, methods, bodies that cannot be read."""
+    refusal = sentences.of_http(error, request.method, request.url.path)
+    headers = dict(error.headers) if error.headers else None
+    return problem(
+        status=refusal.status, slug=refusal.slug, title=refusal.title, detail=refusal.detail, headers=headers
+    )
+
+
+class Incidents:
+    """The outermost loop around the application: a bug becomes a sentence for the caller and a line in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception:
+            # A bug in one request must not show its traceback to the caller, and must not be lost either.
+            incident = secrets.token_hex(4)
+            log.exception("Incident %s in %s %s", incident, scope.get("method"), scope.get("path"))
+            if started:
+                raise
+            await _incident(incident)(scope, receive, send)
+
+
+def _incident(incident: str) -> ProblemResponse:
+    return problem(
+        status=500,
+        slug="bug",
+        title="A fault in Balanza",
+        detail=f"Something went wrong inside the server. Look for incident {incident} in its log.",
+        incident=incident,
+    )

@@ -1,0 +1,239 @@
+"""The public API on the wire. Fields may be added, none may change."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from balanza.lifecycle import JobStatus
+from balanza.model import Attempt, Job, Media, OptionValue, Outcome, Stream, StreamKind
+
+_NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]+$"
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Uploaded(Shape):
+    """The file is durable: in storage and in the library."""
+
+    ok: Literal[True] = True
+    id: str
+    name: str
+    size_bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, media: Media) -> "Uploaded":
+        return cls(id=media.id, name=media.name, size_bytes=media.size_bytes, sha256=media.sha256)
+
+
+class MediaOut(Shape):
+    """A file in the library."""
+
+    id: str
+    name: str
+    size_bytes: int
+    sha256: str
+    mime_type: str
+    kind: Literal["audio", "video"]
+    duration_seconds: float | None
+    job_id: str | None
+    """The job whose result it is; null for an upload."""
+    created_at: datetime
+
+    @classmethod
+    def of(cls, media: Media) -> "MediaOut":
+        return cls(**_media_fields(media))
+
+
+class StreamOut(Shape):
+    index: int
+    kind: StreamKind
+    codec: str
+    bit_rate_bps: int | None
+    duration_seconds: float | None
+    language: str | None
+    width: int | None
+    height: int | None
+    fps: float | None
+    pixel_format: str | None
+    sample_rate_hz: int | None
+    channels: int | None
+    is_cover: bool
+
+    @classmethod
+    def of(cls, stream: Stream) -> "StreamOut":
+        return cls(**{name: getattr(stream, name) for name in cls.model_fields})
+
+
+class MediaInfo(MediaOut):
+    """A file in the library with what the probe found in it."""
+
+    container: str
+    bit_rate_bps: int | None
+    chapters: int
+    streams: list[StreamOut]
+
+    @classmethod
+    def of(cls, media: Media) -> "MediaInfo":
+        probe = media.probe
+        return cls(
+            **_media_fields(media),
+            container=probe.container,
+            bit_rate_bps=probe.bit_rate_bps,
+            chapters=probe.chapters,
+            streams=[StreamOut.of(stream) for stream in probe.streams],
+        )
+
+
+class MediaPage(Shape):
+    media: list[MediaOut]
+    next_cursor: str | None
+
+
+class ConvertRequest(Shape):
+    """What to convert, and into what. GET /formats names the formats and their options."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"input_file": "song.wav", "output_format": "mp3", "options": {"quality": "best"}}]
+        },
+    )
+
+    input_file: Annotated[str, Field(min_length=1, max_length=255, pattern=_NO_CONTROL_CHARACTERS)]
+    """A media id, or a name that only one file has."""
+    output_format: Annotated[str, Field(min_length=1, max_length=20)]
+    options: dict[str, JsonValue] = Field(default_factory=dict, max_length=50)
+
+
+class Submitted(Shape):
+    ok: Literal[True] = True
+    job_id: str
+    status: JobStatus
+    assigned_worker: str | None
+    """Whose own queue it is in; null in the general queue, when no worker is live."""
+
+    @classmethod
+    def of(cls, job: Job) -> "Submitted":
+        return cls(job_id=job.id, status=job.status, assigned_worker=job.assigned_worker)
+
+
+class JobOut(Shape):
+    job_id: str
+    status: JobStatus
+    input_id: str
+    input_file: str
+    output_format: str
+    options: dict[str, OptionValue]
+    assigned_worker: str | None
+    worker_id: str | None
+    """Who processes it, or processed it last."""
+    progress: float
+    """0..100."""
+    speed: float | None
+    eta_seconds: float | None
+    attempts: int
+    max_attempts: int
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    duration_seconds: float | None
+    """How long the last attempt took, once the job has ended."""
+    input_size_bytes: int
+    output_size_bytes: int | None
+    size_reduction_percent: float | None
+    """Below zero when the result is larger than the source."""
+    output_id: str | None
+    """The media id of the result."""
+    output_file: str | None
+    error: str | None
+    log_tail: str | None
+    """The last lines that FFmpeg wrote."""
+
+    @classmethod
+    def of(cls, job: Job) -> "JobOut":
+        return cls(**_job_fields(job))
+
+
+class AttemptOut(Shape):
+    """One try at a job: by whom, when, and how it ended."""
+
+    number: int
+    worker_id: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: Outcome | None
+    error: str | None
+    log_tail: str | None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> "AttemptOut":
+        return cls(**{name: getattr(attempt, name) for name in cls.model_fields})
+
+
+class JobDetail(JobOut):
+    history: list[AttemptOut]
+
+    @classmethod
+    def with_history(cls, job: Job, attempts: list[Attempt]) -> "JobDetail":
+        return cls(**_job_fields(job), history=[AttemptOut.of(attempt) for attempt in attempts])
+
+
+class JobPage(Shape):
+    jobs: list[JobOut]
+    next_cursor: str | None
+
+
+class Health(Shape):
+    ok: bool
+
+
+class Leaving(BaseModel):
+    """A worker says goodbye."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    worker_id: str
+    instance: str
+
+
+def _media_fields(media: Media) -> dict[str, Any]:
+    return {
+        "id": media.id,
+        "name": media.name,
+        "size_bytes": media.size_bytes,
+        "sha256": media.sha256,
+        "mime_type": media.mime_type,
+        "kind": "video" if media.probe.video else "audio",
+        "duration_seconds": media.probe.duration_seconds,
+        "job_id": media.job_id,
+        "created_at": media.created_at,
+    }
+
+
+_SAME_NAME = frozenset(JobOut.model_fields) & frozenset(Job.__dataclass_fields__)
+
+
+def _job_fields(job: Job) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in _SAME_NAME} | {
+        "job_id": job.id,
+        "input_id": job.source_id,
+        "output_id": job.result_id,
+        "duration_seconds": _duration_seconds(job),
+        "size_reduction_percent": _size_reduction_percent(job),
+    }
+
+
+def _duration_seconds(job: Job) -> float | None:
+    if job.started_at is None or job.completed_at is None:
+        return None
+    return round((job.completed_at - job.started_at).total_seconds(), 3)
+
+
+def _size_reduction_percent(job: Job) -> float | None:
+    if job.output_size_bytes is None or not job.input_size_bytes:
+        return None
+    return round(100 * (1 - job.output_size_bytes / job.input_size_bytes), 2)

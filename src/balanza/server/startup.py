@@ -1,0 +1,78 @@
+"""What must hold before the server starts, else refused in one sentence: a safe address, an own folder, a free port."""
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from balanza.errors import StartupError
+from balanza.server.guard import is_loopback
+
+LOCK_NAME = "balanza.lock"
+BACKLOG = 2048
+
+
+def check_address(host: str) -> None:
+    """Raises StartupError when others could reach the server: it knows no accounts yet."""
+    if not is_loopback(host):
+        raise StartupError(
+            f"Listening on {host} would open Balanza to everybody who can reach this computer, and it has no accounts "
+            "yet. Use --host 127.0.0.1; from another computer, come through ssh -L 8000:127.0.0.1:8000."
+        )
+
+
+@contextmanager
+def claimed_folder(data: Path) -> Iterator[None]:
+    """The data folder exists, can be written, and belongs to this process alone, until the end of the block."""
+    lock = _open_lock(data)
+    with os.fdopen(lock, "r+") as file:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = file.read().strip() or "unknown"
+            raise StartupError(
+                f"The data folder {data} is in use by another Balanza (process {owner}). "
+                "End that one, or choose another folder with --data."
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises StartupError when the port is taken or not allowed."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise StartupError(f"{_why_no_port(error, host, port)} Choose another with --port.") from error
+
+
+def address_of(listening: socket.socket) -> str:
+    """The URL of the server behind a listening socket."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _open_lock(data: Path) -> int:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        return os.open(data / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StartupError(f"The data folder {data} is not a folder. Choose another with --data.") from error
+    except OSError as error:
+        raise StartupError(
+            f"Cannot write to the data folder {data}: {error.strerror}. Choose another with --data."
+        ) from error
+
+
+def _why_no_port(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is taken by another program on {host}."
+    if error.errno == errno.EACCES:
+        return f"Port {port} is reserved for the system."
+    return f"Cannot listen on {host}, port {port}: {error.strerror}."
