@@ -1,0 +1,84 @@
+"""The database: where the truth is, and the only way to it."""
+
+from collections.abc import Callable
+from threading import local
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from balanza.errors import StartupError
+from balanza.store.postgresql import Postgresql
+from balanza.store.sqlite import Sqlite
+
+T = TypeVar("T")
+
+
+class _Kind(Protocol):
+    """What each kind of database does in its own way."""
+
+    def write(self, operation: Callable[[Connection], T]) -> T: ...
+    def read(self, operation: Callable[[Connection], T]) -> T: ...
+    def close(self) -> None: ...
+
+
+class Database:
+    """One SQL database. Safe to call from many threads."""
+
+    def __init__(self, kind: _Kind) -> None:
+        self._kind = kind
+        self._here = local()
+
+    @classmethod
+    def open(cls, url: str, *, durable: bool = True) -> "Database":
+        """The database at `url`, with the schema of this version; a new SQLite file is made, with its folder.
+
+        Without `durable` what SQLite commits survives the end of the program, but not that of the machine.
+
+        Raises:
+            StartupError: it cannot be reached, is of a newer version, or of a kind that we do not know.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise StartupError(f"{url!r} is no database URL. Use sqlite:///FILE or postgresql+psycopg://…") from error
+        kind = parsed.get_backend_name()
+        if kind == "sqlite":
+            return cls(Sqlite(parsed, durable=durable))
+        if kind in ("postgresql", "postgres"):
+            return cls(Postgresql(parsed.set(drivername="postgresql+psycopg")))
+        raise StartupError(f"{kind} is not supported. Use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")
+
+    def write(self, operation: Callable[[Connection], T]) -> T:
+        """What `operation` returned, in a transaction that is committed when this returns.
+
+        Raises what the operation raised; then nothing of it is kept. It may be run more than once, and on another
+        thread, so that all it does must be done to the transaction it is given.
+
+        Raises:
+            Retryable: the database cannot be reached, or is too busy; nothing was changed.
+            StorageFull: there is no room; nothing was changed.
+        """
+        self._refuse_nesting()
+        return self._kind.write(lambda tx: self._run(operation, tx))
+
+    def read(self, operation: Callable[[Connection], T]) -> T:
+        """What `operation` returned, in a read-only transaction in which all is of one moment. Raises as `write`."""
+        self._refuse_nesting()
+        return self._kind.read(lambda tx: self._run(operation, tx))
+
+    def close(self) -> None:
+        """What was asked before is carried out and answered, what is asked afterwards refused with Retryable."""
+        self._kind.close()
+
+    def _run(self, operation: Callable[[Connection], T], tx: Connection) -> T:
+        self._here.inside = True
+        try:
+            return operation(tx)
+        finally:
+            self._here.inside = False
+
+    def _refuse_nesting(self) -> None:
+        """The outer operation would wait for the inner one, which would wait for the outer one to end."""
+        if getattr(self._here, "inside", False):
+            raise RuntimeError("Database.write and read must not be called inside an operation: use its transaction.")

@@ -1,0 +1,156 @@
+"""The jobs: submitted, read, cancelled and retried; what happens in between is in `leases` and `queues`.
+
+Every change of state is one UPDATE that is guarded by the transition table, and by the lease token where a worker asks
+for it. Beside it, in the same transaction, go the row of the attempt, the counters of the worker, and one event.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, insert, or_, select
+
+from balanza.lifecycle import Action, JobStatus
+from balanza.model import Attempt, Job, Options, Outcome
+from balanza.store import workers
+from balanza.store.leases import complete, expired, fail_attempt, held, lease, release, renew, tokens_of
+from balanza.store.queues import (
+    assign,
+    counts_by_status,
+    has_pending,
+    live_jobs_of_media,
+    oldest_pending_at,
+    pending_of,
+    queue_depths,
+)
+from balanza.store.tables import ATTEMPT, JOB, attempts, jobs
+from balanza.store.transitions import (
+    BACK_IN_GENERAL_QUEUE,
+    NO_LEASE,
+    THIS_JOB,
+    carry_out,
+    end_attempt,
+    tell,
+    transition,
+)
+
+__all__ = [
+    "NewJob",
+    "assign",
+    "attempts_of",
+    "by_idempotency_key",
+    "cancel",
+    "complete",
+    "counts_by_status",
+    "expired",
+    "fail_attempt",
+    "get",
+    "has_pending",
+    "held",
+    "lease",
+    "list_jobs",
+    "live_jobs_of_media",
+    "oldest_pending_at",
+    "pending_of",
+    "queue_depths",
+    "release",
+    "renew",
+    "retry",
+    "submit",
+    "tokens_of",
+]
+
+_SUBMIT = insert(jobs).values(status=JobStatus.PENDING).returning(*JOB)
+_GET = select(*JOB).where(THIS_JOB)
+_BY_KEY = select(*JOB, jobs.c.request_fingerprint).where(jobs.c.idempotency_key == bindparam("key"))
+_ATTEMPTS = select(*ATTEMPT).where(attempts.c.job_id == bindparam("of")).order_by(attempts.c.number)
+_CANCEL = transition(Action.CANCEL, THIS_JOB, **NO_LEASE)
+_RETRY = transition(Action.RETRY, THIS_JOB, max_attempts=jobs.c.attempts + bindparam("more"), **BACK_IN_GENERAL_QUEUE)
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job that is to be submitted. Key and fingerprint belong together: both or neither."""
+
+    id: str
+    source_id: str
+    input_file: str
+    input_size_bytes: int
+    output_format: str
+    options: Options
+    assigned_worker: str | None
+    max_attempts: int
+    idempotency_key: str | None
+    request_fingerprint: str | None
+    created_at: datetime
+
+
+def submit(tx: Connection, new: NewJob) -> Job:
+    """The job, pending in its worker's own queue or in the general one.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the id or the idempotency key is taken, or the source or the worker is unknown.
+    """
+    job = Job(*tx.execute(_SUBMIT, asdict(new)).one())
+    workers.count(tx, job.assigned_worker, assigned=1)
+    tell(tx, "job.submitted", job, job.assigned_worker, now=new.created_at)
+    return job
+
+
+def by_idempotency_key(tx: Connection, key: str) -> tuple[Job, str] | None:
+    """The job that was submitted under this key, and the fingerprint of that request."""
+    row = tx.execute(_BY_KEY, {"key": key}).first()
+    return None if row is None else (Job(*row[:-1]), row[-1])
+
+
+def get(tx: Connection, job_id: str) -> Job | None:
+    row = tx.execute(_GET, {"this_id": job_id}).first()
+    return None if row is None else Job(*row)
+
+
+def list_jobs(
+    tx: Connection, *, status: JobStatus | None, worker_id: str | None, before_seq: int | None, limit: int
+) -> list[Job]:
+    """Newest first. A worker's jobs are those assigned to it and those it processed."""
+    query: Select[*tuple[Any, ...]] = select(*JOB).order_by(jobs.c.seq.desc()).limit(limit)
+    if status is not None:
+        query = query.where(jobs.c.status == status)
+    if worker_id is not None:
+        query = query.where(or_(jobs.c.assigned_worker == worker_id, jobs.c.worker_id == worker_id))
+    if before_seq is not None:
+        query = query.where(jobs.c.seq < before_seq)
+    return [Job(*row) for row in tx.execute(query)]
+
+
+def cancel(tx: Connection, job_id: str, *, now: datetime) -> Job | None:
+    """The job, cancelled; the lease of a running attempt is gone at once. None when it had ended (or is unknown)."""
+    moved = carry_out(tx, _CANCEL, {"this_id": job_id, "completed_at": now})
+    if moved is None:
+        return None
+    if moved.job.started_at is None:  # it was pending: a CHECK ties the two
+        worker_id = moved.job.assigned_worker
+        workers.count(tx, worker_id, assigned=-1)
+    else:
+        worker_id = moved.job.worker_id
+        workers.count(tx, worker_id, running=-1)
+        end_attempt(tx, moved, Outcome.CANCELLED, now=now)
+    tell(tx, "job.cancelled", moved.job, worker_id, now=now)
+    return moved.job
+
+
+def retry(tx: Connection, job_id: str, *, now: datetime, more_attempts: int) -> Job | None:
+    """The job, in the general queue at its old place, with `more_attempts` to go; None when not failed or cancelled.
+
+    Why it had failed remains in its history alone.
+    """
+    values = {"this_id": job_id, "more": more_attempts, "completed_at": None, "error": None}
+    moved = carry_out(tx, _RETRY, values)
+    if moved is None:
+        return None
+    tell(tx, "job.retried", moved.job, None, now=now)
+    return moved.job
+
+
+def attempts_of(tx: Connection, job_id: str) -> list[Attempt]:
+    """The history of the job, in order; the attempt that runs comes last."""
+    return [Attempt(*row) for row in tx.execute(_ATTEMPTS, {"of": job_id})]

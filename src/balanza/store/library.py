@@ -1,0 +1,94 @@
+"""The media files: sources and results. A row is never removed, so that a job can always name its source."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import sqlalchemy
+from sqlalchemy import Connection, bindparam, false, not_, select, true, update
+
+from balanza.lifecycle import JobStatus
+from balanza.model import Media
+from balanza.store.tables import MEDIA, jobs, media
+
+_KEPT = media.c.deleted_at.is_(None)
+_THIS = media.c.id == bindparam("this_id")
+# Below the variables that a statement may have: 32,766 on SQLite, 65,535 on PostgreSQL.
+_AT_ONCE = 1000
+
+_INSERT = sqlalchemy.insert(media)
+_GET = select(*MEDIA).where(_THIS)
+# FOR NO KEY UPDATE: it waits for other writers of the row, not for foreign keys that point at it.
+_GET_LOCKED = _GET.with_for_update(key_share=True)
+_BY_NAME = select(*MEDIA).where(media.c.name == bindparam("this_name"), _KEPT).order_by(media.c.seq)
+_NEWEST = select(*MEDIA).where(_KEPT).order_by(media.c.seq.desc()).limit(bindparam("most"))
+_CURSOR = select(media.c.seq).where(media.c.id == bindparam("before")).scalar_subquery()
+_OLDER = _NEWEST.where(media.c.seq < _CURSOR)
+_DELETE = update(media).where(_THIS, _KEPT).values(deleted_at=bindparam("at"))
+_TO_PURGE = (
+    select(media.c.id, media.c.storage_key)
+    .where(not_(_KEPT), media.c.purged == false())
+    .order_by(media.c.deleted_at)
+    .limit(bindparam("most"))
+)
+_PURGED = update(media).where(_THIS, not_(_KEPT)).values(purged=true())
+_KNOWN = select(media.c.storage_key).where(
+    media.c.storage_key.in_(bindparam("keys", expanding=True)), media.c.purged == false()
+)
+_RUNNING = select(jobs.c.id, jobs.c.leases).where(jobs.c.status == JobStatus.PROCESSING)
+
+
+def result_key(job_id: str, attempt: int) -> str:
+    """Where in storage that attempt, and no other, writes its result."""
+    return f"result-{job_id}-{attempt}"
+
+
+def insert(tx: Connection, new: Media) -> None:
+    tx.execute(_INSERT, {column.name: getattr(new, column.name) for column in MEDIA})
+
+
+def get(tx: Connection, media_id: str, *, lock: bool = False) -> Media | None:
+    """The media, even when it has been deleted. With `lock` nobody else changes it until the transaction ends."""
+    row = tx.execute(_GET_LOCKED if lock else _GET, {"this_id": media_id}).first()
+    return None if row is None else Media(*row)
+
+
+def by_name(tx: Connection, name: str) -> list[Media]:
+    """Those that bear exactly this name and are not deleted, oldest first."""
+    return [Media(*row) for row in tx.execute(_BY_NAME, {"this_name": name})]
+
+
+def list_media(tx: Connection, *, before: str | None, limit: int) -> list[Media]:
+    """Newest first, without the deleted ones; `before` is the id of the last one of the page before."""
+    if before is None:
+        rows = tx.execute(_NEWEST, {"most": limit})
+    else:
+        rows = tx.execute(_OLDER, {"most": limit, "before": before})
+    return [Media(*row) for row in rows]
+
+
+def mark_deleted(tx: Connection, media_id: str, now: datetime) -> bool:
+    """False when it is unknown or was deleted before. Its bytes go later: see `deleted_keys`."""
+    return tx.execute(_DELETE, {"this_id": media_id, "at": now}).rowcount == 1
+
+
+def deleted_keys(tx: Connection, limit: int) -> list[tuple[str, str]]:
+    """The id and storage key of deleted media whose bytes still have to go, longest deleted first."""
+    return [(media_id, key) for media_id, key in tx.execute(_TO_PURGE, {"most": limit})]
+
+
+def mark_purged(tx: Connection, media_id: str) -> None:
+    """The bytes of this deleted media are gone."""
+    tx.execute(_PURGED, {"this_id": media_id})
+
+
+def known_keys(tx: Connection, keys: Sequence[str]) -> set[str]:
+    """Those of `keys` that some media or some running attempt owns; nobody will ever ask for the others again."""
+    known = {result_key(job_id, attempt) for job_id, attempt in tx.execute(_RUNNING)} & set(keys)
+    for some in slices(keys):
+        known |= set(tx.execute(_KNOWN, {"keys": some}).scalars())
+    return known
+
+
+def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """`values` in pieces that one statement can take."""
+    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))

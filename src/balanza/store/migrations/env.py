@@ -1,0 +1,12 @@
+"""What Alembic runs: the migrations, in the transaction and on the connection that `schema` hands over."""
+
+from alembic import context
+
+from balanza.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,  # SQLite changes a table by copying it
+)
+context.run_migrations()

@@ -1,0 +1,91 @@
+"""The queues: which pending job is assigned to whom, and how many wait where. A queue is a set of rows."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, exists, func, select, update
+
+from balanza.lifecycle import LIVE, JobStatus
+from balanza.model import Job
+from balanza.store import events, workers
+from balanza.store.library import slices
+from balanza.store.tables import JOB, jobs
+from balanza.store.transitions import has_status, job_event
+
+_PENDING = has_status(JobStatus.PENDING)
+_OWN = jobs.c.assigned_worker == bindparam("of")
+_GENERAL = jobs.c.assigned_worker.is_(None)
+
+_TO_ASSIGN = (
+    select(*JOB)
+    .where(
+        _PENDING,
+        jobs.c.id.in_(bindparam("ids", expanding=True)),
+        jobs.c.assigned_worker.is_distinct_from(bindparam("wanted")),
+    )
+    .order_by(jobs.c.seq)
+    .with_for_update()
+)
+_ASSIGN = update(jobs).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True))).returning(*JOB)
+_FIRST_OWN = select(*JOB).where(_PENDING, _OWN).order_by(jobs.c.seq).limit(bindparam("most"))
+_FIRST_GENERAL = select(*JOB).where(_PENDING, _GENERAL).order_by(jobs.c.seq).limit(bindparam("most"))
+_HAS_PENDING = select(exists().where(_PENDING, _OWN) | exists().where(_PENDING, _GENERAL))
+_BY_STATUS = select(jobs.c.status, func.count()).group_by(jobs.c.status)
+_DEPTHS = select(jobs.c.assigned_worker, func.count()).where(_PENDING).group_by(jobs.c.assigned_worker)
+_OLDEST = select(jobs.c.created_at).where(_PENDING).order_by(jobs.c.seq).limit(1)
+_LIVE_OF = select(jobs.c.id).where(jobs.c.source_id == bindparam("media"), has_status(*LIVE)).order_by(jobs.c.seq)
+
+
+def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now: datetime) -> list[str]:
+    """Puts pending jobs into the worker's own queue (None: the general queue); the ids of those that really moved.
+
+    A job that is not pending any more, or is in that queue already, stays as it is.
+    """
+    moved: list[str] = []
+    for some in slices(job_ids):
+        before = [Job(*row) for row in tx.execute(_TO_ASSIGN, {"ids": some, "wanted": worker_id})]
+        if not before:
+            continue
+        ids = [job.id for job in before]
+        tx.execute(_ASSIGN, {"ids": ids, "assigned_worker": worker_id})
+        for previous, jobs_left in Counter(job.assigned_worker for job in before).items():
+            workers.count(tx, previous, assigned=-jobs_left)
+        workers.count(tx, worker_id, assigned=len(ids))
+        events.append_all(tx, [job_event("job.assigned", job, worker_id, now, {}) for job in before])
+        moved += ids
+    return moved
+
+
+def has_pending(tx: Connection, worker_id: str) -> bool:
+    """There is a job that the worker could lease: in its own queue or in the general one."""
+    return bool(tx.execute(_HAS_PENDING, {"of": worker_id}).scalar_one())
+
+
+def pending_of(tx: Connection, worker_id: str | None, limit: int) -> list[Job]:
+    """The first jobs of a worker's own queue, or (None) of the general queue, in the order they would be leased."""
+    if worker_id is None:
+        rows = tx.execute(_FIRST_GENERAL, {"most": limit})
+    else:
+        rows = tx.execute(_FIRST_OWN, {"most": limit, "of": worker_id})
+    return [Job(*row) for row in rows]
+
+
+def counts_by_status(tx: Connection) -> dict[JobStatus, int]:
+    """How many jobs are in each state; every state is there."""
+    return dict.fromkeys(JobStatus, 0) | {row[0]: row[1] for row in tx.execute(_BY_STATUS)}
+
+
+def queue_depths(tx: Connection) -> dict[str | None, int]:
+    """How many jobs are pending in each queue; the general queue (None) is always there, empty own queues are not."""
+    return {None: 0} | {row[0]: row[1] for row in tx.execute(_DEPTHS)}
+
+
+def oldest_pending_at(tx: Connection) -> datetime | None:
+    """When the job that arrived first among the pending ones was submitted."""
+    return tx.execute(_OLDEST).scalar()
+
+
+def live_jobs_of_media(tx: Connection, media_id: str) -> list[str]:
+    """The ids of the pending and processing jobs that read this media."""
+    return list(tx.execute(_LIVE_OF, {"media": media_id}).scalars())

@@ -1,0 +1,191 @@
+"""The tables. Columns are called as the fields of `model`; CHECKs and unique indexes refuse what cannot be true.
+
+A change here needs a migration beside it (`migrations/versions`) and its name in `schema.HEAD`; a test compares both.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from balanza.lifecycle import JobStatus
+from balanza.model import Attempt, Event, Job, Media, Outcome, Worker
+from balanza.store.types import EncoderNames, Instant, Probed, Prose, Serial, word
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over the rows that satisfy `where`. A query uses it when it says the same, with constants, not binds."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("instance", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("cpus", Float, nullable=False),
+    Column("encoders", EncoderNames, nullable=False),
+    Column("metrics_address", Text),
+    Column("registered_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("cpu_load", Float),
+    Column("memory_mb", Float),
+    Column("draining", Boolean, nullable=False, default=False),
+    Column("offline", Boolean, nullable=False, default=False),
+    Column("chosen_at", Instant),
+    # Kept by the functions of jobs in the same transaction: counting 100,000 pending rows at each submit is too slow.
+    Column("assigned_jobs", Integer, nullable=False, default=0),
+    Column("running_jobs", Integer, nullable=False, default=0),
+    Column("conversions_success", Integer, nullable=False, default=0),
+    Column("conversions_failed", Integer, nullable=False, default=0),
+    CheckConstraint("slots >= 1 AND cpus > 0", name="capacity"),
+    CheckConstraint("cpu_load BETWEEN 0 AND 1", name="cpu_load"),
+    CheckConstraint("assigned_jobs >= 0 AND running_jobs >= 0", name="jobs"),
+    CheckConstraint("conversions_success >= 0 AND conversions_failed >= 0", name="conversions"),
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("name", Prose, nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("mime_type", Text, nullable=False),
+    Column("storage_key", Text, nullable=False, unique=True),
+    Column("probe", Probed, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("job_id", ForeignKey("jobs.id", use_alter=True), unique=True),
+    Column("deleted_at", Instant),
+    Column("purged", Boolean, nullable=False, default=False),
+    CheckConstraint("size_bytes >= 0", name="size"),
+    CheckConstraint("length(sha256) = 64", name="sha256"),
+    CheckConstraint("deleted_at IS NOT NULL OR NOT purged", name="purged"),
+    _partial("ix_media_to_purge", "deleted_at", where="deleted_at IS NOT NULL AND NOT purged"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    # For pieces, previews and thumbnails, which are to be jobs like any other.
+    Column("kind", String(20), nullable=False, default="convert"),
+    Column("parent_id", ForeignKey("jobs.id")),
+    Column("status", word(JobStatus, "status"), nullable=False),
+    Column("source_id", ForeignKey("media.id"), nullable=False),
+    Column("input_file", Prose, nullable=False),
+    Column("input_size_bytes", BigInteger, nullable=False),
+    Column("output_format", String(20), nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("assigned_worker", ForeignKey("workers.id")),
+    Column("worker_id", ForeignKey("workers.id")),
+    Column("lease_token", String(64)),
+    Column("lease_expires_at", Instant),
+    Column("leases", Integer, nullable=False, default=0),
+    Column("progress", Float, nullable=False, default=0.0),
+    Column("speed", Float),
+    Column("eta_seconds", Float),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("max_attempts", Integer, nullable=False),
+    Column("idempotency_key", Text),
+    Column("request_fingerprint", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("completed_at", Instant),
+    # Deferred: the guarded UPDATE that names the result comes first, the result's row after it.
+    Column("result_id", ForeignKey("media.id", deferrable=True, initially="DEFERRED")),
+    Column("output_file", Prose),
+    Column("output_size_bytes", BigInteger),
+    Column("error", Prose),
+    Column("log_tail", Prose),
+    CheckConstraint("(status = 'processing') = (lease_token IS NOT NULL)", name="lease_token"),
+    CheckConstraint("(status = 'processing') = (lease_expires_at IS NOT NULL)", name="lease_expires_at"),
+    CheckConstraint("status NOT IN ('processing', 'completed') OR worker_id IS NOT NULL", name="worker"),
+    CheckConstraint("status NOT IN ('processing', 'completed') OR started_at IS NOT NULL", name="started"),
+    CheckConstraint("status <> 'pending' OR started_at IS NULL", name="not_started"),
+    CheckConstraint("(status IN ('completed', 'failed', 'cancelled')) = (completed_at IS NOT NULL)", name="ended"),
+    CheckConstraint("(status = 'completed') = (result_id IS NOT NULL)", name="result"),
+    CheckConstraint("(result_id IS NULL) = (output_file IS NULL)", name="output_file"),
+    CheckConstraint("(result_id IS NULL) = (output_size_bytes IS NULL)", name="output_size"),
+    CheckConstraint("(status = 'failed') = (error IS NOT NULL)", name="error"),
+    CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
+    CheckConstraint("attempts BETWEEN 0 AND leases AND attempts <= max_attempts", name="attempts"),
+    CheckConstraint("status <> 'pending' OR attempts < max_attempts", name="attempts_remain"),
+    CheckConstraint("(idempotency_key IS NULL) = (request_fingerprint IS NULL)", name="idempotency"),
+    Index(None, "status", "seq"),
+    _partial("ix_jobs_pending", "assigned_worker", "seq", where="status = 'pending'"),
+    _partial("ix_jobs_leased", "lease_expires_at", where="status = 'processing'"),
+    _partial("ix_jobs_live_source", "source_id", where="status IN ('pending', 'processing')"),
+    _partial("uq_jobs_lease_token", "lease_token", where="lease_token IS NOT NULL", unique=True),
+    _partial("uq_jobs_idempotency_key", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("worker_id", ForeignKey("workers.id"), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", word(Outcome, "outcome")),
+    Column("error", Prose),
+    Column("log_tail", Prose),
+    CheckConstraint("number >= 1", name="number"),
+    CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
+    _partial("uq_attempts_running", "job_id", where="ended_at IS NULL", unique=True),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("job_id", String(64)),
+    Column("worker_id", String(64)),
+    Column("media_id", String(64)),
+    Column("data", JSON, nullable=False),
+    # An id is a client's place in the stream: it must never be given out again, not even after a prune.
+    sqlite_autoincrement=True,
+)
+
+
+def _columns_of(noun: type, table: Table) -> tuple[Column[Any], ...]:
+    """The columns that are the fields of `noun`, in its order, so that `noun(*row)` is the object."""
+    return tuple(table.c[field.name] for field in fields(noun))
+
+
+JOB = _columns_of(Job, jobs)
+MEDIA = _columns_of(Media, media)
+ATTEMPT = _columns_of(Attempt, attempts)
+WORKER = _columns_of(Worker, workers)
+EVENT = _columns_of(Event, events)

@@ -1,0 +1,92 @@
+"""What every change of a job's state shares: the guard, the end of its attempt, the event that tells of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    insert,
+    literal_column,
+    null,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from balanza.lifecycle import Action, JobStatus, sources_of, target_of
+from balanza.model import Event, Job, Outcome
+from balanza.store import events
+from balanza.store.tables import JOB, attempts, jobs
+
+THIS_JOB = jobs.c.id == bindparam("this_id")
+THIS_TOKEN = jobs.c.lease_token == bindparam("this_token")
+
+NO_LEASE = {
+    "lease_token": null(),
+    "lease_expires_at": null(),
+    "speed": null(),
+    "eta_seconds": null(),
+}
+BACK_IN_GENERAL_QUEUE = NO_LEASE | {"assigned_worker": null(), "started_at": null(), "progress": 0.0}
+
+_START_ATTEMPT = insert(attempts)
+_END_ATTEMPT = update(attempts).where(
+    attempts.c.job_id == bindparam("this_job"), attempts.c.number == bindparam("this_number")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A job after its change of state, and the number of its last attempt (0: none was ever made)."""
+
+    job: Job
+    attempt: int
+
+
+def has_status(*statuses: JobStatus) -> ColumnElement[bool]:
+    """The job is in one of these states; written as constants, since a partial index is not found by bound values."""
+    words: list[ColumnElement[str]] = [literal_column(f"'{status}'") for status in sorted(statuses)]
+    return jobs.c.status == words[0] if len(words) == 1 else jobs.c.status.in_(words)
+
+
+def transition(action: Action, *guards: ColumnElement[bool], **values: Any) -> ReturningUpdate[Any]:
+    """The conditional UPDATE that carries out `action` where the transition table and `guards` allow it."""
+    allowed = has_status(*sources_of(action))
+    change = update(jobs).where(allowed, *guards).values(status=target_of(action), **values)
+    return change.returning(*JOB, jobs.c.leases)
+
+
+def carry_out(tx: Connection, change: ReturningUpdate[Any], values: dict[str, Any]) -> Moved | None:
+    """None when no job satisfies the guards of `change`."""
+    row = tx.execute(change, values).first()
+    return None if row is None else Moved(Job(*row[:-1]), row[-1])
+
+
+def start_attempt(tx: Connection, moved: Moved, *, now: datetime) -> None:
+    values = {"job_id": moved.job.id, "number": moved.attempt, "worker_id": moved.job.worker_id, "started_at": now}
+    tx.execute(_START_ATTEMPT, values)
+
+
+def end_attempt(
+    tx: Connection, moved: Moved, outcome: Outcome, *, now: datetime, error: str | None = None, log_tail: str = ""
+) -> None:
+    """Closes the attempt that ran until this change."""
+    values = {"outcome": outcome, "error": error, "log_tail": log_tail or None, "ended_at": now}
+    tx.execute(_END_ATTEMPT, {"this_job": moved.job.id, "this_number": moved.attempt, **values})
+
+
+def tell(
+    tx: Connection, event_type: str, job: Job, worker_id: str | None, *, now: datetime, **data: str | int | None
+) -> None:
+    """Appends the event of a change of state; `worker_id` is who made it, or whom the job was or is assigned to."""
+    events.append_all(tx, [job_event(event_type, job, worker_id, now, data)])
+
+
+def job_event(
+    event_type: str, job: Job, worker_id: str | None, now: datetime, data: Mapping[str, str | int | None]
+) -> Event:
+    told = {"status": job.status.value, "worker": worker_id, **data}
+    return Event(0, now, event_type, job.id, worker_id, job.result_id, told)

@@ -1,0 +1,96 @@
+"""Column types that are the same on every database and speak the words of `model`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Dialect, Enum, Integer, Text, TypeDecorator
+
+from balanza.model import Probe, Stream, StreamKind
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+"""A primary key that the database counts up; SQLite does so for INTEGER alone, which has 64 bits there."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime in UTC, stored as microseconds since the epoch: exact, and it sorts as it is."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"The time {value!r} has no time zone; the store takes aware datetimes alone.")
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Prose(TypeDecorator[str]):
+    """Text written by people and programs: what no database takes (NUL, halves of surrogate pairs) becomes U+FFFD."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+class EncoderNames(TypeDecorator[frozenset[str]]):
+    """A set of names, stored as a sorted JSON list."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: frozenset[str] | None, dialect: Dialect) -> list[str] | None:
+        return None if value is None else sorted(value)
+
+    def process_result_value(self, value: list[str] | None, dialect: Dialect) -> frozenset[str] | None:
+        return None if value is None else frozenset(value)
+
+
+class Probed(TypeDecorator[Probe]):
+    """What a media file contains, stored as a JSON object with the fields of `Probe` and `Stream`."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Probe | None, dialect: Dialect) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        return _object(value) | {"streams": [_object(stream) for stream in value.streams]}
+
+    def process_result_value(self, value: Mapping[str, Any] | None, dialect: Dialect) -> Probe | None:
+        if value is None:
+            return None
+        streams = tuple(Stream(**{**stream, "kind": StreamKind(stream["kind"])}) for stream in value["streams"])
+        return Probe(**{**value, "streams": streams})
+
+
+def word(values: type[StrEnum], name: str) -> Enum:
+    """One of the values of an enumeration, as text under a CHECK constraint called `name`."""
+    return Enum(
+        values,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def _object(value: Probe | Stream) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}

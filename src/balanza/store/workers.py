@@ -1,0 +1,129 @@
+"""The workers: registered, alive, draining, offline. Their counters are changed by the functions of jobs alone."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Update, bindparam, insert, not_, select, update
+
+from balanza.model import Worker
+from balanza.protocol import Load, Registration
+from balanza.store import events
+from balanza.store.tables import WORKER, workers
+
+_THIS = workers.c.id == bindparam("this_id")
+_THIS_INSTANCE = _THIS & (workers.c.instance == bindparam("this_instance"))
+_ONLINE = not_(workers.c.offline)
+
+_INSERT = insert(workers).returning(*WORKER)
+_REPLACE = update(workers).where(_THIS).returning(*WORKER)
+_ALIVE = update(workers).where(_THIS_INSTANCE, _ONLINE).returning(*WORKER)
+_BACK = update(workers).where(_THIS_INSTANCE, workers.c.offline).values(offline=False).returning(*WORKER)
+_DRAIN = update(workers).where(_THIS, workers.c.draining != bindparam("wanted")).returning(*WORKER)
+_OFFLINE = update(workers).where(_THIS, _ONLINE).values(offline=True).returning(*WORKER)
+_CHOSEN = update(workers).where(_THIS).values(chosen_at=bindparam("at"))
+_COUNT = (
+    update(workers)
+    .where(_THIS)
+    .values(
+        assigned_jobs=workers.c.assigned_jobs + bindparam("assigned"),
+        running_jobs=workers.c.running_jobs + bindparam("running"),
+        conversions_success=workers.c.conversions_success + bindparam("success"),
+        conversions_failed=workers.c.conversions_failed + bindparam("failed"),
+    )
+)
+_GET = select(*WORKER).where(_THIS)
+_ALL = select(*WORKER).order_by(workers.c.id)
+# FOR NO KEY UPDATE: it waits for other writers of the row, not for foreign keys that point at it.
+_GET_LOCKED = _GET.with_for_update(key_share=True)
+_ALL_LOCKED = _ALL.with_for_update(key_share=True)
+_SILENT = select(workers.c.id).where(_ONLINE, workers.c.seen_at < bindparam("before")).order_by(workers.c.id)
+
+
+def register(tx: Connection, registration: Registration, *, now: datetime) -> Worker:
+    """The worker, online and not draining; an earlier instance under this id is replaced and its counters are kept."""
+    values = {
+        "instance": registration.instance,
+        "slots": registration.slots,
+        "cpus": registration.cpus,
+        "encoders": registration.encoders,
+        "metrics_address": registration.metrics_address,
+        "registered_at": now,
+        "seen_at": now,
+        "cpu_load": registration.load.cpu_load,
+        "memory_mb": registration.load.memory_mb,
+        "draining": False,
+        "offline": False,
+    }
+    # Two at once under a new id: the second INSERT is refused, and Database.write runs the operation again.
+    worker = _one(tx, _REPLACE, {"this_id": registration.worker_id, **values})
+    if worker is None:
+        worker = Worker(*tx.execute(_INSERT, {"id": registration.worker_id, **values}).one())
+    events.append(tx, "worker.registered", now=now, worker_id=worker.id)
+    return worker
+
+
+def heartbeat(tx: Connection, *, worker_id: str, instance: str, load: Load, now: datetime) -> Worker | None:
+    """None when `instance` is not the registered one. A worker that was offline is back, with an event."""
+    values = {
+        "this_id": worker_id,
+        "this_instance": instance,
+        "seen_at": now,
+        "cpu_load": load.cpu_load,
+        "memory_mb": load.memory_mb,
+    }
+    worker = _one(tx, _ALIVE, values)
+    if worker is None and (worker := _one(tx, _BACK, values)):
+        events.append(tx, "worker.registered", now=now, worker_id=worker.id, data={"reason": "back"})
+    return worker
+
+
+def get(tx: Connection, worker_id: str, *, lock: bool = False) -> Worker | None:
+    """With `lock` nobody else changes it until the transaction ends."""
+    row = tx.execute(_GET_LOCKED if lock else _GET, {"this_id": worker_id}).first()
+    return None if row is None else Worker(*row)
+
+
+def list_workers(tx: Connection, *, lock: bool = False) -> list[Worker]:
+    """All workers by id, the offline ones too. With `lock` nobody else changes them until the transaction ends."""
+    return [Worker(*row) for row in tx.execute(_ALL_LOCKED if lock else _ALL)]
+
+
+def set_draining(tx: Connection, worker_id: str, draining: bool, *, now: datetime) -> Worker | None:
+    """The worker in the wanted state, with one event if that is a change; None when there is no such worker."""
+    worker = _one(tx, _DRAIN, {"this_id": worker_id, "wanted": draining, "draining": draining})
+    if worker is None:
+        return get(tx, worker_id)
+    events.append(tx, "worker.draining" if draining else "worker.resumed", now=now, worker_id=worker_id)
+    return worker
+
+
+def set_offline(tx: Connection, worker_id: str, *, now: datetime, reason: str) -> Worker | None:
+    """The worker, now offline; None when it already was or is unknown. The reason `left`: it went by itself."""
+    worker = _one(tx, _OFFLINE, {"this_id": worker_id})
+    if worker is not None:
+        event_type = "worker.left" if reason == "left" else "worker.offline"
+        events.append(tx, event_type, now=now, worker_id=worker_id, data={"reason": reason})
+    return worker
+
+
+def mark_chosen(tx: Connection, worker_id: str, *, now: datetime) -> None:
+    tx.execute(_CHOSEN, {"this_id": worker_id, "at": now})
+
+
+def silent_since(tx: Connection, before: datetime) -> list[str]:
+    """The ids of the workers not yet offline that were last heard of before that time."""
+    return list(tx.execute(_SILENT, {"before": before}).scalars())
+
+
+def count(
+    tx: Connection, worker_id: str | None, *, assigned: int = 0, running: int = 0, success: int = 0, failed: int = 0
+) -> None:
+    """Adds to the counters of a worker, if there is one, in the transaction of the change of its jobs."""
+    if worker_id is not None:
+        deltas = {"assigned": assigned, "running": running, "success": success, "failed": failed}
+        tx.execute(_COUNT, {"this_id": worker_id, **deltas})
+
+
+def _one(tx: Connection, statement: Update, values: dict[str, Any]) -> Worker | None:
+    row = tx.execute(statement, values).first()
+    return None if row is None else Worker(*row)
