@@ -21,6 +21,17 @@ FILE_THREADS = 16
 """For pieces of uploads and downloads; more at once only wait for the same disk."""
 
 
+ROUTERS = (
+    library.router,
+    jobs.router,
+    workers.router,
+    events.router,
+    health.router,
+    fleet.router,
+    fleet.results,
+)
+
+
 def create_app(parts: Parts) -> FastAPI:
     """The server as an ASGI application. Uploads and events need its lifespan."""
     app = FastAPI(
@@ -32,12 +43,12 @@ def create_app(parts: Parts) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.parts = parts
+    app.state.routes = [route for router in ROUTERS for route in router.routes]
     problems.install(app)
     openapi.describe_problems(app)
     pages.install(app)
-    for module in (library, jobs, workers, events, health, fleet):
-        app.include_router(module.router)
-    app.include_router(fleet.results)
+    for router in ROUTERS:
+        app.include_router(router)
     # The last one added is the outermost.
     app.add_middleware(problems.Incidents)
     app.add_middleware(Guard)

@@ -88,8 +88,8 @@ class StateCollector(Collector):
         for queue in queues.queues:
             depth.add_metric([queue.name], queue.pending)
         workers = GaugeMetricFamily("balanza_workers", "Workers by status.", labels=["status"])
-        for status, count in _by_status(fleet).items():
-            workers.add_metric([status], count)
+        for worker_status, count in _by_status(fleet).items():
+            workers.add_metric([worker_status], count)
         yield from (jobs, depth, workers)
 
     def _read(self, tx: Connection) -> tuple[FleetStats, QueueStats]:

@@ -2,12 +2,14 @@
 
 import logging
 import secrets
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,11 +62,21 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> Pr
 
 async def _answer_http(request: Request, error: HTTPException) -> ProblemResponse:
     """What the framework itself refuses: unknown addresses, methods, bodies that cannot be read."""
-    refusal = sentences.of_http(error, request.method, request.url.path)
-    headers = dict(error.headers) if error.headers else None
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed_methods(request) or headers.get("Allow", "")
+    allowed = headers.get("Allow", "")
+    refusal = sentences.of_http(error, method=request.method, path=request.url.path, allowed=allowed)
     return problem(
         status=refusal.status, slug=refusal.slug, title=refusal.title, detail=refusal.detail, headers=headers
     )
+
+
+def _allowed_methods(request: Request) -> str:
+    """Of all routes at this address: the router itself names only those of the first."""
+    routes: Sequence[APIRoute] = request.app.state.routes
+    here = (route for route in routes if route.path_regex.match(request.url.path))
+    return ", ".join(sorted({method for route in here for method in route.methods}))
 
 
 class Incidents:

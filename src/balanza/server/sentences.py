@@ -37,19 +37,18 @@ def of_validation(error: RequestValidationError, path: str) -> Refusal:
     if isinstance(error.body, bytes) and error.body:
         return Refusal(415, "unsupported-media-type", "Not JSON", _NEEDS_JSON)
     said = [_sentence(one) for one in errors[:SHOWN_ERRORS]]
-    more = {"errors": [{"field": _field(one["loc"]), "detail": _sentence(one)} for one in errors]}
+    more = {"errors": [{"field": _dotted(one["loc"][1:]), "detail": _sentence(one)} for one in errors]}
     return Refusal(422, "invalid-request", "A value is not valid", " ".join(said), more)
 
 
-def of_http(error: HTTPException, method: str, path: str) -> Refusal:
+def of_http(error: HTTPException, *, method: str, path: str, allowed: str) -> Refusal:
     """`detail` where whoever raised it gave one, else the sentence for this status."""
     status = HTTPStatus(error.status_code)
     detail = error.detail
     if detail in {status.phrase, _UNREADABLE}:
-        allowed = (error.headers or {}).get("Allow", "")
         detail = _HTTP.get(status, f"{status.phrase}.").format(method=method, path=path, allowed=allowed)
-    slug = "bad-request" if status is HTTPStatus.BAD_REQUEST else status.phrase.lower().replace(" ", "-")
-    return Refusal(status, slug, status.phrase, detail)
+    title = _TITLES.get(status, status.phrase)
+    return Refusal(status, title.lower().replace(" ", "-"), title, detail)
 
 
 _NEEDS_JSON = "This address takes JSON. Send the body as JSON with the header Content-Type: application/json."
@@ -62,6 +61,9 @@ _HTTP = {
     HTTPStatus.NOT_FOUND: "There is nothing at {path}. The addresses there are stand in /docs.",
     HTTPStatus.METHOD_NOT_ALLOWED: "{method} is not possible at {path}; possible: {allowed}.",
 }
+
+
+_TITLES = {HTTPStatus.NOT_FOUND: "Not found", HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large"}
 
 
 def _malformed(error: _Error) -> Refusal:
@@ -84,6 +86,10 @@ def _say_unknown(name: str, _: _Error) -> str:
     return f"{name} is not known here."
 
 
+def _say_object(name: str, error: _Error) -> str:
+    return f"{name} should be a JSON object; it is {_shown(error['input'])}."
+
+
 def _say_pattern(name: str, error: _Error) -> str:
     return f"{name} may not be {_shown(error['input'])}: it does not match {error['ctx']['pattern']}."
 
@@ -100,6 +106,9 @@ def _say_what_was_expected(name: str, error: _Error) -> str:
 _SAID: dict[str, Callable[[str, _Error], str]] = {
     "missing": _say_missing,
     "extra_forbidden": _say_unknown,
+    "model_attributes_type": _say_object,
+    "model_type": _say_object,
+    "dict_type": _say_object,
     "string_pattern_mismatch": _say_pattern,
     "value_error": _say_value_error,
 }
@@ -112,7 +121,11 @@ def _field(location: Sequence[str | int]) -> str:
     place, *inside = location
     if not inside:
         return f"The {place}"
-    return f"{_PLACES.get(str(place), 'The value')} '{'.'.join(str(part) for part in inside)}'"
+    return f"{_PLACES.get(str(place), 'The value')} '{_dotted(inside)}'"
+
+
+def _dotted(parts: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in parts)
 
 
 def _shown(value: object) -> str:

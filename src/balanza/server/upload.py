@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from balanza.dispatch.library import Library, Upload
 from balanza.errors import CallerError, InvalidRequest
 from balanza.model import Media
 from balanza.server.names import decode_header_name, display_name, part_filename
 from balanza.storage import PIECE_BYTES, ObjectWriter
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -103,7 +106,7 @@ class FormUpload:
         if self._upload is not None:
             self._upload.abort()
 
-    def _callbacks(self) -> MultipartCallbacks:
+    def _callbacks(self) -> "MultipartCallbacks":
         return {
             "on_header_begin": self._begin_header,
             "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
