@@ -116,7 +116,9 @@ class Agent:
         loops = [self._heartbeats(), *(self._slot() for _ in range(self._identity.slots))]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
-            await asyncio.gather(*tasks)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()  # the loops do not end: this raises what ended one
         finally:
             for task in tasks:
                 task.cancel()

@@ -34,7 +34,7 @@ class Attempt:
         self._link = link
         self._log = log
         self._work: asyncio.Task[Ending] | None = None
-        self._lost = False
+        self._killed = False
         self._outcome_sent = False
 
     async def run(self) -> Ending:
@@ -42,15 +42,16 @@ class Attempt:
 
         Cancelled, it kills the conversion and hands the job back.
         """
-        self._work = asyncio.create_task(self._carry_out())
+        self._work = work = asyncio.create_task(self._carry_out())
         try:
-            return await self._work
+            await asyncio.wait([work])
         except asyncio.CancelledError:
-            me = asyncio.current_task()
-            if self._lost and not (me and me.cancelling()):
-                return Ending.LOST
-            await self._hand_back()
+            self._kill()
+            await asyncio.wait([work])
+            if work.cancelled():
+                await self._hand_back()
             raise
+        return Ending.LOST if work.cancelled() else work.result()
 
     def lose(self) -> None:
         """The lease is gone: the conversion is killed and its work thrown away.
@@ -58,8 +59,13 @@ class Attempt:
         Not once the outcome is on its way: a lease also ends by being completed, and then a heartbeat that crosses the
         completion finds it gone. The answer to the completion says which it was.
         """
-        if self._work is not None and not self._outcome_sent:
-            self._lost = True
+        if not self._outcome_sent:
+            self._kill()
+
+    def _kill(self) -> None:
+        """Once: a second cancellation would cut short the cleaning up after the first."""
+        if self._work is not None and not self._killed:
+            self._killed = True
             self._work.cancel()
 
     async def _carry_out(self) -> Ending:

@@ -1,0 +1,217 @@
+"""A server in memory: the network of the worker's tests. Everything else in them is real."""
+
+import asyncio
+import itertools
+import shutil
+import sys
+import wave
+from array import array
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import sin, tau
+from pathlib import Path
+from typing import TypeVar
+
+from balanza.errors import LeaseLost, ServerUnreachable, WorkerReplaced, WorkerUnknown
+from balanza.media.formats import parse_options
+from balanza.media.probe import Prober
+from balanza.media.program import Program
+from balanza.protocol import (
+    Completion,
+    Failure,
+    Heartbeat,
+    HeartbeatReply,
+    LeaseGrant,
+    LeaseRequest,
+    Registered,
+    Registration,
+    Source,
+    StoredObject,
+)
+from balanza.storage import LocalStorage
+
+T = TypeVar("T")
+
+
+async def until(condition: Callable[[], T], seconds: float = 10.0) -> T:
+    """The first truthy value of `condition`; AssertionError when `seconds` pass without one."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not (value := condition()):
+        if loop.time() > deadline:
+            raise AssertionError(f"not within {seconds} s: {value!r}")
+        await asyncio.sleep(0.01)
+    return value
+
+
+def write_tone(path: Path, seconds: float, *, rate: int = 8000) -> Path:
+    """A WAV file with a tone of 440 Hz."""
+    second = array("h", (int(9000 * sin(tau * 440 * n / rate)) for n in range(rate)))
+    if sys.byteorder == "big":
+        second.byteswap()
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        for _ in range(int(seconds)):
+            file.writeframes(second.tobytes())
+        file.writeframes(second[: int(rate * (seconds % 1))].tobytes())
+    return path
+
+
+def write_program(path: Path, script: str) -> Program:
+    """A double of ffmpeg: a shell script; `"$@"` is ffmpeg's command line."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return Program(str(path), "double", frozenset(), frozenset(), frozenset(), frozenset())
+
+
+@dataclass
+class Fleet:
+    """A FleetClient whose server is in memory; `storage` is what it stores."""
+
+    storage: LocalStorage
+    prober: Prober
+    shared: bool = True
+    heartbeat_seconds: float = 0.05
+    down: bool = False
+    draining: bool = False
+    instance: str | None = None
+    """The registered instance."""
+    registrations: list[Registration] = field(default_factory=list)
+    heartbeats: list[Heartbeat] = field(default_factory=list)
+    live: dict[str, LeaseGrant] = field(default_factory=dict)
+    completed: dict[str, Completion] = field(default_factory=dict)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    released: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    polls: int = 0
+    _pending: deque[LeaseGrant] = field(default_factory=deque)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def add(self, source: Path, to: str = "flac", *, assigned: bool = True, **options: object) -> LeaseGrant:
+        """A pending job; its grant, whose job id is `job-<n>` and token `token-<n>`."""
+        number = next(self._numbers)
+        copy = source.with_name(f"copy-{number}")
+        shutil.copy(source, copy)
+        probe = self.prober.probe(copy)
+        stored = self.storage.adopt(copy, f"source-{number}")
+        grant = LeaseGrant(
+            token=f"token-{number}",
+            job_id=f"job-{number}",
+            attempt=1,
+            output_format=to,
+            options=parse_options(to, options),
+            source=Source(
+                media_id=f"media-{number}",
+                name=source.name,
+                size_bytes=stored.size_bytes,
+                sha256=stored.sha256,
+                storage_key=f"source-{number}",
+                probe=probe,
+            ),
+            output_key=f"result-job-{number}-1",
+            was_assigned=assigned,
+        )
+        self._pending.append(grant)
+        self._wake.set()
+        return grant
+
+    def take_away(self, grant: LeaseGrant) -> None:
+        """Cancelled, expired, given to another: the lease is no longer live."""
+        del self.live[grant.token]
+
+    def forget_everything(self) -> None:
+        """As a server that starts with a new store."""
+        self.instance = None
+        self.live.clear()
+
+    def stored(self) -> set[str]:
+        return {key for key, _ in self.storage.objects() if key.startswith("result")}
+
+    # --- FleetClient
+
+    async def register(self, registration: Registration) -> Registered:
+        self._reach()
+        self.registrations.append(registration)
+        self.instance = registration.instance
+        return Registered(
+            heartbeat_seconds=self.heartbeat_seconds,
+            lease_seconds=10,
+            storage_folder=str(self.storage.folder) if self.shared else "/nowhere",
+            storage_marker=self.storage.marker,
+        )
+
+    async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
+        self._reach()
+        self._check(heartbeat.instance)
+        self.heartbeats.append(heartbeat)
+        lost = tuple(report.token for report in heartbeat.leases if report.token not in self.live)
+        return HeartbeatReply(lost=lost, drain=self.draining)
+
+    async def lease(self, request: LeaseRequest) -> LeaseGrant | None:
+        self._reach()
+        self._check(request.instance)
+        self.polls += 1
+        try:
+            async with asyncio.timeout(request.wait_seconds):
+                while not self._pending or self.draining:
+                    self._wake.clear()
+                    await self._wake.wait()
+                    self._reach()
+        except TimeoutError:
+            return None
+        grant = self._pending.popleft()
+        self.live[grant.token] = grant
+        return grant
+
+    async def fetch_source(self, token: str, target: Path) -> None:
+        self._reach()
+        key = self._held(token).source.storage_key
+        target.write_bytes(b"".join(self.storage.read(key)))
+
+    async def send_result(self, token: str, result: Path) -> StoredObject:
+        self._reach()
+        writer = self.storage.writer(self._held(token).output_key)
+        writer.write(result.read_bytes())
+        return writer.commit()
+
+    async def complete(self, token: str, completion: Completion) -> None:
+        self._reach()
+        self._held(token)
+        self.completed[token] = completion
+        del self.live[token]
+
+    async def fail(self, token: str, failure: Failure) -> None:
+        self._reach()
+        self._held(token)
+        self.failed[token] = failure
+        del self.live[token]
+
+    async def release(self, token: str) -> None:
+        self._reach()
+        self._held(token)
+        self.released.append(token)
+        del self.live[token]
+
+    async def leave(self, worker_id: str, instance: str) -> None:
+        self._reach()
+        self.left.append(instance)
+
+    async def aclose(self) -> None:
+        pass
+
+    def _reach(self) -> None:
+        if self.down:
+            raise ServerUnreachable("The server cannot be reached.")
+
+    def _check(self, instance: str) -> None:
+        if self.instance is None:
+            raise WorkerUnknown("The server does not know this worker.")
+        if instance != self.instance:
+            raise WorkerReplaced("Another process has taken the id of this worker.")
+
+    def _held(self, token: str) -> LeaseGrant:
+        if token not in self.live:
+            raise LeaseLost("The lease is lost.")
+        return self.live[token]
