@@ -37,6 +37,7 @@ from balanza.store.transitions import (
 __all__ = [
     "NewJob",
     "assign",
+    "attempt_under",
     "attempts_of",
     "by_idempotency_key",
     "cancel",
@@ -64,6 +65,7 @@ _SUBMIT = insert(jobs).values(status=JobStatus.PENDING).returning(*JOB)
 _GET = select(*JOB).where(THIS_JOB)
 _BY_KEY = select(*JOB, jobs.c.request_fingerprint).where(jobs.c.idempotency_key == bindparam("key"))
 _ATTEMPTS = select(*ATTEMPT).where(attempts.c.job_id == bindparam("of")).order_by(attempts.c.number)
+_ATTEMPT_UNDER = select(*ATTEMPT).where(attempts.c.token == bindparam("this_token"))
 _CANCEL = transition(Action.CANCEL, THIS_JOB, **NO_LEASE)
 _RETRY = transition(Action.RETRY, THIS_JOB, max_attempts=jobs.c.attempts + bindparam("more"), **BACK_IN_GENERAL_QUEUE)
 
@@ -149,6 +151,12 @@ def retry(tx: Connection, job_id: str, *, now: datetime, more_attempts: int) -> 
         return None
     tell(tx, "job.retried", moved.job, None, now=now)
     return moved.job
+
+
+def attempt_under(tx: Connection, token: str) -> Attempt | None:
+    """The attempt that was or is made under this lease token."""
+    row = tx.execute(_ATTEMPT_UNDER, {"this_token": token}).first()
+    return None if row is None else Attempt(*row)
 
 
 def attempts_of(tx: Connection, job_id: str) -> list[Attempt]:

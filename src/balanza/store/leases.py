@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, select, 
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from balanza.lifecycle import Action, JobStatus
-from balanza.model import Job, Lease, Media, Outcome
+from balanza.model import Job, Lease, Media, Outcome, result_key
 from balanza.protocol import LeaseReport
 from balanza.store import events, library, workers
 from balanza.store.tables import JOB, MEDIA, jobs, media
@@ -82,7 +82,7 @@ def lease(tx: Connection, *, worker_id: str, token: str, now: datetime, expires_
     moved = carry_out(tx, _TAKE_OWN, values) or carry_out(tx, _TAKE_GENERAL, values)
     if moved is None:
         return None
-    start_attempt(tx, moved, now=now)
+    start_attempt(tx, moved, token, now=now)
     taken = _lease(tx.execute(_HELD, {"this_token": token}).one())
     workers.count(tx, worker_id, assigned=-1 if taken.was_assigned else 0, running=1)
     tell(tx, "job.leased", taken.job, worker_id, now=now, attempt=taken.attempt)
@@ -188,7 +188,7 @@ def _lease(row: Row[*tuple[Any, ...]]) -> Lease:
         job=job,
         source=source,
         attempt=attempt,
-        output_key=library.result_key(job.id, attempt),
+        output_key=result_key(job.id, attempt),
         expires_at=expires_at,
         was_assigned=job.assigned_worker == job.worker_id,
     )

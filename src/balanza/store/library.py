@@ -7,7 +7,7 @@ import sqlalchemy
 from sqlalchemy import Connection, bindparam, false, not_, select, true, update
 
 from balanza.lifecycle import JobStatus
-from balanza.model import Media
+from balanza.model import Media, result_key
 from balanza.store.tables import MEDIA, jobs, media
 
 _KEPT = media.c.deleted_at.is_(None)
@@ -35,11 +35,6 @@ _KNOWN = select(media.c.storage_key).where(
     media.c.storage_key.in_(bindparam("keys", expanding=True)), media.c.purged == false()
 )
 _RUNNING = select(jobs.c.id, jobs.c.leases).where(jobs.c.status == JobStatus.PROCESSING)
-
-
-def result_key(job_id: str, attempt: int) -> str:
-    """Where in storage that attempt, and no other, writes its result."""
-    return f"result-{job_id}-{attempt}"
 
 
 def insert(tx: Connection, new: Media) -> None:

@@ -154,6 +154,8 @@ attempts = Table(
     Column("job_id", ForeignKey("jobs.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("worker_id", ForeignKey("workers.id"), nullable=False),
+    # Kept when the attempt has ended: a worker that did not hear the answer says the same again.
+    Column("token", String(64), nullable=False, unique=True),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("outcome", word(Outcome, "outcome")),

@@ -65,8 +65,9 @@ def carry_out(tx: Connection, change: ReturningUpdate[Any], values: dict[str, An
     return None if row is None else Moved(Job(*row[:-1]), row[-1])
 
 
-def start_attempt(tx: Connection, moved: Moved, *, now: datetime) -> None:
-    values = {"job_id": moved.job.id, "number": moved.attempt, "worker_id": moved.job.worker_id, "started_at": now}
+def start_attempt(tx: Connection, moved: Moved, token: str, *, now: datetime) -> None:
+    job = moved.job
+    values = {"job_id": job.id, "number": moved.attempt, "worker_id": job.worker_id, "token": token, "started_at": now}
     tx.execute(_START_ATTEMPT, values)
 
 

@@ -1,0 +1,1 @@
+"""The waist: it alone changes jobs and workers."""

@@ -1,0 +1,167 @@
+"""What people ask of jobs and workers, each as one write transaction."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from balanza.dispatch import assignment, library, signals
+from balanza.dispatch.assignment import Move
+from balanza.dispatch.desk import Desk
+from balanza.errors import Conflict, InvalidRequest, NotFound
+from balanza.media import formats
+from balanza.model import Attempt, Decision, Job, Options, Worker, result_key
+from balanza.store import jobs, workers
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A person's request: `source` is a media id, or a name that only one file has."""
+
+    source: str
+    output_format: str
+    options: Mapping[str, object]
+    idempotency_key: str | None = None
+
+
+class Dispatcher:
+    """Safe to call from many threads; every method returns after its transaction is durable."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def submit(self, submission: Submission) -> Job:
+        """A new pending job, assigned to the least loaded worker, or to nobody when no worker is live.
+
+        With an idempotency key that was used before it is the job of then. Raises NotFound, Gone, Conflict (an
+        ambiguous name), UnknownFormat, InvalidOption, MissingStream, and InvalidRequest when the key was used for a
+        different request.
+        """
+        options = formats.parse_options(submission.output_format, submission.options)
+
+        def operation(tx: Connection) -> tuple[Job, Decision | None]:
+            if repeated := _repeated(tx, submission):
+                return repeated, None
+            return self._submit(tx, submission, options)
+
+        job, decision = self._desk.database.write(operation)
+        if decision is not None:
+            assignment.log_choice(decision)
+            self._desk.tell(signals.work_for(job.assigned_worker))
+        return job
+
+    def cancel(self, job_id: str) -> Job:
+        """The job, cancelled; a running conversion is killed at the next heartbeat. Raises NotFound, Conflict."""
+
+        def operation(tx: Connection) -> Job:
+            before = _existing(tx, job_id)
+            after = jobs.cancel(tx, job_id, now=self._desk.clock())
+            if after is None:
+                raise Conflict(f"Job {job_id} is {before.status} and cannot be cancelled any more.")
+            return after
+
+        job = self._desk.database.write(operation)
+        if job.started_at:
+            self._desk.discard(*(result_key(job_id, attempt.number) for attempt in self._attempts(job_id)))
+        self._desk.ended(job)
+        self._desk.tell()
+        return job
+
+    def retry(self, job_id: str) -> Job:
+        """The job, pending again with a new set of attempts. Raises NotFound, Gone (its source), Conflict."""
+
+        def operation(tx: Connection) -> list[Move]:
+            before = _existing(tx, job_id)
+            library.existing(tx, before.source_id, lock=True)
+            now = self._desk.clock()
+            job = jobs.retry(tx, job_id, more_attempts=self._desk.settings.max_attempts, now=now)
+            if job is None:
+                raise Conflict(f"Job {job_id} is {before.status}; only a failed or cancelled job can be tried again.")
+            return assignment.assign_anew(tx, [job], avoid=None, reason="reintento", now=now)
+
+        moves = self._desk.database.write(operation)
+        self._desk.moved(moves)
+        return self._desk.database.read(lambda tx: _existing(tx, job_id))
+
+    def drain(self, worker_id: str) -> Worker:
+        """The worker takes nothing new, and its pending jobs go to others. Raises NotFound."""
+
+        def operation(tx: Connection) -> tuple[Worker, list[Move]]:
+            now = self._desk.clock()
+            worker = _found(workers.set_draining(tx, worker_id, True, now=now), worker_id)
+            return worker, assignment.redistribute(tx, worker_id, reason="en drenaje", now=now)
+
+        worker, moves = self._desk.database.write(operation)
+        self._desk.moved(moves)
+        return worker
+
+    def resume(self, worker_id: str) -> Worker:
+        """The worker takes jobs again. Raises NotFound."""
+        worker = self._desk.database.write(
+            lambda tx: _found(workers.set_draining(tx, worker_id, False, now=self._desk.clock()), worker_id)
+        )
+        self._desk.tell(signals.ANY_WORK)
+        return worker
+
+    def _submit(self, tx: Connection, submission: Submission, options: Options) -> tuple[Job, Decision]:
+        source = library.find(tx, submission.source, lock=True)
+        formats.check_source(submission.output_format, options, source.probe)
+        now = self._desk.clock()
+        decision = assignment.choose(tx)
+        new = jobs.NewJob(
+            id=str(uuid4()),
+            source_id=source.id,
+            input_file=source.name,
+            input_size_bytes=source.size_bytes,
+            output_format=submission.output_format,
+            options=options,
+            assigned_worker=decision.worker_id,
+            max_attempts=self._desk.settings.max_attempts,
+            idempotency_key=submission.idempotency_key,
+            request_fingerprint=_fingerprint(submission) if submission.idempotency_key else None,
+            created_at=now,
+        )
+        job = jobs.submit(tx, new)
+        if decision.worker_id is not None:
+            workers.mark_chosen(tx, decision.worker_id, now=now)
+        return job, decision
+
+    def _attempts(self, job_id: str) -> list[Attempt]:
+        return self._desk.database.read(lambda tx: jobs.attempts_of(tx, job_id))
+
+
+def _repeated(tx: Connection, submission: Submission) -> Job | None:
+    """The job that was made under the same idempotency key. Raises InvalidRequest when it was asked for otherwise."""
+    if submission.idempotency_key is None:
+        return None
+    found = jobs.by_idempotency_key(tx, submission.idempotency_key)
+    if found is None:
+        return None
+    job, fingerprint = found
+    if fingerprint != _fingerprint(submission):
+        raise InvalidRequest(
+            f"The Idempotency-Key {submission.idempotency_key!r} was used for a different request, which made job "
+            f"{job.id}. Send a new key with a new request."
+        )
+    return job
+
+
+def _fingerprint(submission: Submission) -> str:
+    request = [submission.source, submission.output_format, dict(submission.options)]
+    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _existing(tx: Connection, job_id: str) -> Job:
+    job = jobs.get(tx, job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}. GET /jobs lists the jobs there are.")
+    return job
+
+
+def _found(worker: Worker | None, worker_id: str) -> Worker:
+    if worker is None:
+        raise NotFound(f"There is no worker {worker_id}. GET /workers/stats lists the workers there are.")
+    return worker

@@ -1,0 +1,276 @@
+"""What workers say of themselves and of their leases, each as one write transaction.
+
+Everything about a job is fenced by its lease token: under a token that is no longer live nothing is written, and what
+lies in storage under it is removed. Docs: docs/leases.md.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from balanza.dispatch import assignment, signals
+from balanza.dispatch.assignment import Move
+from balanza.dispatch.desk import Desk
+from balanza.errors import Conflict, LeaseLost, WorkerReplaced
+from balanza.lifecycle import JobStatus
+from balanza.media import formats
+from balanza.model import Job, Lease, Media, Outcome, Worker, result_key
+from balanza.protocol import (
+    Completion,
+    Failure,
+    Heartbeat,
+    HeartbeatReply,
+    LeaseGrant,
+    LeaseRequest,
+    Registered,
+    Registration,
+    Source,
+)
+from balanza.storage import LocalStorage, ObjectWriter
+from balanza.store import jobs, workers
+
+Ended = tuple[list[Lease], list[Move]]
+"""The leases that were ended, and the jobs that were given to others because of it."""
+
+
+class Fleet:
+    """Safe to call from many threads; every method returns after its transaction is durable."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def register(self, registration: Registration) -> Registered:
+        """The worker is live. What an earlier process of the same id was running goes to others at once."""
+        worker_id = registration.worker_id
+
+        def operation(tx: Connection) -> Ended:
+            now = self._desk.clock()
+            ended = end_leases(tx, jobs.tokens_of(tx, worker_id), Outcome.FAILED, f"{worker_id} was restarted.", now)
+            workers.register(tx, registration, now=now)
+            return ended
+
+        self._desk.settle(*self._desk.database.write(operation))
+        local = self._desk.storage if isinstance(self._desk.storage, LocalStorage) else None
+        return Registered(
+            heartbeat_seconds=self._desk.settings.heartbeat_seconds,
+            lease_seconds=self._desk.settings.lease_seconds,
+            storage_folder=str(local.folder) if local else None,
+            storage_marker=local.marker if local else None,
+        )
+
+    def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
+        """Load and progress are noted and the leases named are renewed. Raises WorkerReplaced."""
+
+        def operation(tx: Connection) -> HeartbeatReply:
+            now = self._desk.clock()
+            worker = workers.heartbeat(
+                tx, worker_id=heartbeat.worker_id, instance=heartbeat.instance, load=heartbeat.load, now=now
+            )
+            if worker is None:
+                raise _replaced(heartbeat.worker_id)
+            expires_at = now + self._desk.lease_time
+            renewed = jobs.renew(tx, worker_id=worker.id, reports=heartbeat.leases, expires_at=expires_at)
+            lost = tuple(report.token for report in heartbeat.leases if report.token not in renewed)
+            return HeartbeatReply(lost=lost, drain=worker.draining)
+
+        reply = self._desk.database.write(operation)
+        self._desk.signals.emit(signals.PROGRESS)
+        return reply
+
+    def lease(self, request: LeaseRequest) -> LeaseGrant | None:
+        """A job from the worker's own queue, then from the general one; None when there is none, or no free slot.
+
+        Does not wait. Raises WorkerReplaced.
+        """
+        if not self._desk.database.read(lambda tx: jobs.has_pending(tx, request.worker_id)):
+            return None
+        lease = self._desk.database.write(lambda tx: self._lease(tx, request))
+        if lease is None:
+            return None
+        if self._desk.observer and lease.job.started_at:
+            self._desk.observer.job_leased((lease.job.started_at - lease.job.created_at).total_seconds())
+        self._desk.tell()
+        return _grant(lease)
+
+    def complete(self, token: str, completion: Completion) -> Job:
+        """The result is published and the job completed, both or neither; said again, it answers the same.
+
+        Raises LeaseLost when the lease is no longer live; what came under it is removed. Raises Conflict when the
+        storage does not hold what the worker says.
+        """
+        lease = self._desk.database.read(lambda tx: jobs.held(tx, token))
+        if lease is None:
+            return self._completed_before(token)
+        stored = self._desk.storage.size(lease.output_key)
+        if stored != completion.size_bytes:
+            raise Conflict(f"The result of job {lease.job.id} should have {completion.size_bytes} bytes, not {stored}.")
+        now = self._desk.clock()
+        result = _result(lease, completion, now)
+        job = self._desk.database.write(
+            lambda tx: jobs.complete(tx, token, result=result, log_tail=completion.log_tail, now=now)
+        )
+        if job is None:
+            return self._completed_before(token)
+        self._desk.ended(job)
+        self._desk.tell()
+        return job
+
+    def fail(self, token: str, failure: Failure) -> Job:
+        """The attempt has failed: the job goes to another worker, or has failed for good. Raises LeaseLost."""
+        lease = self._held(token)
+
+        def operation(tx: Connection) -> tuple[Job, list[Move]]:
+            return end_attempt(tx, lease, Outcome.FAILED, failure, self._desk.clock())
+
+        return self._end(lease, self._desk.database.write(operation))
+
+    def release(self, token: str) -> Job:
+        """The job is pending again, for another worker, and the attempt does not count. Raises LeaseLost."""
+        lease = self._held(token)
+
+        def operation(tx: Connection) -> tuple[Job, list[Move]]:
+            now = self._desk.clock()
+            workers.list_workers(tx, lock=True)
+            job = jobs.release(tx, token, now=now)
+            if job is None:
+                raise _lost()
+            return job, assignment.assign_anew(tx, [job], avoid=lease.job.worker_id, reason="devuelto", now=now)
+
+        return self._end(lease, self._desk.database.write(operation))
+
+    def leave(self, worker_id: str, instance: str) -> None:
+        """The worker is gone; what it had goes to others at once. Nothing happens when it had been replaced."""
+
+        def operation(tx: Connection) -> Ended:
+            now = self._desk.clock()
+            workers.list_workers(tx, lock=True)
+            if not _is_registered(workers.get(tx, worker_id), instance):
+                return [], []
+            workers.set_offline(tx, worker_id, now=now, reason="left")
+            ended, moves = end_leases(tx, jobs.tokens_of(tx, worker_id), Outcome.FAILED, f"{worker_id} left.", now)
+            return ended, moves + assignment.redistribute(tx, worker_id, reason="se fue", now=now)
+
+        self._desk.settle(*self._desk.database.write(operation))
+
+    def source_of(self, token: str) -> Media:
+        """The source that the holder of the lease may read. Raises LeaseLost."""
+        return self._held(token).source
+
+    def result_writer(self, token: str) -> ObjectWriter:
+        """Where the holder of the lease writes its result. Raises LeaseLost."""
+        return self._desk.storage.writer(self._held(token).output_key)
+
+    def _lease(self, tx: Connection, request: LeaseRequest) -> Lease | None:
+        worker = workers.get(tx, request.worker_id, lock=True)
+        if worker is None or not _is_registered(worker, request.instance):
+            raise _replaced(request.worker_id)
+        if worker.draining or worker.offline or worker.running_jobs >= worker.slots:
+            return None
+        now = self._desk.clock()
+        token = secrets.token_urlsafe(24)
+        return jobs.lease(tx, worker_id=worker.id, token=token, now=now, expires_at=now + self._desk.lease_time)
+
+    def _held(self, token: str) -> Lease:
+        lease = self._desk.database.read(lambda tx: jobs.held(tx, token))
+        if lease is None:
+            raise _lost()
+        return lease
+
+    def _completed_before(self, token: str) -> Job:
+        """The job, when the attempt under this token has published its result and only the answer was lost.
+
+        Otherwise what the attempt stored is removed. Raises LeaseLost.
+        """
+        attempt = self._desk.database.read(lambda tx: jobs.attempt_under(tx, token))
+        if attempt is None:
+            raise _lost()
+        job = self._desk.database.read(lambda tx: jobs.get(tx, attempt.job_id))
+        if job is None or attempt.outcome is not Outcome.COMPLETED:
+            self._desk.discard(result_key(attempt.job_id, attempt.number))
+            raise _lost()
+        return job
+
+    def _end(self, lease: Lease, ended: tuple[Job, list[Move]]) -> Job:
+        job, moves = ended
+        self._desk.discard(lease.output_key)
+        self._desk.ended(job)
+        self._desk.moved(moves)
+        return job
+
+
+def end_attempt(
+    tx: Connection, lease: Lease, outcome: Outcome, failure: Failure, now: datetime
+) -> tuple[Job, list[Move]]:
+    """The attempt counts; while attempts remain the job is assigned anew, to another worker if there is one.
+
+    Raises LeaseLost.
+    """
+    workers.list_workers(tx, lock=True)
+    job = jobs.fail_attempt(tx, lease.token, outcome=outcome, error=failure.error, log_tail=failure.log_tail, now=now)
+    if job is None:
+        raise _lost()
+    if job.status is not JobStatus.PENDING:
+        return job, []
+    return job, assignment.assign_anew(tx, [job], avoid=lease.job.worker_id, reason=failure.error, now=now)
+
+
+def end_leases(tx: Connection, tokens: Sequence[str], outcome: Outcome, why: str, now: datetime) -> Ended:
+    """Ends leases whose worker is gone; leases that have ended by themselves meanwhile are passed over."""
+    workers.list_workers(tx, lock=True)
+    ended, moves = [], []
+    for token in tokens:
+        lease = jobs.held(tx, token)
+        if lease is not None:
+            moves += end_attempt(tx, lease, outcome, Failure(error=why), now)[1]
+            ended.append(lease)
+    return ended, moves
+
+
+def _is_registered(worker: Worker | None, instance: str) -> bool:
+    return worker is not None and worker.instance == instance
+
+
+def _grant(lease: Lease) -> LeaseGrant:
+    source = lease.source
+    return LeaseGrant(
+        token=lease.token,
+        job_id=lease.job.id,
+        attempt=lease.attempt,
+        output_format=lease.job.output_format,
+        options=dict(lease.job.options),
+        source=Source(
+            media_id=source.id,
+            name=source.name,
+            size_bytes=source.size_bytes,
+            sha256=source.sha256,
+            storage_key=source.storage_key,
+            probe=source.probe,
+        ),
+        output_key=lease.output_key,
+        was_assigned=lease.was_assigned,
+    )
+
+
+def _result(lease: Lease, completion: Completion, now: datetime) -> Media:
+    return Media(
+        id=str(uuid4()),
+        name=formats.output_name(lease.job.input_file, lease.job.output_format),
+        size_bytes=completion.size_bytes,
+        sha256=completion.sha256,
+        mime_type=formats.FORMATS[lease.job.output_format].mime_type,
+        storage_key=lease.output_key,
+        probe=completion.probe,
+        created_at=now,
+        job_id=lease.job.id,
+    )
+
+
+def _lost() -> LeaseLost:
+    return LeaseLost("This lease is over: the job was cancelled, given to another worker, or has ended.")
+
+
+def _replaced(worker_id: str) -> WorkerReplaced:
+    return WorkerReplaced(f"This process is not (or no longer) registered as {worker_id}. Register first.")

@@ -1,0 +1,146 @@
+"""The library: files come in whole or not at all, are found by id or name, and are deleted."""
+
+import logging
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from balanza.dispatch.desk import Desk
+from balanza.errors import BalanzaError, Conflict, EmptyFile, Gone, NotFound
+from balanza.media import formats
+from balanza.media.probe import Prober
+from balanza.model import Media
+from balanza.protocol import StoredObject
+from balanza.storage import ObjectWriter
+from balanza.store import events, jobs, library
+
+log = logging.getLogger("balanza.dispatch")
+
+
+def existing(tx: Connection, media_id: str, *, lock: bool = False) -> Media:
+    """The file of that id. Raises NotFound, or Gone when it was deleted."""
+    media = library.get(tx, media_id, lock=lock)
+    if media is None:
+        raise NotFound(f"There is no file with the id {media_id}. GET /media lists what there is.")
+    if media.deleted_at is not None:
+        raise Gone(f"The file {media.name} ({media_id}) was deleted. Upload it again to use it.")
+    return media
+
+
+def find(tx: Connection, reference: str, *, lock: bool = False) -> Media:
+    """The file with that id, or else the only one of that name. Raises NotFound, Gone, Conflict."""
+    if library.get(tx, reference) is not None:
+        return existing(tx, reference, lock=lock)
+    named = library.by_name(tx, reference)
+    if not named:
+        raise NotFound(f"There is no file {reference!r}. Upload it first, or see what there is with GET /media.")
+    if len(named) > 1:
+        ids = ", ".join(media.id for media in named[:5])
+        raise Conflict(f"There are {len(named)} files named {reference!r}. Use the id of the one you mean: {ids}.")
+    return existing(tx, named[0].id, lock=lock)
+
+
+class Library:
+    """Safe to call from many threads."""
+
+    def __init__(self, desk: Desk, prober: Prober) -> None:
+        self._desk = desk
+        self._prober = prober
+
+    def receive(self, name: str) -> "Upload":
+        """A new file on its way in, under the display name `name`."""
+        media_id = str(uuid4())
+        return Upload(self, media_id, name, self._desk.storage.writer(_key(media_id)))
+
+    def add_link(self, path: Path, name: str) -> Media:
+        """A file that stays where it is, unchanged. Raises NotMedia, EmptyFile."""
+        media_id = str(uuid4())
+        return self.admit(media_id, name, self._desk.storage.link(path, _key(media_id)))
+
+    def get(self, media_id: str) -> Media:
+        """Raises NotFound, Gone."""
+        return self._desk.database.read(lambda tx: existing(tx, media_id))
+
+    def find(self, reference: str) -> Media:
+        """By id, or by a name that only one file has. Raises NotFound, Gone, Conflict."""
+        return self._desk.database.read(lambda tx: find(tx, reference))
+
+    def delete(self, media_id: str) -> None:
+        """Afterwards the file is gone for everybody, and its bytes with it. Raises NotFound, Gone, Conflict."""
+
+        def operation(tx: Connection) -> Media:
+            media = existing(tx, media_id, lock=True)
+            if readers := jobs.live_jobs_of_media(tx, media_id):
+                raise Conflict(f"{media.name} is being converted by job {readers[0]}. Cancel the job, or wait for it.")
+            now = self._desk.clock()
+            library.mark_deleted(tx, media_id, now)
+            events.append(tx, "media.deleted", now=now, media_id=media_id)
+            return media
+
+        media = self._desk.database.write(operation)
+        self._desk.tell()
+        self._desk.discard(media.storage_key)
+        self._desk.database.write(lambda tx: library.mark_purged(tx, media_id))
+
+    def admit(self, media_id: str, name: str, stored: StoredObject) -> Media:
+        """Probes what was stored and writes its row; what is no media file is removed. Raises NotMedia, EmptyFile."""
+        key = _key(media_id)
+        try:
+            media = self._probed(media_id, name, stored)
+            self._desk.database.write(lambda tx: self._insert(tx, media))
+        except BalanzaError:
+            self._desk.discard(key)
+            raise
+        self._desk.tell()
+        return media
+
+    def _probed(self, media_id: str, name: str, stored: StoredObject) -> Media:
+        if stored.size_bytes == 0:
+            raise EmptyFile(f"{name} is empty. Choose a file with sound or pictures in it.")
+        probe = self._prober.probe(self._desk.storage.path(_key(media_id)))
+        return Media(
+            id=media_id,
+            name=name,
+            size_bytes=stored.size_bytes,
+            sha256=stored.sha256,
+            mime_type=formats.mime_type(probe, name),
+            storage_key=_key(media_id),
+            probe=probe,
+            created_at=self._desk.clock(),
+        )
+
+    def _insert(self, tx: Connection, media: Media) -> None:
+        library.insert(tx, media)
+        events.append(tx, "media.created", now=media.created_at, media_id=media.id)
+
+
+class Upload:
+    """One file on its way in. Nothing of it is kept unless `finish` returns."""
+
+    def __init__(self, library: Library, media_id: str, name: str, writer: ObjectWriter) -> None:
+        self._library = library
+        self._media_id = media_id
+        self._name = name
+        self._writer = writer
+
+    def write(self, piece: bytes) -> None:
+        """Raises StorageFull, StorageError; then `abort` is still to be called."""
+        self._writer.write(piece)
+
+    def finish(self) -> Media:
+        """Bytes and row are durable. Raises EmptyFile, NotMedia, StorageFull; nothing is kept then."""
+        try:
+            stored = self._writer.commit()
+        except BalanzaError:
+            self._writer.abort()
+            raise
+        return self._library.admit(self._media_id, self._name, stored)
+
+    def abort(self) -> None:
+        """Nothing was uploaded."""
+        self._writer.abort()
+
+
+def _key(media_id: str) -> str:
+    return f"media-{media_id}"

@@ -1,0 +1,139 @@
+"""How loaded the fleet is: live counts from the store, measurements from the last heartbeats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from balanza.balancer.score import WorkerStatus, load_score, worker_status
+from balanza.lifecycle import JobStatus
+from balanza.model import GENERAL_QUEUE, Worker, own_queue
+from balanza.store import jobs, workers
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerMetrics:
+    """What is known of one worker. Unknown is None, never zero: an offline worker's CPU and memory are unknown."""
+
+    cpu_load: float | None
+    memory_mb: float | None
+    jobs_in_progress: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStats:
+    """One entry of `GET /workers/stats`: the seed's fields first."""
+
+    worker_id: str
+    cpu_load: float | None
+    memory_mb: float | None
+    jobs_in_progress: int
+    conversions_success: int
+    conversions_failed: int
+    load_score: int
+    status: WorkerStatus
+    slots: int
+    running_jobs: int
+    assigned_jobs: int
+    last_seen_at: datetime
+    metrics_address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSummary:
+    total_workers: int
+    active_workers: int
+    total_jobs_processing: int
+    average_cpu_load: float
+    total_conversions_success: int
+    total_conversions_failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetStats:
+    """The body of `GET /workers/stats`, in the seed's shape."""
+
+    workers: tuple[WorkerStats, ...]
+    summary: FleetSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    name: str
+    worker_id: str | None
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """The body of `GET /queue/stats`."""
+
+    queues: tuple[Queue, ...]
+    jobs: dict[JobStatus, int]
+    oldest_pending_seconds: float | None
+
+
+def get_worker_metrics(worker: Worker) -> WorkerMetrics:
+    """The measurements of a worker as far as they still mean something."""
+    return WorkerMetrics(
+        cpu_load=None if worker.offline else worker.cpu_load,
+        memory_mb=None if worker.offline else worker.memory_mb,
+        jobs_in_progress=worker.jobs_in_progress,
+    )
+
+
+def get_worker_stats(worker: Worker) -> WorkerStats:
+    """Everything `GET /workers/stats` says of one worker."""
+    metrics = get_worker_metrics(worker)
+    score = load_score(metrics.jobs_in_progress, metrics.cpu_load)
+    return WorkerStats(
+        worker_id=worker.id,
+        cpu_load=metrics.cpu_load,
+        memory_mb=metrics.memory_mb,
+        jobs_in_progress=metrics.jobs_in_progress,
+        conversions_success=worker.conversions_success,
+        conversions_failed=worker.conversions_failed,
+        load_score=score,
+        status=worker_status(score, draining=worker.draining, offline=worker.offline),
+        slots=worker.slots,
+        running_jobs=worker.running_jobs,
+        assigned_jobs=worker.assigned_jobs,
+        last_seen_at=worker.seen_at,
+        metrics_address=worker.metrics_address,
+    )
+
+
+def fleet_stats(tx: Connection) -> FleetStats:
+    """All workers, offline ones too, and their sum."""
+    entries = tuple(get_worker_stats(worker) for worker in workers.list_workers(tx))
+    return FleetStats(workers=entries, summary=_summary(entries))
+
+
+def queue_stats(tx: Connection, now: datetime) -> QueueStats:
+    """The general queue first, then the own queue of each worker, empty ones too."""
+    depths = jobs.queue_depths(tx)
+    own = [worker.id for worker in workers.list_workers(tx)]
+    oldest_at = jobs.oldest_pending_at(tx)
+    counts = jobs.counts_by_status(tx)
+    return QueueStats(
+        queues=(
+            Queue(GENERAL_QUEUE, None, depths.get(None, 0)),
+            *(Queue(own_queue(worker_id), worker_id, depths.get(worker_id, 0)) for worker_id in own),
+        ),
+        jobs={status: counts.get(status, 0) for status in JobStatus},
+        oldest_pending_seconds=(now - oldest_at).total_seconds() if oldest_at else None,
+    )
+
+
+def _summary(entries: Sequence[WorkerStats]) -> FleetSummary:
+    """The average is over the workers whose CPU load is known; 0 when there is none."""
+    loads = [entry.cpu_load for entry in entries if entry.cpu_load is not None]
+    return FleetSummary(
+        total_workers=len(entries),
+        active_workers=sum(entry.status is not WorkerStatus.OFFLINE for entry in entries),
+        total_jobs_processing=sum(entry.jobs_in_progress for entry in entries),
+        average_cpu_load=round(sum(loads) / len(loads), 2) if loads else 0.0,
+        total_conversions_success=sum(entry.conversions_success for entry in entries),
+        total_conversions_failed=sum(entry.conversions_failed for entry in entries),
+    )

@@ -1,0 +1,81 @@
+"""The statistics, in the seed's shape."""
+
+from dataclasses import asdict
+
+from balanza.dispatch import load
+from balanza.lifecycle import JobStatus
+from tests.dispatch.conftest import World
+
+SEED_FIELDS = (
+    "worker_id",
+    "cpu_load",
+    "memory_mb",
+    "jobs_in_progress",
+    "conversions_success",
+    "conversions_failed",
+    "load_score",
+    "status",
+)
+
+
+def test_the_entry_of_a_worker_starts_with_the_seeds_fields(world: World) -> None:
+    world.join("a", cpu=0.15)
+    stats = world.desk.database.read(load.fleet_stats)
+    assert tuple(asdict(stats.workers[0]))[: len(SEED_FIELDS)] == SEED_FIELDS
+    assert (stats.workers[0].load_score, stats.workers[0].status) == (7, "idle")
+
+
+def test_the_summary_adds_up(world: World) -> None:
+    world.join("a", "b", cpu=0.2)
+    for _ in range(3):
+        world.submit()
+    world.finish(world.granted("b"))
+    world.fail_once("a")
+    summary = world.desk.database.read(load.fleet_stats).summary
+    assert asdict(summary) == {
+        "total_workers": 2,
+        "active_workers": 2,
+        "total_jobs_processing": 2,
+        "average_cpu_load": 0.2,
+        "total_conversions_success": 1,
+        "total_conversions_failed": 1,
+    }
+
+
+def test_the_load_score_follows_the_load(world: World) -> None:
+    world.join("a")
+    world.submit()
+    world.submit()
+    world.granted("a")
+    world.beat("a", cpu=0.5)
+    entry = world.desk.database.read(load.fleet_stats).workers[0]
+    assert (entry.jobs_in_progress, entry.running_jobs, entry.assigned_jobs) == (2, 1, 1)
+    assert (entry.load_score, entry.status) == (85, "busy")
+
+
+def test_an_offline_worker_is_not_taken_for_idle(world: World) -> None:
+    world.join("a", "b", cpu=0.3)
+    world.let_pass(11, "b")
+    stats = world.desk.database.read(load.fleet_stats)
+    offline = stats.workers[0]
+    assert (offline.status, offline.cpu_load, offline.memory_mb) == ("offline", None, None)
+    assert offline.load_score >= 50
+    assert stats.summary.active_workers == 1
+    assert stats.summary.average_cpu_load == 0.0
+
+
+def test_the_queues_have_the_seeds_names(world: World) -> None:
+    waiting = world.submit()
+    world.join("a", "b")
+    for _ in range(3):
+        world.submit()
+    world.clock.pass_seconds(4)
+    stats = world.desk.database.read(lambda tx: load.queue_stats(tx, world.clock.now))
+    assert [(queue.name, queue.pending) for queue in stats.queues] == [
+        ("conversion:queue", 1),
+        ("conversion:queue:worker_a", 2),
+        ("conversion:queue:worker_b", 1),
+    ]
+    assert stats.jobs[JobStatus.PENDING] == 4
+    assert stats.oldest_pending_seconds == 4.0
+    assert waiting.assigned_worker is None
