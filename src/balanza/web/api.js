@@ -1,0 +1,73 @@
+// The server's HTTP interface. Addresses are relative to the page, so that it works below any path of a proxy.
+
+/** An answer that says no: `slug` is the kind of problem, `detail` the server's sentence. */
+export class Problem extends Error {
+  constructor(slug, detail, status = 0) {
+    super(detail);
+    Object.assign(this, { slug, detail, status });
+  }
+}
+
+export const UNREACHABLE = 'unreachable';
+
+/** A Problem from an answer's status and text, whether it is a problem document or a proxy's page. */
+export function problemFrom(status, text) {
+  try {
+    const { type, detail } = JSON.parse(text);
+    if (typeof type === 'string') return new Problem(type.split(/[:/]/).at(-1), detail ?? '', status);
+  } catch {
+    // not ours: a proxy's page
+  }
+  return new Problem('unexpected', `HTTP ${status}`, status);
+}
+
+async function call(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { cache: 'no-store', ...options });
+  } catch {
+    throw new Problem(UNREACHABLE, '');
+  }
+  if (!response.ok) throw problemFrom(response.status, await response.text());
+  return response.status === 204 ? null : response.json();
+}
+
+function query(path, values) {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined);
+  return `${path}?${new URLSearchParams(given)}`;
+}
+
+const post = (path, body) =>
+  call(path, {
+    method: 'POST',
+    headers: body ? { 'Content-Type': 'application/json' } : {},
+    body: body && JSON.stringify(body),
+  });
+
+export const listMedia = ({ limit, cursor } = {}) => call(query('media', { limit, cursor }));
+export const listJobs = ({ limit, cursor, status } = {}) => call(query('jobs', { limit, cursor, status }));
+export const getJob = (id) => call(`jobs/${encodeURIComponent(id)}`);
+export const getFormats = () => call('formats');
+export const cancelJob = (id) => post(`jobs/${encodeURIComponent(id)}/cancel`);
+export const retryJob = (id) => post(`jobs/${encodeURIComponent(id)}/retry`);
+export const deleteMedia = (id) => call(`media/${encodeURIComponent(id)}`, { method: 'DELETE' });
+
+/** The same `key` gives the same job, however often it is sent. */
+export const convert = (mediaId, format, options, key) =>
+  call('convert', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
+    body: JSON.stringify({ input_file: mediaId, output_format: format, options }),
+  });
+
+export const mediaAddress = (id) => `media/${encodeURIComponent(id)}`;
+export const downloadAddress = (id) => `${mediaAddress(id)}?download=1`;
+
+/** The status of a media file's address, without its bytes; 0 when nobody answers. */
+export async function mediaStatus(id) {
+  try {
+    return (await fetch(mediaAddress(id), { method: 'HEAD', cache: 'no-store' })).status;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,9 @@
+// The API's own page: Swagger UI over openapi.json, with nothing from elsewhere.
+/* global SwaggerUIBundle */
+SwaggerUIBundle({
+  url: 'openapi.json',
+  dom_id: '#api',
+  deepLinking: true,
+  validatorUrl: null, // the default asks a public server to validate
+  tryItOutEnabled: true,
+});

@@ -1,0 +1,49 @@
+// Numbers as a person reads them, in the language of the page.
+import { language, t } from './i18n.js';
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+const number = (value, digits) =>
+  new Intl.NumberFormat(language.value, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+
+export function bytes(size) {
+  let value = size;
+  let unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${number(value, unit === 0 || value >= 99.95 ? 0 : 1)}\u00a0${UNITS[unit]}`; // a no-break space: a number and its unit stay together
+}
+
+const two = (value) => String(value).padStart(2, '0');
+
+/** A length as players show it: `3:05`, `1:02:03`. */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** How long something takes: `0.4 s`, `12 s`, `3 min 20 s`, `1 h 05 min`. */
+export function span(seconds, tenths = 1) {
+  if (seconds < 9.95) return `${number(seconds, tenths)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole / 60) % 60)} min`;
+}
+
+/** Time left, without tenths: they would only flicker. */
+export const left = (seconds) => t('time.left', { time: span(Math.max(1, seconds), 0) });
+
+export const percent = (hundredths) =>
+  new Intl.NumberFormat(language.value, { style: 'percent', maximumFractionDigits: 0 }).format(hundredths / 100);
+
+export const speed = (times) => `${number(times, times < 9.95 ? 1 : 0)}×`;
+
+/** `smaller by 40 %`; nothing for a change of less than one per cent. */
+export function change(reduction) {
+  if (reduction === null || Math.abs(reduction) < 1) return null;
+  return t(reduction > 0 ? 'size.smaller' : 'size.larger', { percent: percent(Math.abs(reduction)) });
+}

@@ -1,0 +1,24 @@
+// The icons, drawn on a 24 by 24 grid. They say nothing to screen readers: the text beside them, or the label, does.
+import { html } from './html.js';
+
+const PATHS = {
+  audio: 'M9 18V5l11-2v13M9 18a3 3 0 1 1-6 0a3 3 0 0 1 6 0zM20 16a3 3 0 1 1-6 0a3 3 0 0 1 6 0z',
+  video: 'M3 5h18v14H3zM8 5v14M16 5v14M3 12h18M3 8.5h5M3 15.5h5M16 8.5h5M16 15.5h5',
+  upload: 'M12 16V4M6.5 9.5L12 4l5.5 5.5M4 16v4h16v-4',
+  download: 'M12 4v12M6.5 10.5L12 16l5.5-5.5M4 16v4h16v-4',
+  play: 'M7 4l13 8l-13 8z',
+  convert: 'M4 9h14M13.5 4.5L18 9l-4.5 4.5M20 15H6M10.5 10.5L6 15l4.5 4.5',
+  trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5',
+  close: 'M6 6l12 12M18 6L6 18',
+  retry: 'M20 12a8 8 0 1 1-2.5-5.8M20 3v5h-5',
+  pending: 'M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18zM12 7v5l3.5 2',
+  processing: 'M12 3v4M12 17v4M3 12h4M17 12h4M5.6 5.6l2.9 2.9M15.5 15.5l2.9 2.9M18.4 5.6l-2.9 2.9M8.5 15.5l-2.9 2.9',
+  completed: 'M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18zM8 12.2l2.8 2.8L16 9.5',
+  failed: 'M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18zM12 7.5v5.5M12 16v.5',
+  cancelled: 'M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18zM6 6l12 12',
+  balance: 'M12 4v16M8 20h8M5 7h14M5 7l-3 7h6zM19 7l-3 7h6zM12 4v3',
+};
+
+export const Icon = ({ name }) => html`
+  <svg class="icon" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round"
+    stroke-linejoin="round" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;

@@ -1,0 +1,113 @@
+// The library: what was uploaded and what came out, and what can be done with it.
+import { downloadAddress, deleteMedia } from './api.js';
+import { bytes, clock } from './format.js';
+import { html } from './html.js';
+import { t, tn } from './i18n.js';
+import { Icon } from './icons.js';
+import { mediaChanged, moreMedia } from './live.js';
+import { attempt, Dialog, IconButton, IconLink } from './parts.js';
+import * as store from './store.js';
+
+export function Library() {
+  const items = store.media.value;
+  return html`
+    <section class="panel" id="library" aria-labelledby="library-title">
+      <header class="panel-head">
+        <h2 id="library-title" tabindex="-1">${t('library.title')}</h2>
+        ${items.length > 0 && html`<${Selection} items=${items} />`}
+      </header>
+      ${store.loaded.value && items.length === 0 && html`<${Empty} />`}
+      <ul class="rows">${items.map((item) => html`<${Row} key=${item.id} item=${item} />`)}</ul>
+      ${store.mediaCursor.value !== null && html`
+        <button type="button" class="button more" onClick=${() => attempt(moreMedia)}>${t('list.more')}</button>`}
+    </section>`;
+}
+
+const Empty = () => html`
+  <div class="empty"><${Icon} name="audio" />
+    <p><strong>${t('library.empty')}</strong></p><p>${t('library.empty_hint')}</p></div>`;
+
+function Selection({ items }) {
+  const chosen = items.filter((item) => store.selected.value.has(item.id));
+  const all = chosen.length === items.length;
+  const selectAll = () => {
+    store.selected.value = new Set(all ? [] : items.map((item) => item.id));
+  };
+  return html`
+    <div class="selection">
+      <label class="check"><input type="checkbox" checked=${all} onChange=${selectAll} />
+        <span>${t('library.select_all')}</span></label>
+      <button type="button" class="button quiet" disabled=${chosen.length === 0} onClick=${() => openConvert(chosen)}>
+        <${Icon} name="convert" />${chosen.length ? tn('library.convert_selected', chosen.length) : t('library.convert_none')}</button>
+    </div>`;
+}
+
+export const openConvert = (items) => {
+  store.dialog.value = { kind: 'convert', media: items };
+};
+
+function Row({ item }) {
+  const name = item.name;
+  const isSelected = store.selected.value.has(item.id);
+  const isPlaying = store.playing.value?.id === item.id;
+  return html`
+    <li class=${`row ${isPlaying ? 'playing' : ''}`}>
+      <label class="check"><input type="checkbox" checked=${isSelected} aria-label=${t('library.select', { name })}
+        onChange=${(event) => store.select(item.id, event.currentTarget.checked)} /></label>
+      <span class="kind"><${Icon} name=${item.kind} /></span>
+      <div class="row-text">
+        <p class="name" title=${name}>${name}</p>
+        <p class="facts">${facts(item).map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>
+      </div>
+      <div class="row-actions">
+        <${IconButton} icon="play" label=${t('action.play_name', { name })} onClick=${() => play(item)} />
+        <${IconLink} icon="download" label=${t('action.download_name', { name })} href=${downloadAddress(item.id)} />
+        <${IconButton} icon="trash" label=${t('action.delete_name', { name })} onClick=${() => askDelete(item)} />
+        <button type="button" class="button" aria-label=${t('action.convert_name', { name })}
+          onClick=${() => openConvert([item])}>${t('action.convert')}</button>
+      </div>
+    </li>`;
+}
+
+const facts = (item) => [
+  t(`kind.${item.kind}`),
+  item.duration_seconds === null ? null : clock(item.duration_seconds),
+  bytes(item.size_bytes),
+  item.job_id === null ? null : t('library.result'),
+].filter(Boolean);
+
+export const play = ({ id, name, kind, mime_type }) => {
+  store.playing.value = { id, name, kind, mime_type };
+};
+
+const askDelete = (item) => {
+  store.dialog.value = { kind: 'delete', media: [item] };
+};
+
+export function DeleteDialog({ media: [item] }) {
+  const close = () => {
+    store.dialog.value = null;
+  };
+  const remove = async () => {
+    close();
+    await attempt(async () => {
+      await deleteMedia(item.id);
+      onDeleted(item);
+    });
+  };
+  return html`
+    <${Dialog} title=${t('delete.title')} onClose=${close}>
+      <p class="breakable">${t('delete.text', { name: item.name })}</p>
+      <div class="dialog-actions">
+        <button type="button" class="button" data-first onClick=${close}>${t('delete.keep')}</button>
+        <button type="button" class="button danger" onClick=${remove}>${t('delete.confirm')}</button>
+      </div>
+    <//>`;
+}
+
+function onDeleted(item) {
+  if (store.playing.value?.id === item.id) store.playing.value = null;
+  store.notify('done', t('delete.done', { name: item.name }));
+  mediaChanged();
+  document.getElementById('library-title').focus(); // the button that had the focus goes with its row
+}

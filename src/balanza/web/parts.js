@@ -1,0 +1,63 @@
+// The small parts that several lists share: buttons, progress, problems, dialogs.
+import { useEffect, useId, useRef } from './vendor/preact/hooks.js';
+import { html } from './html.js';
+import { isTranslated, t } from './i18n.js';
+import { Icon } from './icons.js';
+import { notify } from './store.js';
+
+/** A button with an icon alone; `label` names it, and the thing it acts on, for those who cannot see it. */
+export const IconButton = ({ icon, label, onClick }) => html`
+  <button type="button" class="button quiet square" aria-label=${label} title=${label} onClick=${onClick}>
+    <${Icon} name=${icon} /></button>`;
+
+export const IconLink = ({ icon, label, href }) => html`
+  <a class="button quiet square" aria-label=${label} title=${label} href=${href} download><${Icon} name=${icon} /></a>`;
+
+/** `value` is 0..100, or null while nobody can know. */
+export const Progress = ({ value, label }) => html`
+  <progress class="progress" max="100" value=${value ?? undefined} aria-label=${label}></progress>`;
+
+const kindOf = (problem) => (isTranslated(`problem.${problem.slug}`) ? problem.slug : 'unexpected');
+
+export const titleOf = (problem) => t(`problem.${kindOf(problem)}`);
+
+/** What went wrong, in the reader's language, and the server's own sentence, which is English. */
+export const ProblemText = ({ problem }) => html`
+  <div class="problem"><strong>${titleOf(problem)}</strong>
+    ${problem.detail && html`<p lang="en">${problem.detail}</p>`}</div>`;
+
+/** Runs an action of a button; a failure becomes a notice. */
+export async function attempt(action) {
+  try {
+    return await action();
+  } catch (problem) {
+    if (problem.slug === undefined) throw problem;
+    notify('error', titleOf(problem), problem.detail);
+    return null;
+  }
+}
+
+/** A modal dialog. Escape and a click beside it close it, and the focus goes back to where it was; `data-first` has it first. */
+export function Dialog({ title, onClose, children }) {
+  const ref = useRef(null);
+  const id = useId();
+  useEffect(() => {
+    const element = ref.current;
+    element.showModal();
+    element.querySelector('[data-first]')?.focus();
+    return () => element.close();
+  }, []);
+  const onCancel = (event) => {
+    event.preventDefault();
+    onClose();
+  };
+  return html`
+    <dialog ref=${ref} class="dialog" aria-labelledby=${id} onCancel=${onCancel}
+      onClick=${(event) => event.target === ref.current && onClose()}>
+      <div class="dialog-body">
+        <header class="dialog-head"><h2 id=${id}>${title}</h2>
+          <${IconButton} icon="close" label=${t('dialog.close')} onClick=${onClose} /></header>
+        ${children}
+      </div>
+    </dialog>`;
+}

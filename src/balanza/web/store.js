@@ -1,0 +1,74 @@
+// What the page knows: signals that the components read, and the few ways in which they change.
+import { batch, computed, signal } from './vendor/signals/signals.js';
+
+export const LIVE = ['pending', 'processing'];
+
+export const media = signal([]);
+export const mediaCursor = signal(null);
+export const jobs = signal([]);
+export const jobsCursor = signal(null);
+/** False until the first answer: before it, an empty list means nothing. */
+export const loaded = signal(false);
+/** `live`, `interrupted` (no stream, but the server answers) or `unreachable`. */
+export const connection = signal('live');
+export const formats = signal(null);
+export const playing = signal(null);
+/** The open dialog: `{kind: 'convert' | 'delete', media: […]}`, or null. */
+export const dialog = signal(null);
+export const selected = signal(new Set());
+/** What happened, newest last: `{id, kind: 'done' | 'error', text, detail}`. */
+export const notices = signal([]);
+/** Read aloud by screen readers, not shown. */
+export const announcement = signal('');
+
+export const mediaById = computed(() => new Map(media.value.map((item) => [item.id, item])));
+export const liveJobs = computed(() => jobs.value.filter((job) => LIVE.includes(job.status)).length);
+
+let lastNotice = 0;
+
+/** Good news replaces good news, so that notices never cover the page; errors stay until dismissed. */
+export function notify(kind, text, detail = '') {
+  lastNotice += 1;
+  const errors = notices.value.filter((notice) => notice.kind === 'error').slice(-2);
+  notices.value = [...errors, { id: lastNotice, kind, text, detail }];
+}
+
+export function dismiss(id) {
+  notices.value = notices.value.filter((notice) => notice.id !== id);
+}
+
+export function setMedia(items, cursor) {
+  batch(() => {
+    media.value = items;
+    mediaCursor.value = cursor;
+    const present = new Set(items.map((item) => item.id));
+    selected.value = new Set([...selected.value].filter((id) => present.has(id)));
+  });
+}
+
+export function addMedia(items, cursor) {
+  const known = mediaById.value;
+  setMedia([...media.value, ...items.filter((item) => !known.has(item.id))], cursor);
+}
+
+const newestFirst = (a, b) => (a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : 0);
+
+/** Puts fresh rows in the place of the known ones. Answers the jobs that have ended since. */
+export function mergeJobs(fresh) {
+  const byId = new Map(jobs.value.map((job) => [job.job_id, job]));
+  const ended = fresh.filter((job) => LIVE.includes(byId.get(job.job_id)?.status) && !LIVE.includes(job.status));
+  for (const job of fresh) byId.set(job.job_id, job);
+  jobs.value = [...byId.values()].sort(newestFirst);
+  return ended;
+}
+
+export function select(id, on) {
+  const next = new Set(selected.value);
+  if (on) next.add(id);
+  else next.delete(id);
+  selected.value = next;
+}
+
+/** True when the result of `job` has been deleted; only a wholly loaded library can tell. */
+export const isResultGone = (job) =>
+  job.output_id !== null && mediaCursor.value === null && !mediaById.value.has(job.output_id);

@@ -1,0 +1,134 @@
+"""The states of the page worth looking at, as the answers of a server in that state."""
+
+import io
+import math
+import struct
+import wave
+
+from tests.web.stage import Json, Scene
+
+_LOG = """\
+[matroska,webm @ 0x55d2] EBML header parsing failed
+[in#0 @ 0x55d2] Error opening input: Invalid data found when processing input
+Error opening input file input.
+Error opening input files: Invalid data found when processing input"""
+
+
+def _media(number: int, name: str, kind: str, seconds: float | None, size: int, job: str | None = None) -> Json:
+    mime = "audio/wav" if kind == "audio" else "video/mp4"
+    return {
+        "id": f"m{number}",
+        "name": name,
+        "size_bytes": size,
+        "sha256": "0" * 64,
+        "mime_type": mime,
+        "kind": kind,
+        "duration_seconds": seconds,
+        "job_id": job,
+        "created_at": f"2026-11-23T10:00:{number:02}.000000Z",
+    }
+
+
+def _job(number: int, name: str, to: str, status: str, **more: object) -> Json:
+    job: dict[str, object] = {
+        "job_id": f"j{number}",
+        "status": status,
+        "input_id": "m1",
+        "input_file": name,
+        "output_format": to,
+        "options": {"quality": "balanced"},
+        "assigned_worker": "worker_a",
+        "worker_id": None,
+        "progress": 0.0,
+        "speed": None,
+        "eta_seconds": None,
+        "attempts": 0,
+        "max_attempts": 3,
+        "created_at": f"2026-11-23T10:05:{number:02}.000000Z",
+        "started_at": None,
+        "completed_at": None,
+        "duration_seconds": None,
+        "input_size_bytes": 31_752_044,
+        "output_size_bytes": None,
+        "size_reduction_percent": None,
+        "output_id": None,
+        "output_file": None,
+        "error": None,
+        "log_tail": None,
+    }
+    return job | more
+
+
+def _tone(seconds: int = 2, rate: int = 8000) -> bytes:
+    """A quiet 440 Hz tone as a WAV file."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate)
+        samples = (round(3000 * math.sin(2 * math.pi * 440 * i / rate)) for i in range(rate * seconds))
+        sound.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+    return out.getvalue()
+
+
+LIBRARY = (
+    _media(9, "Alegrías de Cádiz (en directo).flac", "audio", 221.4, 18_402_113, "j1"),
+    _media(8, "paseo-por-la-playa.mp4", "video", 754.2, 188_440_021),
+    _media(7, "entrevista_2026-11-02_sala-3_micrófono-izquierdo_sin-cortes_versión-definitiva.wav", "audio", 3723, 656e6),
+    _media(6, "Alegrías de Cádiz (en directo).wav", "audio", 221.4, 31_752_044),
+    _media(5, "holiday.mkv", "video", 5403.0, 2_147_483_648),
+    _media(4, "voice memo 12.m4a", "audio", 9.6, 98_304),
+)
+
+_COMPLETED = _job(
+    1,
+    "Alegrías de Cádiz (en directo).wav",
+    "flac",
+    "completed",
+    worker_id="worker_b",
+    assigned_worker="worker_a",
+    progress=100.0,
+    attempts=1,
+    duration_seconds=3.42,
+    output_size_bytes=18_402_113,
+    size_reduction_percent=42.04,
+    output_id="m9",
+    output_file="Alegrías de Cádiz (en directo).flac",
+)
+_PROCESSING = _job(
+    3,
+    "holiday.mkv",
+    "mp4",
+    "processing",
+    worker_id="worker_a",
+    progress=43.0,
+    speed=3.8,
+    eta_seconds=811.0,
+    attempts=1,
+)
+_SECOND = _job(
+    4, "paseo-por-la-playa.mp4", "mp3", "processing", worker_id="worker_b", assigned_worker="worker_b",
+    progress=71.0, speed=38.2, eta_seconds=6.0, attempts=2,
+)  # fmt: skip
+_PENDING = _job(5, "voice memo 12.m4a", "ogg", "pending")
+_FAILED = _job(
+    2,
+    "entrevista_2026-11-02_sala-3_micrófono-izquierdo_sin-cortes_versión-definitiva.wav",
+    "opus",
+    "failed",
+    worker_id="worker_b",
+    attempts=3,
+    error="FFmpeg ended with code 183: Invalid data found when processing input. Check that the file plays.",
+    log_tail=_LOG,
+)
+_CANCELLED = _job(6, "holiday.mkv", "webm", "cancelled", worker_id="worker_a", progress=12.0, attempts=1)
+
+SCENES: dict[str, Scene] = {
+    "empty": Scene(),
+    "uploading": Scene(media=LIBRARY[3:], takes_uploads=False),
+    "library": Scene(media=LIBRARY, sound=_tone()),
+    "converting": Scene(media=LIBRARY, jobs=(_PENDING, _SECOND, _PROCESSING), sound=_tone()),
+    "completed": Scene(media=LIBRARY, jobs=(_COMPLETED,), sound=_tone()),
+    "failed": Scene(media=LIBRARY, jobs=(_CANCELLED, _FAILED)),
+    "all": Scene(media=LIBRARY, jobs=(_CANCELLED, _PENDING, _SECOND, _PROCESSING, _FAILED, _COMPLETED), sound=_tone()),
+}

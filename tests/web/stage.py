@@ -1,0 +1,136 @@
+"""A stage: serves the real page with prepared answers, so that every state can be looked at, and stays as it is."""
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from balanza.media.formats import describe
+from balanza.server.guard import PAGE_POLICY
+
+WEB = Path(__file__).resolve().parents[2] / "src/balanza/web"
+
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_PAGES = {"/": "player.html", "/player.html": "player.html", "/docs": "docs.html"}
+
+Json = Mapping[str, object]
+
+
+@dataclass
+class Scene:
+    """What the server of one state answers."""
+
+    media: Sequence[Json] = ()
+    jobs: Sequence[Json] = ()
+    problem: Json | None = None
+    """The answer to every conversion and deletion, when there is one."""
+    sound: bytes = b""
+    openapi: Json = field(default_factory=dict)
+    takes_uploads: bool = True
+    """When False, an upload is read up to its first quarter and then stands still until the stage is taken down."""
+
+
+class Stage:
+    """The server, on a free port of the loopback, for as long as its `with` block lasts."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.over = threading.Event()
+        stage = self
+
+        class Handler(_Handler):
+            scene = property(lambda _: stage.scene)
+            over = stage.over
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = False
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+    def __enter__(self) -> "Stage":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 5
+    scene: Scene
+    over: threading.Event
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        if path == "/events":
+            self._stream()
+        elif path in _PAGES:
+            self._file(WEB / _PAGES[path])
+        elif path.startswith("/web/"):
+            self._file(WEB / path.removeprefix("/web/"))
+        elif path.startswith("/media/"):
+            self._send(HTTPStatus.OK, "audio/wav", self.scene.sound)
+        else:
+            self._json(HTTPStatus.OK, self._answers()[path])
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"] or 0)
+        if self.path == "/upload" and not self.scene.takes_uploads:
+            self.rfile.read(length // 4)
+            self.over.wait()
+            self.close_connection = True
+            return
+        self.rfile.read(length)
+        self._json(HTTPStatus.CONFLICT, self.scene.problem or {})
+
+    do_DELETE = do_POST
+
+    def do_HEAD(self) -> None:
+        self._send(HTTPStatus.OK, "audio/wav", b"")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Says nothing: what the page shows is the only thing looked at."""
+
+    def _answers(self) -> dict[str, Json]:
+        return {
+            "/media": {"media": self.scene.media, "next_cursor": None},
+            "/jobs": {"jobs": self.scene.jobs, "next_cursor": None},
+            "/formats": describe(),
+            "/openapi.json": self.scene.openapi,
+        }
+
+    def _stream(self) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b": here\n\n")
+        self.wfile.flush()
+        self.over.wait()
+        self.close_connection = True
+
+    def _file(self, path: Path) -> None:
+        self._send(HTTPStatus.OK, _TYPES[path.suffix], path.read_bytes())
+
+    def _json(self, status: HTTPStatus, body: Json) -> None:
+        self._send(status, "application/json", json.dumps(body).encode())
+
+    def _send(self, status: HTTPStatus, mime_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", mime_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", PAGE_POLICY)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
