@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import shutil
 import sys
+import time
 import wave
 from array import array
 from collections import deque
@@ -34,7 +35,7 @@ from balanza.storage import LocalStorage
 T = TypeVar("T")
 
 
-async def until(condition: Callable[[], T], seconds: float = 10.0) -> T:
+async def until(condition: Callable[[], T | None], seconds: float = 10.0) -> T:
     """The first truthy value of `condition`; AssertionError when `seconds` pass without one."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
@@ -86,7 +87,6 @@ class Fleet:
     left: list[str] = field(default_factory=list)
     polls: int = 0
     _pending: deque[LeaseGrant] = field(default_factory=deque)
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def add(self, source: Path, to: str = "flac", *, assigned: bool = True, **options: object) -> LeaseGrant:
@@ -114,7 +114,6 @@ class Fleet:
             was_assigned=assigned,
         )
         self._pending.append(grant)
-        self._wake.set()
         return grant
 
     def take_away(self, grant: LeaseGrant) -> None:
@@ -153,14 +152,12 @@ class Fleet:
         self._reach()
         self._check(request.instance)
         self.polls += 1
-        try:
-            async with asyncio.timeout(request.wait_seconds):
-                while not self._pending or self.draining:
-                    self._wake.clear()
-                    await self._wake.wait()
-                    self._reach()
-        except TimeoutError:
-            return None
+        deadline = time.monotonic() + request.wait_seconds
+        while not self._pending or self.draining:
+            if time.monotonic() > deadline:
+                return None
+            await asyncio.sleep(0.005)
+            self._reach()
         grant = self._pending.popleft()
         self.live[grant.token] = grant
         return grant

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -202,7 +203,6 @@ async def test_draining_takes_nothing_new_and_finishes_what_runs(
         assert later.token not in fleet.live
         assert not fleet.left
         fleet.draining = False
-        fleet._wake.set()
         await until(lambda: later.token in fleet.completed)
 
 
@@ -215,7 +215,7 @@ async def test_an_unreachable_server_is_announced_once_and_the_result_delivered_
         await until(ffmpegs)
         fleet.down = True
         await until(lambda: not ffmpegs())
-        await until(lambda: fleet.stored())
+        await until(fleet.stored)
         assert agent.running
         fleet.down = False
         await until(lambda: grant.token in fleet.completed, 4)
@@ -253,13 +253,14 @@ async def test_a_replaced_worker_ends_with_a_sentence_and_kills_what_it_ran(
     fleet: Fleet, working: Working, tools: Tools, long_song: Path, slow_ffmpeg: Program
 ) -> None:
     fleet.add(long_song)
-    with pytest.raises(WorkerReplaced, match="taken the id"):
-        async with working(program=slow_ffmpeg):
-            (running,) = await until(ffmpegs)
-            async with asyncio.timeout(5), working():
-                await until(lambda: not running.is_running())
-                await until(lambda: len(fleet.registrations) == 2)
-    assert [r.instance for r in fleet.registrations][1:] == fleet.left  # the second one took leave, the first did not
+    first = asyncio.create_task(Agent(fleet, Identity("worker_a", 1, 1.0), replace(tools, program=slow_ffmpeg)).run())
+    (running,) = await until(ffmpegs)
+    async with working():
+        with pytest.raises(WorkerReplaced, match="taken the id"):
+            await asyncio.wait_for(first, 5)
+        assert not running.is_running()
+    _, second = (registration.instance for registration in fleet.registrations)
+    assert fleet.left == [second], "the first one must not take leave in the name of the second"
 
 
 async def test_a_worker_that_never_reached_a_server_stops_all_the_same(fleet: Fleet, tools: Tools) -> None:

@@ -76,6 +76,8 @@ class Runner:
         return probe, StoredObject(size_bytes=result.stat().st_size, sha256=_sha256(result))
 
     def _checked(self, grant: LeaseGrant, result: Path) -> Probe:
+        if not result.exists():
+            raise AttemptFailed("ffmpeg ended without an error but wrote no result.")
         probe = self._tools.prober.probe(result)
         check_result(format_name=grant.output_format, options=grant.options, source=grant.source.probe, result=probe)
         return probe
