@@ -155,6 +155,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     clock = Clock()
     database = Database.open(f"sqlite:///{tmp_path / 'balanza.db'}", durable=False)
     storage = LocalStorage(tmp_path / "storage", durable=False)
-    desk = Desk(database, storage, Settings(data=tmp_path), Signals(), clock=clock)
+    desk = Desk(database, storage, Settings(data=tmp_path, events_kept=1000), Signals(), clock=clock)
     yield World(desk, clock)
     database.close()
