@@ -1,5 +1,6 @@
 """Every error as a problem document (RFC 9457), with a sentence that a person can act on."""
 
+import json
 import logging
 import secrets
 from collections.abc import Sequence
@@ -25,6 +26,10 @@ RETRY_AFTER_SECONDS = "1"
 
 class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        """JSON, whatever a caller's own words in it contain: half a surrogate pair becomes a question mark."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def problem(
@@ -76,7 +81,7 @@ def _allowed_methods(request: Request) -> str:
     """Of all routes at this address: the router itself names only those of the first."""
     routes: Sequence[APIRoute] = request.app.state.routes
     here = (route for route in routes if route.path_regex.match(request.url.path))
-    return ", ".join(sorted({method for route in here for method in route.methods}))
+    return ", ".join(sorted({method for route in here for method in route.methods or ()}))
 
 
 class Incidents:

@@ -1,0 +1,267 @@
+"""Asking for conversions, and looking at them."""
+
+import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import pytest
+
+from tests.server.stand import Hand, Stand, wav
+
+
+@pytest.fixture(scope="module")
+def song(stand: Stand) -> dict[str, Any]:
+    return stand.upload("the only song.wav")
+
+
+@pytest.fixture(scope="module")
+def silent_film(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    film = tmp_path_factory.mktemp("film") / "silent.mp4"
+    source = "testsrc=size=64x64:rate=5:duration=0.4"
+    argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source, str(film)]
+    subprocess.run(argv, check=True)
+    return stand.upload("silent.mp4", Path(film).read_bytes())
+
+
+def ask(stand: Stand, body: Any, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    content = json.dumps(body).encode()
+    return stand.client.post("/convert", content=content, headers={"Content-Type": "application/json"} | named)
+
+
+def test_a_file_is_converted_by_id_or_by_an_unambiguous_name(stand: Stand, song: dict[str, Any]) -> None:
+    for reference in (song["id"], "the only song.wav"):
+        answer = ask(stand, {"input_file": reference, "output_format": "mp3", "options": {"quality": "best"}})
+        assert answer.status_code == 201
+        submitted = answer.json()
+        assert submitted == {
+            "ok": True,
+            "job_id": submitted["job_id"],
+            "status": "pending",
+            "assigned_worker": None,
+        }
+        job = stand.get(f"/jobs/{submitted['job_id']}")
+        assert job["input_id"] == song["id"]
+        assert job["input_file"] == "the only song.wav"
+        assert job["output_format"] == "mp3"
+        assert job["history"] == []
+
+
+def test_a_job_carries_every_promised_field(stand: Stand, song: dict[str, Any]) -> None:
+    job = stand.get(f"/jobs/{stand.convert(song['id'])['job_id']}")
+    promised = (
+        "job_id status input_file output_format options assigned_worker worker_id progress speed eta_seconds attempts "
+        "created_at started_at completed_at duration_seconds input_size_bytes output_size_bytes size_reduction_percent "
+        "output_id output_file error log_tail max_attempts input_id"
+    )
+    assert set(promised.split()) <= job.keys()
+    assert job["progress"] == 0
+    assert job["input_size_bytes"] == song["size_bytes"]
+
+
+WRONG: dict[str, tuple[dict[str, object], int, str, str]] = {
+    "an unknown format": ({"output_format": "mp5"}, 422, "unknown-format", "mp5"),
+    "an unknown option": ({"options": {"colour": "red"}}, 422, "invalid-option", "colour"),
+    "an option out of range": ({"options": {"bitrate": "9000k"}}, 422, "invalid-option", "bitrate"),
+    "an option of another type": ({"options": {"normalize": "perhaps"}}, 422, "invalid-option", "normalize"),
+    "a start beyond the end": ({"options": {"start": 3600}}, 422, "invalid-option", "start"),
+    "no such file": ({"input_file": "nobody.wav"}, 404, "not-found", "'nobody.wav'"),
+    "a name with control characters": ({"input_file": "a\x00b"}, 422, "invalid-request", "'input_file'"),
+    "half a surrogate pair": ({"input_file": "\ud800"}, 422, "invalid-request", "'input_file'"),
+    "a name without an end": ({"input_file": "x" * 5000}, 422, "invalid-request", "at most 255 characters"),
+    "an empty name": ({"input_file": ""}, 422, "invalid-request", "'input_file'"),
+    "a number for a name": ({"input_file": 7}, 422, "invalid-request", "it is 7"),
+    "options that are a list": ({"options": []}, 422, "invalid-request", "'options' should be a JSON object"),
+    "an unknown field": ({"output": "x"}, 422, "invalid-request", "The field 'output' is not known here."),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_request_is_refused_with_a_sentence_and_makes_no_job(
+    stand: Stand, song: dict[str, Any], case: str
+) -> None:
+    changes, status, slug, sentence = WRONG[case]
+    before = stand.get("/jobs")
+    answer = ask(stand, {"input_file": song["id"], "output_format": "mp3", "options": {}} | changes)
+    assert answer.status_code == status, answer.text
+    problem = answer.json()
+    assert problem["type"] == f"urn:balanza:problem:{slug}"
+    assert problem["status"] == status
+    assert sentence in problem["detail"]
+    assert stand.get("/jobs") == before
+
+
+def test_a_film_without_sound_cannot_become_sound(stand: Stand, silent_film: dict[str, Any]) -> None:
+    answer = ask(stand, {"input_file": silent_film["id"], "output_format": "mp3"})
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "urn:balanza:problem:missing-stream"
+    assert "no sound" in answer.json()["detail"]
+
+
+def test_a_name_that_two_files_have_is_refused_with_their_ids(stand: Stand) -> None:
+    twins = [stand.upload("twin.wav")["id"] for _ in range(2)]
+    answer = ask(stand, {"input_file": "twin.wav", "output_format": "mp3"})
+    assert answer.status_code == 409
+    assert all(media_id in answer.json()["detail"] for media_id in twins)
+
+
+def test_a_deleted_source_is_gone(stand: Stand) -> None:
+    media = stand.upload("gone.wav")
+    stand.client.delete(f"/media/{media['id']}")
+    assert ask(stand, {"input_file": media["id"], "output_format": "mp3"}).status_code == 410
+    assert ask(stand, {"input_file": "gone.wav", "output_format": "mp3"}).status_code == 404
+
+
+def test_a_repeated_key_returns_the_same_job(stand: Stand, song: dict[str, Any]) -> None:
+    body = {"input_file": song["id"], "output_format": "flac"}
+    first, again = (ask(stand, body, Idempotency_Key="once") for _ in range(2))
+    assert first.json() == again.json()
+    assert again.status_code == 201
+
+
+def test_many_repeats_at_the_same_moment_make_one_job(stand: Stand, song: dict[str, Any]) -> None:
+    body = {"input_file": song["id"], "output_format": "ogg"}
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: ask(stand, body, Idempotency_Key="crowd").json()["job_id"], range(24)))
+    assert len(set(answers)) == 1
+
+
+def test_a_key_that_was_used_for_another_request_is_refused(stand: Stand, song: dict[str, Any]) -> None:
+    ask(stand, {"input_file": song["id"], "output_format": "flac"}, Idempotency_Key="mine")
+    before = stand.get("/jobs")
+    answer = ask(stand, {"input_file": song["id"], "output_format": "mp3"}, Idempotency_Key="mine")
+    assert answer.status_code == 422
+    assert "'mine'" in answer.json()["detail"]
+    assert stand.get("/jobs") == before
+
+
+@pytest.mark.parametrize("key", ["", "two words", "a\ttab", "x" * 256, "caf\xe9"])
+def test_a_key_is_one_to_255_visible_characters(stand: Stand, song: dict[str, Any], key: str) -> None:
+    body = {"input_file": song["id"], "output_format": "mp3"}
+    answer = stand.client.post("/convert", json=body, headers=[(b"Idempotency-Key", key.encode("latin-1"))])
+    assert answer.status_code == 422
+    assert "idempotency-key" in answer.json()["detail"].lower()
+
+
+def test_jobs_are_listed_newest_first_in_pages_that_stay_the_same(stand: Stand, song: dict[str, Any]) -> None:
+    ids = [stand.convert(song["id"])["job_id"] for _ in range(5)]
+    first = stand.get("/jobs", limit=2)
+    stand.convert(song["id"])
+    second = stand.get("/jobs", limit=2, cursor=first["next_cursor"])
+    assert [job["job_id"] for job in first["jobs"] + second["jobs"]] == ids[:0:-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("status=lost", "'status'"),
+        ("limit=0", "'limit'"),
+        ("limit=501", "'limit'"),
+        ("cursor=x", "'cursor'"),
+        ("cursor=99999999999999999999", "'cursor'"),
+    ],
+)
+def test_a_wrong_filter_is_refused_by_name(stand: Stand, query: str, named: str) -> None:
+    answer = stand.client.get(f"/jobs?{query}")
+    assert answer.status_code == 422
+    assert named in answer.json()["detail"]
+
+
+def test_an_unknown_job_is_not_found(stand: Stand) -> None:
+    for method, path in [("GET", ""), ("POST", "/cancel"), ("POST", "/retry")]:
+        answer = stand.client.request(method, f"/jobs/nobody{path}")
+        assert answer.status_code == 404
+        assert "nobody" in answer.json()["detail"]
+
+
+def test_a_cancelled_job_can_be_tried_again_and_not_cancelled_twice(stand: Stand, song: dict[str, Any]) -> None:
+    job_id = stand.convert(song["id"])["job_id"]
+    assert stand.client.post(f"/jobs/{job_id}/retry").status_code == 409
+    cancelled = stand.client.post(f"/jobs/{job_id}/cancel")
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    twice = stand.client.post(f"/jobs/{job_id}/cancel")
+    assert twice.status_code == 409
+    assert "cancelled" in twice.json()["detail"]
+    retried = stand.client.post(f"/jobs/{job_id}/retry")
+    assert (retried.status_code, retried.json()["status"]) == (200, "pending")
+
+
+def test_the_whole_way_of_a_job_can_be_followed(own_stand: Stand) -> None:
+    hand = Hand.register(own_stand.client, "worker_a")
+    media = own_stand.upload("song.wav", wav(1))
+    submitted = own_stand.convert(media["id"], "wav")
+    assert submitted["assigned_worker"] == "worker_a"
+    assert own_stand.get("/queue/stats")["queues"] == [
+        {"name": "conversion:queue", "worker_id": None, "pending": 0},
+        {"name": "conversion:queue:worker_a", "worker_id": "worker_a", "pending": 1},
+    ]
+    grant = hand.grant()
+    hand.beat({"token": grant["token"], "progress": 40, "speed": 12.5, "eta_seconds": 3})
+    running = own_stand.get("/jobs", status="processing", worker="worker_a")["jobs"]
+    assert [(job["progress"], job["speed"], job["eta_seconds"]) for job in running] == [(40, 12.5, 3)]
+    result = wav(0.5)
+    hand.store(grant["token"], result)
+    assert hand.complete(grant, result).status_code == 204
+    job = own_stand.get(f"/jobs/{submitted['job_id']}")
+    assert (job["status"], job["worker_id"], job["progress"]) == ("completed", "worker_a", 100)
+    assert job["output_file"] == "song.wav"
+    assert job["output_size_bytes"] == len(result)
+    assert job["size_reduction_percent"] == pytest.approx(50, abs=1)
+    assert job["duration_seconds"] >= 0
+    assert [(attempt["number"], attempt["worker_id"], attempt["outcome"]) for attempt in job["history"]] == [
+        (1, "worker_a", "completed")
+    ]
+    assert own_stand.client.get(f"/media/{job['output_id']}").content == result
+    assert own_stand.get("/queue/stats")["jobs"]["completed"] == 1
+    hand.leave()
+
+
+def test_worker_stats_have_exactly_the_shape_of_the_seed(own_stand: Stand) -> None:
+    hands = [Hand.register(own_stand.client, name) for name in ("worker_a", "worker_b")]
+    stats = own_stand.get("/workers/stats")
+    assert list(stats) == ["workers", "summary"]
+    for worker in stats["workers"]:
+        assert list(worker)[:8] == [
+            "worker_id",
+            "cpu_load",
+            "memory_mb",
+            "jobs_in_progress",
+            "conversions_success",
+            "conversions_failed",
+            "load_score",
+            "status",
+        ]
+    assert stats["summary"] == {
+        "total_workers": 2,
+        "active_workers": 2,
+        "total_jobs_processing": 0,
+        "average_cpu_load": 0.1,
+        "total_conversions_success": 0,
+        "total_conversions_failed": 0,
+    }
+    assert [worker["status"] for worker in stats["workers"]] == ["idle", "idle"]
+    for hand in hands:
+        hand.leave()
+
+
+def test_a_worker_is_drained_and_resumed(own_stand: Stand) -> None:
+    hand = Hand.register(own_stand.client, "worker_a")
+    drained = own_stand.client.post("/workers/worker_a/drain")
+    assert (drained.status_code, drained.json()["status"]) == (200, "draining")
+    assert hand.beat().json()["drain"] is True
+    resumed = own_stand.client.post("/workers/worker_a/resume")
+    assert (resumed.status_code, resumed.json()["status"]) == (200, "idle")
+    missing = own_stand.client.post("/workers/worker_z/drain")
+    assert missing.status_code == 404
+    assert "worker_z" in missing.json()["detail"]
+    hand.leave()
+
+
+def test_the_formats_are_described(stand: Stand) -> None:
+    described = stand.get("/formats")
+    names = {one["name"] for group in described["groups"] for one in group["formats"]}
+    assert {"mp3", "flac", "wav", "aac", "ogg", "opus", "m4a", "aiff"} <= names
+    assert {"mp4", "mkv", "webm", "mov", "avi", "gif"} <= names
