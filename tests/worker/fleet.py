@@ -164,30 +164,30 @@ class Fleet:
 
     async def fetch_source(self, token: str, target: Path) -> None:
         self._reach()
-        key = self._held(token).source.storage_key
+        key = self.held(token).source.storage_key
         target.write_bytes(b"".join(self.storage.read(key)))
 
     async def send_result(self, token: str, result: Path) -> StoredObject:
         self._reach()
-        writer = self.storage.writer(self._held(token).output_key)
+        writer = self.storage.writer(self.held(token).output_key)
         writer.write(result.read_bytes())
         return writer.commit()
 
     async def complete(self, token: str, completion: Completion) -> None:
         self._reach()
-        self._held(token)
+        self.held(token)
         self.completed[token] = completion
         del self.live[token]
 
     async def fail(self, token: str, failure: Failure) -> None:
         self._reach()
-        self._held(token)
+        self.held(token)
         self.failed[token] = failure
         del self.live[token]
 
     async def release(self, token: str) -> None:
         self._reach()
-        self._held(token)
+        self.held(token)
         self.released.append(token)
         del self.live[token]
 
@@ -208,7 +208,7 @@ class Fleet:
         if instance != self.instance:
             raise WorkerReplaced("Another process has taken the id of this worker.")
 
-    def _held(self, token: str) -> LeaseGrant:
+    def held(self, token: str) -> LeaseGrant:
         if token not in self.live:
             raise LeaseLost("The lease is lost.")
         return self.live[token]

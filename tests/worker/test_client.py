@@ -1,0 +1,196 @@
+"""The client against a real HTTP server: files, errors, slow and broken answers, restarts."""
+
+import asyncio
+import hashlib
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from balanza.errors import (
+    BalanzaError,
+    LeaseLost,
+    Retryable,
+    ServerUnreachable,
+    StorageFull,
+    WorkerReplaced,
+    WorkerUnknown,
+)
+from balanza.protocol import Completion, Failure, Heartbeat, LeaseRequest, Load, Registration, StoredObject
+from balanza.worker import client as client_module
+from balanza.worker.agent import Agent, Identity
+from balanza.worker.client import HttpFleetClient
+from balanza.worker.conversion import Tools
+from tests.worker.fleet import Fleet, until
+from tests.worker.http_fleet import HttpFleet
+
+pytestmark = pytest.mark.anyio
+
+LOAD = Load(cpu_load=0.5, memory_mb=10)
+
+
+@pytest.fixture
+def http(fleet: Fleet) -> Iterator[HttpFleet]:
+    http = HttpFleet(fleet)
+    http.start()
+    yield http
+    http.stop()
+
+
+@pytest.fixture
+async def client(http: HttpFleet) -> AsyncIterator[HttpFleetClient]:
+    client = HttpFleetClient(http.url)
+    yield client
+    await client.aclose()
+
+
+def registration(instance: str = "one") -> Registration:
+    return Registration(
+        worker_id="worker_a", instance=instance, slots=1, cpus=2, encoders=frozenset({"flac"}), load=LOAD
+    )
+
+
+def heartbeat(instance: str = "one") -> Heartbeat:
+    return Heartbeat(worker_id="worker_a", instance=instance, load=LOAD)
+
+
+def lease_request(wait_seconds: float = 0) -> LeaseRequest:
+    return LeaseRequest(worker_id="worker_a", instance="one", wait_seconds=wait_seconds)
+
+
+def problem(status: int, slug: str, detail: str) -> Response:
+    document = {"type": f"urn:balanza:problem:{slug}", "title": "x", "status": status, "detail": detail}
+    return JSONResponse(document, status, media_type="application/problem+json")
+
+
+async def test_messages_arrive_as_they_were_sent(fleet: Fleet, client: HttpFleetClient, song: Path) -> None:
+    registered = await client.register(registration())
+    assert registered.storage_folder == str(fleet.storage.folder)
+    assert fleet.registrations == [registration()]
+    assert await client.lease(lease_request()) is None
+    grant = fleet.add(song)
+    assert await client.lease(lease_request()) == grant
+    await client.heartbeat(heartbeat())
+    completion = Completion(size_bytes=1, sha256="0" * 64, probe=grant.source.probe, log_tail="ñ")
+    await client.complete(grant.token, completion)
+    assert fleet.completed == {grant.token: completion}
+    await client.leave("worker_a", "one")
+    assert fleet.left == ["one"]
+
+
+async def test_files_go_both_ways_in_pieces(fleet: Fleet, client: HttpFleetClient, song: Path, tmp_path: Path) -> None:
+    await client.register(registration())
+    grant = fleet.add(song)
+    await client.lease(lease_request())
+    await client.fetch_source(grant.token, tmp_path / "source")
+    assert (tmp_path / "source").read_bytes() == song.read_bytes()
+    big = os.urandom(5 * 1024 * 1024 + 17)
+    (tmp_path / "big").write_bytes(big)
+    stored = await client.send_result(grant.token, tmp_path / "big")
+    assert stored == StoredObject(size_bytes=len(big), sha256=hashlib.sha256(big).hexdigest())
+    assert b"".join(fleet.storage.read(grant.output_key)) == big
+
+
+async def test_what_the_server_refuses_is_the_error_it_raised(client: HttpFleetClient, tmp_path: Path) -> None:
+    with pytest.raises(WorkerUnknown):
+        await client.heartbeat(heartbeat())
+    await client.register(registration("two"))
+    with pytest.raises(WorkerReplaced) as replaced:
+        await client.heartbeat(heartbeat("one"))
+    assert not isinstance(replaced.value, WorkerUnknown)
+    (tmp_path / "result").write_bytes(b"x" * 3_000_000)
+    for call in (
+        client.fail("no-such-token", Failure(error="it failed")),
+        client.release("no-such-token"),
+        client.fetch_source("no-such-token", tmp_path / "source"),
+        client.send_result("no-such-token", tmp_path / "result"),
+    ):
+        with pytest.raises(LeaseLost, match="lease is lost"):
+            await call
+    assert not (tmp_path / "source").exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "sentence"),
+    [
+        (problem(503, "unavailable", "The database is away."), Retryable, "The database is away."),
+        (problem(507, "storage-full", "Full."), StorageFull, "Full."),
+        (problem(500, "error", "A bug."), BalanzaError, "A bug."),
+        (problem(418, "never-heard-of", "New."), BalanzaError, "New."),
+        (HTMLResponse("<h1>Bad gateway</h1>", 502), ServerUnreachable, "is a Balanza server there"),
+        (HTMLResponse("<h1>Welcome</h1>", 200), ServerUnreachable, "cannot be understood"),
+        (JSONResponse({"detail": "Not Found"}, 404), ServerUnreachable, "is a Balanza server there"),
+    ],
+)
+async def test_other_answers_are_told_apart(
+    http: HttpFleet, client: HttpFleetClient, answer: Response, expected: type[BalanzaError], sentence: str
+) -> None:
+    http.answer_instead = answer
+    with pytest.raises(expected, match=sentence) as raised:
+        await client.heartbeat(heartbeat())
+    assert type(raised.value) is expected
+
+
+async def test_a_server_that_is_gone_or_slow_is_unreachable(
+    http: HttpFleet, client: HttpFleetClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "HEARTBEAT_SECONDS", 0.2)
+    http.delay_seconds = 1
+    with pytest.raises(ServerUnreachable, match="did not answer in time"):
+        await client.heartbeat(heartbeat())
+    http.stop()
+    with pytest.raises(ServerUnreachable, match="cannot be reached"):
+        await client.heartbeat(heartbeat())
+
+
+async def test_calls_share_one_connection(http: HttpFleet, client: HttpFleetClient) -> None:
+    await client.register(registration())
+    for _ in range(5):
+        await client.heartbeat(heartbeat())
+        await client.lease(lease_request())
+    assert len(http.connections) == 1
+
+
+async def test_a_source_cut_off_on_its_way_is_fetched_again(
+    http: HttpFleet, client: HttpFleetClient, tools: Tools, long_song: Path
+) -> None:
+    http.fleet.shared = False
+    http.cut_source_after = 1_000_000
+    grant = http.fleet.add(long_song)
+    agent = Agent(client, Identity("worker_a", 1, 1.0), tools)
+    running = asyncio.create_task(agent.run())
+    await until(lambda: http.fleet.completed.get(grant.token))
+    agent.stop()
+    await running
+    assert http.cut_source_after is None
+    assert not http.fleet.failed
+
+
+@pytest.mark.parametrize("keeps_its_store", [True, False])
+async def test_a_restarted_server_finds_its_worker_again(
+    http: HttpFleet,
+    client: HttpFleetClient,
+    tools: Tools,
+    song: Path,
+    keeps_its_store: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "balanza.worker")
+    fleet = http.fleet
+    agent = Agent(client, Identity("worker_a", 1, 1.0), tools)
+    running = asyncio.create_task(agent.run())
+    await until(lambda: fleet.heartbeats)
+    await asyncio.to_thread(http.stop)
+    await until(lambda: any("no responde" in message for message in caplog.messages))
+    if not keeps_its_store:
+        fleet.forget_everything()
+    grant = fleet.add(song)
+    await asyncio.to_thread(http.start)
+    await until(lambda: grant.token in fleet.completed)
+    agent.stop()
+    await running
+    assert len(fleet.registrations) == (1 if keeps_its_store else 2)
+    assert sum("no responde" in message for message in caplog.messages) == 1

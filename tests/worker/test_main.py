@@ -1,0 +1,274 @@
+"""A worker as a real process: its start, its signals, its death."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from balanza.media.program import Program
+from tests.support.needs import need
+from tests.support.waiting import eventually
+from tests.worker.fleet import Fleet
+from tests.worker.http_fleet import HttpFleet
+
+STARTED_AS_THE_CLI_DOES = """
+import asyncio, json, pathlib, sys
+from balanza.errors import BalanzaError
+from balanza.worker.main import WorkerSettings, run_worker
+given = json.loads(sys.argv[1])
+try:
+    asyncio.run(run_worker(WorkerSettings(**given | {"scratch": pathlib.Path(given["scratch"])})))
+except BalanzaError as error:
+    sys.exit(error.sentence)
+"""
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def http(fleet: Fleet) -> Iterator[HttpFleet]:
+    http = HttpFleet(fleet)
+    http.start()
+    yield http
+    http.stop()
+
+
+@pytest.fixture
+def start(http: HttpFleet, tmp_path: Path, ffmpeg: Program) -> Iterator[Start]:
+    """Starts a worker process; what is left of it at the end of the test is killed."""
+    started = []
+
+    def start(environment: dict[str, str] | None = None, **settings: object) -> "subprocess.Popen[str]":
+        given = {"server": http.url, "worker_id": "worker_a", "scratch": str(tmp_path / "scratch")} | settings
+        process = subprocess.Popen(
+            [sys.executable, "-c", STARTED_AS_THE_CLI_DOES, json.dumps(given)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | (environment or {}),
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def slow(ffmpeg: Program, tmp_path: Path) -> str:
+    """The path of a real ffmpeg that answers questions at once and converts no faster than the file would be played."""
+    script = tmp_path / "slow-ffmpeg"
+    script.write_text(
+        f'#!/bin/sh\ncase "$*" in *-progress*) exec {ffmpeg.path} -readrate 1 "$@";; esac\nexec {ffmpeg.path} "$@"\n'
+    )
+    script.chmod(0o755)
+    return str(script)
+
+
+def conversions(folder: Path) -> list[psutil.Process]:
+    """The processes that run in a folder of an attempt below `folder`."""
+    found = []
+    for process in psutil.process_iter(["cwd"]):
+        cwd = process.info["cwd"]
+        if cwd and Path(cwd).is_relative_to(folder):
+            found.append(process)
+    return found
+
+
+def running_conversion(tmp_path: Path) -> psutil.Process:
+    return eventually(lambda: conversions(tmp_path / "scratch"))[0]
+
+
+def ended(process: "subprocess.Popen[str]", seconds: float = 10) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=seconds)
+    return process.returncode, out, err
+
+
+def test_it_converts_and_says_so(fleet: Fleet, start: Start, song: Path, tmp_path: Path) -> None:
+    grant = fleet.add(song)
+    worker = start()
+    eventually(lambda: grant.token in fleet.completed)
+    worker.terminate()
+    code, out, err = ended(worker)
+    assert (code, err) == (0, "")
+    assert f"[worker_a] ⭐ Trabajo ASIGNADO recibido: {grant.job_id}\n" in out
+    assert fleet.left == [fleet.instance]
+    assert [path.name for path in (tmp_path / "scratch" / "worker_a").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_hands_everything_back_at_once(
+    fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    grants = [fleet.add(long_song), fleet.add(long_song)]
+    worker = start(ffmpeg=slow, slots=2)
+    eventually(lambda: len(conversions(tmp_path / "scratch")) == 2)
+    asked_at = time.monotonic()
+    worker.send_signal(number)
+    code, out, err = ended(worker)
+    assert time.monotonic() - asked_at < 3
+    assert (code, err) == (0, "")
+    assert sorted(fleet.released) == sorted(grant.token for grant in grants)
+    assert fleet.left == [fleet.instance]
+    assert not conversions(tmp_path)
+    assert "DEVUELTO" in out
+
+
+def test_a_signal_ends_it_in_time_when_the_server_does_not_answer(
+    http: HttpFleet, fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path
+) -> None:
+    fleet.add(long_song)
+    worker = start(ffmpeg=slow)
+    running_conversion(tmp_path)
+    http.delay_seconds = 30
+    asked_at = time.monotonic()
+    worker.terminate()
+    assert ended(worker)[0] == 0
+    assert time.monotonic() - asked_at < 3
+    assert not conversions(tmp_path)
+
+
+def test_a_second_signal_ends_it_at_once(
+    http: HttpFleet, fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path
+) -> None:
+    fleet.add(long_song)
+    worker = start(ffmpeg=slow)
+    running_conversion(tmp_path)
+    http.delay_seconds = 30
+    worker.terminate()
+    eventually(lambda: not conversions(tmp_path))
+    worker.terminate()
+    asked_at = time.monotonic()
+    assert ended(worker)[0] == 128 + signal.SIGTERM
+    assert time.monotonic() - asked_at < 1
+
+
+def test_sigkill_takes_the_conversion_with_it_and_the_next_worker_clears_up(
+    fleet: Fleet, start: Start, long_song: Path, song: Path, slow: str, tmp_path: Path
+) -> None:
+    need(Path("/usr/bin/setpriv").exists(), "setpriv: install util-linux")
+    fleet.add(long_song)
+    worker = start(ffmpeg=slow)
+    conversion = running_conversion(tmp_path)
+    worker.kill()
+    eventually(lambda: not conversion.is_running() or conversion.status() == psutil.STATUS_ZOMBIE, 2)
+    following = fleet.add(song)
+    start()
+    eventually(lambda: following.token in fleet.completed)
+    assert not [path for path in (tmp_path / "scratch" / "worker_a").iterdir() if path.is_dir()]
+
+
+def test_a_worker_whose_supervisor_died_ends(
+    fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path
+) -> None:
+    grant = fleet.add(long_song)
+    worker = start({"BALANZA_SUPERVISED": "1"}, ffmpeg=slow)
+    running_conversion(tmp_path)
+    assert worker.stdin
+    worker.stdin.close()
+    worker.stdin = None
+    assert ended(worker)[0] == 0
+    assert fleet.released == [grant.token]
+
+
+def test_closed_standard_input_means_nothing_without_a_supervisor(fleet: Fleet, start: Start) -> None:
+    worker = start()
+    assert worker.stdin
+    worker.stdin.close()
+    worker.stdin = None
+    eventually(lambda: len(fleet.heartbeats) > 5)
+    assert worker.poll() is None
+
+
+def test_a_second_worker_of_the_same_id_elsewhere_replaces_the_first(
+    fleet: Fleet, start: Start, tmp_path: Path
+) -> None:
+    first = start()
+    eventually(lambda: fleet.heartbeats)
+    second = start(scratch=str(tmp_path / "elsewhere"))
+    code, _, err = ended(first)
+    assert (code, err) == (1, "Another process has taken the id of this worker.\n")
+    beats = len(fleet.heartbeats)
+    eventually(lambda: len(fleet.heartbeats) > beats + 3)
+    assert second.poll() is None
+
+
+def test_a_second_worker_of_the_same_id_in_the_same_place_does_not_start(fleet: Fleet, start: Start) -> None:
+    first = start()
+    eventually(lambda: fleet.heartbeats)
+    code, _, err = ended(start())
+    assert code == 1
+    assert "is in use by another worker" in err
+    assert first.poll() is None
+
+
+def test_a_restarted_server_gets_its_worker_back(http: HttpFleet, fleet: Fleet, start: Start, song: Path) -> None:
+    start()
+    eventually(lambda: fleet.heartbeats)
+    http.stop()
+    fleet.forget_everything()
+    grant = fleet.add(song)
+    http.start()
+    eventually(lambda: grant.token in fleet.completed)
+
+
+def test_metrics_are_served_by_the_names_of_the_seed(fleet: Fleet, start: Start, song: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start(metrics_port=port)
+    done, broken = fleet.add(song), fleet.add(song)
+    fleet.storage.delete(broken.source.storage_key)
+    eventually(lambda: done.token in fleet.completed and broken.token in fleet.failed)
+    assert fleet.registrations[0].metrics_address == f"127.0.0.1:{port}"
+
+    def lines() -> list[str]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            return str(answer.read().decode()).splitlines()
+
+    eventually(lambda: 'worker_jobs_in_progress{worker_id="worker_a"} 0.0' in lines())
+    eventually(lambda: 'worker_conversions_done_total{status="success",worker_id="worker_a"} 1.0' in lines())
+    eventually(lambda: 'worker_conversions_done_total{status="failed",worker_id="worker_a"} 1.0' in lines())
+    assert 'worker_conversion_duration_seconds_count{worker_id="worker_a"} 2.0' in lines()
+    values = {line.split(" ")[0]: float(line.split(" ")[1]) for line in lines() if not line.startswith("#")}
+    assert 0 <= values['worker_cpu_load{worker_id="worker_a"}'] <= 1
+    eventually(lambda: any(line.startswith("worker_memory_usage_mb") and not line.endswith(" 0.0") for line in lines()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"server": "localhost:8000"}, "'localhost:8000' is no address of a server."),
+        ({"ffmpeg": "/no/such/ffmpeg"}, "names /no/such/ffmpeg, which does not exist"),
+        ({"scratch": "/proc/nowhere"}, "The scratch folder /proc/nowhere/worker_a cannot be used"),
+    ],
+)
+def test_what_prevents_the_start_is_one_sentence(start: Start, settings: dict[str, str], sentence: str) -> None:
+    code, _, err = ended(start(**settings))
+    assert code == 1
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_taken_metrics_port_is_one_sentence(start: Start) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, err = ended(start(metrics_port=port))
+    assert code == 1
+    assert err == (
+        f"The metrics port {port} cannot be used: Address already in use. Choose another one, or 0 for none.\n"
+    )
