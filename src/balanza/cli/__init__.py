@@ -1,0 +1,23 @@
+"""The command line: `main` is the program `balanza`.
+
+Exit codes: 0 all went well, 1 something failed, 2 it was asked for wrongly or could not start, 130 it was interrupted.
+"""
+
+import sys
+
+from balanza.errors import BalanzaError, InvalidRequest, StartupError
+
+FAILED = 1
+NOT_STARTED = 2
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Runs the command of `sys.argv`. What a person can put right is said in one sentence, never as a traceback."""
+    from balanza.cli.app import app  # noqa: PLC0415 - `import balanza.cli` alone stays cheap
+
+    try:
+        app(prog_name="balanza")
+    except BalanzaError as error:
+        sys.stderr.write(f"balanza: {error.sentence}\n")
+        sys.exit(NOT_STARTED if isinstance(error, StartupError | InvalidRequest) else FAILED)

@@ -1,0 +1,86 @@
+"""Asking a running server over its public API."""
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import httpx2
+
+from balanza.errors import BalanzaError, EmptyFile, MissingStream, NotMedia, ServerUnreachable
+
+ANSWER_SECONDS = 30.0
+CONNECT_SECONDS = 5.0
+TIMEOUT = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+
+KINDS = {kind.slug: kind for kind in (EmptyFile, MissingStream, NotMedia)}
+"""The errors that callers tell apart, by the last part of their problem type."""
+
+
+class Api:
+    """One server. Raises ServerUnreachable when it does not answer, BalanzaError with the sentence it answers."""
+
+    def __init__(self, server: str) -> None:
+        self._server = base_of(server)
+        self._http = httpx2.Client(base_url=self._server, timeout=TIMEOUT, trust_env=not is_own(self._server))
+
+    def get(self, path: str, **parameters: str | int | None) -> Any:
+        given = {name: value for name, value in parameters.items() if value is not None}
+        with reachable(self._server):
+            return answer_of(self._http.get(path, params=given))
+
+    def post(self, path: str) -> Any:
+        with reachable(self._server):
+            return answer_of(self._http.post(path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._http.close()
+
+
+def base_of(server: str) -> str:
+    """The address as people write it, with or without `http://`."""
+    return (server if "://" in server else f"http://{server}").rstrip("/")
+
+
+def is_own(server: str) -> bool:
+    """Whether the server is on this computer: a proxy of the environment is then not to be used."""
+    host = httpx2.URL(server).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextmanager
+def reachable(server: str) -> Iterator[None]:
+    """Turns what goes wrong on the way into one sentence."""
+    try:
+        yield
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+        raise ServerUnreachable(
+            f"{server!r} is no address of a server; write it like http://127.0.0.1:8000."
+        ) from error
+    except httpx2.ConnectError as error:
+        raise ServerUnreachable(
+            f"No server answers at {server}; start one with `balanza up`, or name another with --server."
+        ) from error
+    except httpx2.HTTPError as error:
+        raise ServerUnreachable(f"The connection to {server} failed: {error or type(error).__name__}.") from error
+
+
+def answer_of(response: httpx2.Response) -> Any:
+    """The JSON of an answer. Raises BalanzaError with the sentence of a problem document."""
+    try:
+        answer = response.json()
+    except ValueError as error:
+        raise ServerUnreachable(
+            f"{response.url} answered {response.status_code} without JSON: is a Balanza server there?"
+        ) from error
+    if response.is_success:
+        return answer
+    problem = answer if isinstance(answer, dict) else {}
+    kind = KINDS.get(str(problem.get("type")).rpartition(":")[2], BalanzaError)
+    raise kind(problem.get("detail") or f"{response.url} answered {response.status_code} {response.reason_phrase}.")

@@ -1,0 +1,141 @@
+"""The commands and their options. What a command does is imported when it runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from balanza.cli.asking import jobs_app, workers_app
+from balanza.cli.options import ASK, DEFAULT_SERVER, Json
+
+if TYPE_CHECKING:
+    from balanza.settings import Settings
+
+app = typer.Typer(
+    help="Converts media files on a fleet of workers: each job goes to the least loaded one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings=ASK,
+)
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(workers_app, name="workers")
+
+Host = Annotated[str | None, typer.Option(help="The address to listen on: one of this computer's own.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The port of page and API; 0 takes a free one.")]
+Data = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the database and the files.")]
+Slots = Annotated[int, typer.Option(min=1, help="How many conversions a worker runs at once.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from balanza import __version__
+
+        typer.echo(f"balanza {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def up(
+    workers: Annotated[int, typer.Option(min=0, max=500, help="How many workers to start.")] = 2,
+    slots: Slots = 1,
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The metrics port of the first worker; 0 is none.")
+    ] = 9101,
+) -> None:
+    """Start the server and its workers, and keep them running. Ctrl-C stops them; nothing is lost."""
+    from balanza.cli.up import Fleet
+    from balanza.cli.up import up as start
+
+    raise typer.Exit(start(settings_from(host=host, port=port, data=data), Fleet(workers, slots, metrics_port)))
+
+
+@app.command()
+def serve(host: Host = None, port: Port = None, data: Data = None) -> None:
+    """Start the server alone: web page, API, and the queues that workers ask for jobs."""
+    from balanza.server.main import serve as run
+
+    run(settings_from(host=host, port=port, data=data))
+
+
+@app.command()
+def worker(
+    worker_id: Annotated[str, typer.Option("--id", metavar="ID", help="The worker's name, such as worker_a.")],
+    server: Annotated[str, typer.Option(metavar="URL", help="The server to work for.")] = DEFAULT_SERVER,
+    slots: Slots = 1,
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Metrics for Prometheus; 0 is none.")] = 0,
+    scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to work in.")] = None,
+) -> None:
+    """Start one worker. It reaches its server over HTTP only."""
+    import asyncio
+
+    from balanza.worker.main import WorkerSettings, run_worker
+
+    settings = settings_from()
+    asyncio.run(
+        run_worker(
+            WorkerSettings(
+                server=server,
+                worker_id=worker_id,
+                slots=slots,
+                metrics_port=metrics_port,
+                scratch=scratch or settings.scratch_folder,
+                ffmpeg=settings.ffmpeg,
+                stall_seconds=settings.stall_seconds,
+            )
+        )
+    )
+
+
+@app.command()
+def check(data: Data = None, as_json: Json = False) -> None:
+    """List what was found, what each format needs, and what is missing."""
+    from balanza.cli.check import check as look
+
+    raise typer.Exit(look(settings_from(data=data), as_json=as_json))
+
+
+@app.command()
+def convert(
+    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Files, folders, globs, or - for a pipe.")],
+    to: Annotated[str, typer.Option("--to", "-t", metavar="FORMAT", help="The format to make, such as mp3 or mp4.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where results go [beside their sources].")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many at once [one per core].")] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite what is there.")] = False,
+    quality: Annotated[str | None, typer.Option("--quality", "-q", help="small, balanced or best.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Such as bitrate=192k; may be repeated.")
+    ] = None,
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="URL", help="Let a running server do the work.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Convert files. No server is needed."""
+    from balanza.cli.convert import Way, options_from
+    from balanza.cli.convert import convert as run
+    from balanza.cli.inputs import Wanted
+
+    wanted = Wanted(to, options_from(quality, option or []), jobs)
+    raise typer.Exit(run(files, wanted, Way(output, force, server, as_json), settings_from()))
+
+
+def settings_from(**given: object) -> "Settings":
+    """The settings of the environment, with what was given as an option instead. Raises StartupError."""
+    from pydantic import ValidationError
+
+    from balanza.errors import StartupError
+    from balanza.settings import Settings
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = str(wrong["loc"][0]).upper().removeprefix("BALANZA_")
+        raise StartupError(f"BALANZA_{name} cannot be {wrong['input']!r}: {wrong['msg']}.") from error

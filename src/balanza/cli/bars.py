@@ -1,0 +1,66 @@
+"""Progress bars on a terminal: one for all files, and one for each that is on its way."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+
+from balanza.cli.inputs import Input
+from balanza.cli.report import Display
+
+FRAMES_PER_SECOND = 5
+"""Each frame costs a few milliseconds that the conversions could use."""
+LONGEST_NAME = 40
+
+
+class Bars(Display):
+    """Bars on standard error; what has ended becomes a line above them."""
+
+    def __init__(self, files: int) -> None:
+        self._console = Console(stderr=True, highlight=False, emoji=False, markup=False, soft_wrap=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=self._console,
+            refresh_per_second=FRAMES_PER_SECOND,
+            transient=True,
+        )
+        self._files = files
+        self._ended = 0
+        self._running: dict[Input, tuple[TaskID, float]] = {}
+        self._whole = self._progress.add_task("all files", total=files, visible=files > 1, detail=f"0/{files}")
+
+    def __enter__(self) -> "Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._progress.stop()
+
+    def show(self, source: Input, stage: str, percent: float, speed: float | None = None) -> None:
+        task, _ = self._running.get(source) or (self._add(source), 0.0)
+        self._running[source] = task, percent
+        detail = stage if speed is None else f"{stage} {speed:.3g}×"
+        self._progress.update(task, completed=percent, detail=detail)
+        self._count()
+
+    def end(self, source: Input, line: str) -> None:
+        task, _ = self._running.pop(source, (None, 0.0))
+        if task is not None:
+            self._progress.remove_task(task)
+        self._ended += 1
+        self._count()
+        if line:
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        self._progress.print(line)
+
+    def _add(self, source: Input) -> TaskID:
+        name = source.shown if len(source.shown) <= LONGEST_NAME else f"…{source.shown[1 - LONGEST_NAME :]}"
+        return self._progress.add_task(escape(name), total=100, detail="")
+
+    def _count(self) -> None:
+        running = sum(percent for _, percent in list(self._running.values())) / 100
+        self._progress.update(self._whole, completed=self._ended + running, detail=f"{self._ended}/{self._files}")

@@ -1,0 +1,122 @@
+"""`balanza check`: what was found, what each format needs, and what is missing."""
+
+import json
+import platform
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from balanza.cli import FAILED
+from balanza.cli.tables import console, table_of
+from balanza.errors import StartupError
+from balanza.media.program import Program, find_program, missing_for, needs_of
+from balanza.media.table import FORMATS
+from balanza.server.startup import claimed_folder
+from balanza.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that Balanza uses."""
+
+    name: str
+    ok: bool
+    found: str
+    needed: bool = True
+    """Without it nothing works; otherwise something is only weaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """Whether one format can be made."""
+
+    format: str
+    needs: list[str]
+    missing: list[str]
+
+
+def check(settings: Settings, *, as_json: bool) -> int:
+    """Prints what was found; returns the exit code."""
+    program, ffmpeg = _ffmpeg(settings)
+    findings = [*_machine(), ffmpeg, *_libraries(), _data_folder(settings)]
+    abilities = _abilities(program) if program else []
+    ok = all(finding.ok or not finding.needed for finding in findings) and not any(one.missing for one in abilities)
+    if as_json:
+        report = {"ok": ok, "found": [asdict(one) for one in findings], "formats": [asdict(one) for one in abilities]}
+        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
+    else:
+        console().print(_rendered(findings, abilities, ok=ok))
+    return 0 if ok else FAILED
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding("Python", sys.version_info >= (3, 11), f"{platform.python_version()} at {sys.executable}")
+    setpriv = shutil.which("setpriv")
+    missing = "missing: a conversion outlives a worker that is killed; install util-linux"
+    yield Finding("setpriv", setpriv is not None, setpriv or missing, needed=False)
+
+
+def _ffmpeg(settings: Settings) -> tuple[Program | None, Finding]:
+    try:
+        program = find_program(settings.ffmpeg)
+    except StartupError as error:
+        return None, Finding("ffmpeg", False, error.sentence)
+    return program, Finding("ffmpeg", True, f"{program.version} at {program.path}")
+
+
+def _libraries() -> Iterator[Finding]:
+    yield _package("PyAV", "av")
+    yield _package("SQLAlchemy", "sqlalchemy")
+    yield Finding("SQLite", sqlite3.sqlite_version_info >= (3, 35), sqlite3.sqlite_version)
+    yield _package("psycopg", "psycopg")
+
+
+def _package(name: str, package: str) -> Finding:
+    try:
+        return Finding(name, True, version(package))
+    except PackageNotFoundError:
+        return Finding(name, False, f"missing: install the package {package}")
+
+
+def _data_folder(settings: Settings) -> Finding:
+    """Its state as `balanza up` would find it. A folder that a running Balanza uses is well."""
+    name = "data folder"
+    if not settings.data.exists():
+        return Finding(name, True, f"{settings.data.absolute()} will be made")
+    try:
+        with claimed_folder(settings.data):
+            return Finding(name, True, f"{settings.data.absolute()} can be used")
+    except StartupError as error:
+        return Finding(name, False, error.sentence, needed=False)
+
+
+def _abilities(program: Program) -> list[Ability]:
+    missing = missing_for(program)
+    return [
+        Ability(name, sorted(frozenset().union(*needs_of(format_).values())), sorted(missing[name]))
+        for name, format_ in FORMATS.items()
+    ]
+
+
+def _rendered(findings: list[Finding], abilities: list[Ability], *, ok: bool) -> RenderableType:
+    found = table_of("", "what", "found")
+    for finding in findings:
+        found.add_row(_mark(finding.ok, finding.needed), finding.name, finding.found)
+    formats = table_of("", "format", "needs", "missing")
+    for one in abilities:
+        formats.add_row(_mark(not one.missing, needed=True), one.format, ", ".join(one.needs), ", ".join(one.missing))
+    end = "Everything that is needed is there." if ok else "Something that is needed is missing."
+    return Group(found, formats, Text(end, style="green" if ok else "red"))
+
+
+def _mark(ok: bool, needed: bool) -> Text:
+    if ok:
+        return Text("ok", style="green")
+    return Text("missing", style="red") if needed else Text("note", style="yellow")

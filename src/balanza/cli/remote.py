@@ -1,0 +1,174 @@
+"""Converting on a running server: upload, ask, follow, download."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx2
+
+from balanza.cli.api import TIMEOUT, answer_of, base_of, is_own, reachable
+from balanza.cli.events import Events
+from balanza.cli.inputs import PIECE_BYTES, Input, Wanted, pieces
+from balanza.cli.outputs import Outputs
+from balanza.cli.report import PASSED_OVER, Outcome, Report, write_out
+from balanza.errors import BalanzaError, StorageError
+
+TRANSFERS = 4
+"""How many files go each way at once: enough to keep a fleet busy, few enough to finish one after another."""
+CANCEL_SECONDS = 5.0
+
+
+class RemoteRun:
+    """One run of `balanza convert --server`."""
+
+    def __init__(self, server: str, folder: Path, wanted: Wanted, outputs: Outputs, report: Report) -> None:
+        """Results pass through `folder`."""
+        self._server = base_of(server)
+        self._folder = folder
+        self._wanted = wanted
+        self._outputs = outputs
+        self._report = report
+        self._uploads = asyncio.Semaphore(wanted.jobs or TRANSFERS)
+        self._downloads = asyncio.Semaphore(wanted.jobs or TRANSFERS)
+        self._live: set[str] = set()
+        self._stopping = threading.Event()
+        self._interrupted_by: int | None = None
+
+    def run(self, sources: Sequence[Input]) -> int | None:
+        """Converts; what became of each source is in the report. The signal that interrupted it, if one did."""
+        asyncio.run(self._convert(sources))
+        return self._interrupted_by
+
+    async def _convert(self, sources: Sequence[Input]) -> None:
+        async with httpx2.AsyncClient(
+            base_url=self._server,
+            timeout=TIMEOUT,
+            trust_env=not is_own(self._server),
+            limits=httpx2.Limits(max_connections=None),
+        ) as http:
+            events = Events(http, self._server)
+            listening = asyncio.create_task(events.listen())
+            working = asyncio.gather(*(self._attend(http, events, source) for source in sources))
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self._interrupt, number, working)
+            with suppress(asyncio.CancelledError):
+                await working
+            listening.cancel()
+            await self._cancel_jobs(http)
+
+    def _interrupt(self, number: int, working: "asyncio.Future[list[None]]") -> None:
+        if self._interrupted_by is not None:
+            os._exit(128 + number)
+        self._interrupted_by = number
+        self._stopping.set()
+        working.cancel()
+
+    async def _cancel_jobs(self, http: httpx2.AsyncClient) -> None:
+        """What was interrupted is not wanted any more."""
+        for job_id in list(self._live):
+            with suppress(httpx2.HTTPError):
+                await http.post(f"/jobs/{job_id}/cancel", timeout=CANCEL_SECONDS)
+
+    async def _attend(self, http: httpx2.AsyncClient, events: Events, source: Input) -> None:
+        """One source from here to its result; whatever fails is in the report."""
+        try:
+            await self._bring_through(http, events, source)
+        except PASSED_OVER as error:
+            if source.is_named:
+                self._report.fail(source, error.sentence)
+            else:
+                self._report.skip(source)
+        except (BalanzaError, OSError) as error:
+            self._report.fail(source, str(error))
+
+    async def _bring_through(self, http: httpx2.AsyncClient, events: Events, source: Input) -> None:
+        place = self._outputs.claim(source)
+        try:
+            async with self._uploads:
+                media_id = await self._upload(http, source)
+            job = await self._converted(http, events, source, media_id)
+            async with self._downloads:
+                await self._download(http, source, place, job)
+        except (BalanzaError, OSError):
+            self._outputs.release(place)
+            raise
+        self._report.done(
+            source,
+            Outcome(
+                source.shown, place, None, job["input_size_bytes"], job["output_size_bytes"], job["duration_seconds"]
+            ),
+        )
+
+    async def _upload(self, http: httpx2.AsyncClient, source: Input) -> str:
+        headers = {"X-Filename": quote(source.name), "Content-Type": "application/octet-stream"}
+        if not source.is_stream:
+            headers["Content-Length"] = str(source.size_bytes)
+        with reachable(self._server):
+            answer = answer_of(await http.post("/upload", content=self._pieces(source), headers=headers))
+        return str(answer["id"])
+
+    async def _pieces(self, source: Input) -> AsyncIterator[bytes]:
+        sent = 0
+        following = pieces(source, self._stopping)
+        while piece := await asyncio.to_thread(next, following, b""):
+            yield piece
+            sent += len(piece)
+            self._report.progress(source, "uploading", 100 * sent / source.size_bytes if source.size_bytes else 0)
+
+    async def _converted(
+        self, http: httpx2.AsyncClient, events: Events, source: Input, media_id: str
+    ) -> dict[str, Any]:
+        """The job, completed. Raises BalanzaError."""
+        wanted = {
+            "input_file": media_id,
+            "output_format": self._wanted.format_name,
+            "options": dict(self._wanted.options),
+        }
+        try:
+            with reachable(self._server):
+                submitted = answer_of(
+                    await http.post("/convert", json=wanted, headers={"Idempotency-Key": str(uuid4())})
+                )
+        except BalanzaError:
+            # Nobody else asked for this file.
+            with suppress(httpx2.HTTPError):
+                await http.delete(f"/media/{media_id}")
+            raise
+        job_id = submitted["job_id"]
+        self._live.add(job_id)
+
+        def tell(job: dict[str, Any]) -> None:
+            stage = "converting" if job["status"] == "processing" else "waiting"
+            self._report.progress(source, stage, job["progress"], job["speed"])
+
+        job = await events.until_ended(job_id, tell)
+        self._live.discard(job_id)
+        if job["status"] != "completed":
+            raise BalanzaError(job["error"] or f"The job was {job['status']}.")
+        return job
+
+    async def _download(self, http: httpx2.AsyncClient, source: Input, place: Path | None, job: dict[str, Any]) -> None:
+        """The result at its place, whole. Raises BalanzaError."""
+        result = self._folder / job["job_id"]
+        expected = job["output_size_bytes"]
+        received = 0
+        with reachable(self._server), result.open("xb") as file:
+            async with http.stream("GET", f"/media/{job['output_id']}") as response:
+                response.raise_for_status()
+                async for piece in response.aiter_raw(PIECE_BYTES):
+                    received += await asyncio.to_thread(file.write, piece)
+                    self._report.progress(source, "downloading", 100 * received / expected)
+        if received != expected:
+            raise StorageError(f"{received} bytes of the result arrived, not {expected}; try again.")
+        if place is None:
+            write_out(result)
+        else:
+            await asyncio.to_thread(self._outputs.publish, result, place)

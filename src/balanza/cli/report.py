@@ -1,0 +1,152 @@
+"""What `balanza convert` tells while it runs, on standard error, and at its end."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from balanza.cli.inputs import PIECE_BYTES, Input
+from balanza.cli.outputs import AlreadyThere
+from balanza.errors import EmptyFile, MissingStream, NotMedia
+
+STANDARD_OUTPUT = "standard output"
+PASSED_OVER = (NotMedia, EmptyFile, MissingStream, AlreadyThere)
+"""What a file in a folder may be without being a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one source. Without an error it was converted."""
+
+    source: str
+    place: Path | None = None
+    """Where the result is; None is standard output."""
+    error: str | None = None
+    input_size_bytes: int | None = None
+    output_size_bytes: int | None = None
+    seconds: float | None = None
+    """How long the conversion took."""
+
+    @property
+    def output(self) -> str:
+        return STANDARD_OUTPUT if self.place is None else str(self.place)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "input": self.source,
+            "ok": self.error is None,
+            "output": None if self.error else self.output,
+            "error": self.error,
+            "input_size_bytes": self.input_size_bytes,
+            "output_size_bytes": self.output_size_bytes,
+            "duration_seconds": self.seconds,
+        }
+
+
+class Display(AbstractContextManager["Display"], Protocol):
+    """Shows how the files get on. Used by several threads."""
+
+    def show(self, source: Input, stage: str, percent: float, speed: float | None = None) -> None:
+        """One file is at that stage of its way."""
+
+    def end(self, source: Input, line: str) -> None:
+        """It is done, or failed: what the line says."""
+
+    def say(self, line: str) -> None: ...
+
+
+class Report:
+    """Collects the outcomes and shows them."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self.outcomes: list[Outcome] = []
+        self.skipped = 0
+
+    @property
+    def failed(self) -> int:
+        return sum(outcome.error is not None for outcome in self.outcomes)
+
+    def progress(self, source: Input, stage: str, percent: float, speed: float | None = None) -> None:
+        self._display.show(source, stage, percent, speed)
+
+    def done(self, source: Input, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self._display.end(source, f"{outcome.source} → {outcome.output}{_sizes(outcome)}")
+
+    def fail(self, source: Input, error: str) -> None:
+        self.outcomes.append(Outcome(source.shown, error=error))
+        self._display.end(source, error if source.shown in error else f"{source.shown}: {error}")
+
+    def absent(self, argument: str, error: str) -> None:
+        """An argument that stands for no source."""
+        self.outcomes.append(Outcome(argument, error=error))
+        self._display.say(error)
+
+    def skip(self, source: Input) -> None:
+        """A file in a folder that is not to be converted."""
+        self.skipped += 1
+        self._display.end(source, "")
+
+    def summarize(self) -> None:
+        converted = len(self.outcomes) - self.failed
+        if len(self.outcomes) + self.skipped != 1:
+            skipped = f", {self.skipped} passed over" if self.skipped else ""
+            self._display.say(f"{converted} converted, {self.failed} failed{skipped}")
+
+    def print_json(self) -> None:
+        report = {"files": [outcome.as_json() for outcome in self.outcomes], "skipped": self.skipped}
+        sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+
+
+def display_for(sources: Sequence[Input]) -> Display:
+    """Bars on a terminal, plain lines elsewhere."""
+    if sys.stderr.isatty():
+        from balanza.cli.bars import Bars  # noqa: PLC0415 - Rich takes a while to import
+
+        return Bars(len(sources))
+    return Lines()
+
+
+class Lines(Display):
+    """One line for each file that ended."""
+
+    def __exit__(self, *_exc: object) -> None:
+        sys.stderr.flush()
+
+    def show(self, source: Input, stage: str, percent: float, speed: float | None = None) -> None:
+        """Nothing: only the end of a file is a line."""
+
+    def end(self, source: Input, line: str) -> None:
+        if line:
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+
+def _sizes(outcome: Outcome) -> str:
+    if not outcome.input_size_bytes or outcome.output_size_bytes is None:
+        return ""
+    took = "" if outcome.seconds is None else f" in {outcome.seconds:.1f} s"
+    return f" ({human_bytes(outcome.input_size_bytes)} → {human_bytes(outcome.output_size_bytes)}{took})"
+
+
+def human_bytes(size: float) -> str:
+    """In powers of 1000, as disks and networks are sold."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def write_out(result: Path) -> None:
+    """Copies a result to standard output. Raises OSError, when nobody reads it for one."""
+    with result.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()

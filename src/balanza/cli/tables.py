@@ -1,0 +1,167 @@
+"""The answers of a server as tables for people."""
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from balanza.cli.report import human_bytes
+
+UNKNOWN = "-"
+WIDE = 400
+"""Where there is no terminal nothing is cut off: a program reads it."""
+
+STATE_STYLES = {
+    "pending": "yellow",
+    "processing": "blue",
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "bright_black",
+    "idle": "green",
+    "available": "cyan",
+    "busy": "yellow",
+    "draining": "magenta",
+    "offline": "red",
+}
+
+
+def console() -> Console:
+    width = None if sys.stdout.isatty() else WIDE
+    return Console(width=width, highlight=False, emoji=False, markup=False)
+
+
+def jobs(answer: dict[str, Any]) -> RenderableType:
+    found = answer["jobs"]
+    if not found:
+        return Text("There are no jobs.")
+    table = table_of("job", "state", "file", "to", ">progress", ">speed", ">time", "assigned to", "processed by")
+    for one in found:
+        table.add_row(
+            one["job_id"],
+            _state(one["status"]),
+            Text(one["input_file"], overflow="ellipsis"),
+            one["output_format"],
+            _percent(one["progress"]),
+            _speed(one["speed"]),
+            _seconds(_time_of(one)),
+            one["assigned_worker"] or UNKNOWN,
+            one["worker_id"] or UNKNOWN,
+        )
+    more = [Text("There are more; say how many with --limit.")] if answer["next_cursor"] else []
+    return Group(table, *more)
+
+
+def job(answer: dict[str, Any]) -> RenderableType:
+    facts = Table.grid(padding=(0, 2))
+    for name, value in _facts(answer):
+        facts.add_row(Text(name, style="bold"), value)
+    history = table_of("attempt", "worker", "outcome", ">time", "why")
+    for attempt in answer["history"]:
+        took = _between(attempt["started_at"], attempt["ended_at"])
+        history.add_row(
+            str(attempt["number"]),
+            attempt["worker_id"],
+            attempt["outcome"] or "running",
+            _seconds(took),
+            attempt["error"] or "",
+        )
+    parts: list[RenderableType] = [facts]
+    if answer["history"]:
+        parts.append(history)
+    if answer["log_tail"] and answer["status"] != "completed":
+        parts += [Text("What ffmpeg wrote last:", style="bold"), Text(answer["log_tail"])]
+    return Group(*parts)
+
+
+def workers(answer: dict[str, Any]) -> RenderableType:
+    found, summary = answer["workers"], answer["summary"]
+    if not found:
+        return Text("There are no workers; `balanza up` starts two, `balanza worker` one more.")
+    table = table_of("worker", "state", ">score", ">CPU", ">memory", ">running", ">assigned", ">converted", ">failed")
+    for one in found:
+        table.add_row(
+            one["worker_id"],
+            _state(one["status"]),
+            str(one["load_score"]),
+            _percent(None if one["cpu_load"] is None else 100 * one["cpu_load"]),
+            UNKNOWN if one["memory_mb"] is None else f"{one['memory_mb']:.0f} MB",
+            f"{one['running_jobs']}/{one['slots']}",
+            str(one["assigned_jobs"]),
+            str(one["conversions_success"]),
+            str(one["conversions_failed"]),
+        )
+    total = (
+        f"{summary['active_workers']} of {summary['total_workers']} active, "
+        f"{summary['total_jobs_processing']} jobs in progress, {summary['total_conversions_success']} converted, "
+        f"{summary['total_conversions_failed']} failed"
+    )
+    return Group(table, Text(total))
+
+
+def _facts(answer: dict[str, Any]) -> Iterable[tuple[str, RenderableType]]:
+    yield "job", answer["job_id"]
+    yield "state", _state(answer["status"])
+    yield "file", f"{answer['input_file']} → {answer['output_format']}"
+    if answer["options"]:
+        yield "options", ", ".join(f"{name}={value}" for name, value in answer["options"].items())
+    yield "🎯 assigned to", answer["assigned_worker"] or UNKNOWN
+    yield "⚙️ processed by", answer["worker_id"] or UNKNOWN
+    yield "progress", _percent(answer["progress"])
+    yield "attempts", f"{answer['attempts']} of {answer['max_attempts']}"
+    if answer["output_id"]:
+        sizes = f"{human_bytes(answer['input_size_bytes'])} → {human_bytes(answer['output_size_bytes'])}"
+        yield "result", f"{answer['output_file']} ({answer['output_id']}), {sizes}"
+    if answer["error"]:
+        yield "error", Text(answer["error"], style="red")
+
+
+def table_of(*headings: str) -> Table:
+    """A heading that begins with > stands over numbers."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        is_number = heading.startswith(">")
+        table.add_column(
+            heading.lstrip(">"),
+            justify="right" if is_number else "left",
+            no_wrap=heading not in {"file", "why", "found", "needs", "missing"},
+        )
+    return table
+
+
+def _state(name: str) -> Text:
+    return Text(name, style=STATE_STYLES.get(name, ""))
+
+
+def _percent(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.0f} %"
+
+
+def _speed(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.3g}×"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    minutes, seconds = divmod(value, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {int(seconds):02d} s" if minutes else f"{seconds:.1f} s"
+
+
+def _time_of(one: dict[str, Any]) -> float | None:
+    """How long the conversion took, or has been running."""
+    return one["duration_seconds"] or _between(one["started_at"], one["completed_at"])
+
+
+def _between(start: str | None, end: str | None) -> float | None:
+    if start is None:
+        return None
+    ended = datetime.fromisoformat(end) if end else datetime.now(UTC)
+    return max(0.0, (ended - datetime.fromisoformat(start)).total_seconds())
