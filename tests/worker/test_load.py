@@ -1,0 +1,125 @@
+"""The share of the processors: the worker's own tree, children that ended included, over what it may use."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from balanza.worker import load as load_module
+from balanza.worker.load import LoadSampler, usable_cpus
+
+BURN = "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass\nprint(flush=True)\ninput()"
+"""Spends 0.4 s, says so, and waits to be told to end."""
+
+A_TICK = 0.02
+
+
+def spent_seconds() -> float:
+    return load_module._tree_usage()[0]
+
+
+@contextmanager
+def told_to_end(*argv: str) -> Iterator[None]:
+    """Runs `argv`; the block starts when it has printed a line, after the block it has ended."""
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        yield
+        process.communicate(b"\n")
+
+
+@pytest.fixture
+def sampled(monkeypatch: pytest.MonkeyPatch) -> LoadSampler:
+    """A sampler over one core that samples however short the window."""
+    monkeypatch.setattr(load_module, "SHORTEST_WINDOW_SECONDS", 0)
+    return LoadSampler(cpus=1)
+
+
+def test_a_child_counts_while_it_runs_and_no_second_time_when_it_has_ended() -> None:
+    before = spent_seconds()
+    with told_to_end(sys.executable, "-S", "-c", BURN):
+        while_running = spent_seconds()
+    after = spent_seconds()
+    assert 0.4 - A_TICK <= while_running - before < 1.0
+    assert while_running - A_TICK <= after < while_running + 0.2
+
+
+def test_grandchildren_count_in_the_same_way() -> None:
+    before = spent_seconds()
+    with told_to_end("bash", "-c", f"{sys.executable} -S -c '{BURN}'; true"):
+        while_running = spent_seconds()
+    after = spent_seconds()
+    assert 0.4 - A_TICK <= while_running - before < 1.0
+    assert while_running - A_TICK <= after < while_running + 0.2
+
+
+def test_children_that_ended_between_two_samples_are_in_the_share(sampled: LoadSampler) -> None:
+    started_at = time.monotonic()
+    sampled.sample()
+    for _ in range(2):
+        with told_to_end(sys.executable, "-S", "-c", BURN):
+            pass
+    load = sampled.sample()
+    share = 0.8 / (time.monotonic() - started_at)
+    assert share * 0.9 <= load.cpu_load <= 1.0
+
+
+def test_the_load_is_divided_by_the_cores_and_never_above_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = iter([(0.0, 0), (8.0, 0), (8.0, 0), (9.0, 0)])
+    clock = iter([0.0, 1.0, 2.0, 3.0])
+    monkeypatch.setattr(load_module, "_tree_usage", lambda: next(spent))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    sampler = LoadSampler(cpus=4)
+    assert [sampler.sample().cpu_load for _ in range(3)] == [1.0, 0.0, 0.25]
+
+
+def test_a_child_that_is_missed_once_is_made_good_in_the_next_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = iter([(10.0, 0), (9.5, 0), (10.5, 0)])
+    clock = iter([0.0, 1.0, 2.0])
+    monkeypatch.setattr(load_module, "_tree_usage", lambda: next(spent))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    sampler = LoadSampler(cpus=1)
+    assert [sampler.sample().cpu_load for _ in range(2)] == [0.0, 0.5]
+
+
+def test_samples_that_follow_each_other_at_once_are_one_sample() -> None:
+    sampler = LoadSampler(cpus=1)
+    assert sampler.sample() is sampler.sample()
+
+
+def test_memory_is_that_of_the_whole_tree(sampled: LoadSampler) -> None:
+    alone = sampled.sample().memory_mb
+    hungry = "held = bytearray(b'x') * 80_000_000\nprint(flush=True)\ninput()"
+    with told_to_end(sys.executable, "-S", "-c", hungry):
+        assert 70 < sampled.sample().memory_mb - alone < 200
+
+
+def test_the_cores_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 5, 7})
+    monkeypatch.setattr(load_module, "_quotas", lambda *_: [])
+    assert usable_cpus() == 3.0
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "expected"),
+    [
+        ("0::/\n", {"cpu.max": "max 100000"}, []),
+        ("0::/app/one\n", {"app/cpu.max": "150000 100000", "app/one/cpu.max": "max 100000"}, [1.5]),
+        ("4:cpu,cpuacct:/app\n", {"cpu/app/cpu.cfs_quota_us": "50000", "cpu/app/cpu.cfs_period_us": "100000"}, [0.5]),
+        ("4:cpu:/\n3:memory:/x\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, []),
+    ],
+    ids=["no limit", "limit of a group above, version 2", "version 1", "version 1 without a limit"],
+)
+def test_limits_of_control_groups_are_found(
+    tmp_path: Path, membership: str, files: dict[str, str], expected: list[float]
+) -> None:
+    (tmp_path / "membership").write_text(membership)
+    for name, text in files.items():
+        file = tmp_path / "cgroup" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n")
+    assert list(load_module._quotas(tmp_path / "cgroup", tmp_path / "membership")) == expected
