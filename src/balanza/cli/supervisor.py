@@ -37,7 +37,7 @@ class Supervisor:
             loop.add_signal_handler(number, self.stop)
         try:
             self._keep(self._server)
-            if await self._is_ready():
+            if await self._is_ready() and not self._stopping.is_set():
                 for worker in self._workers:
                     self._keep(worker)
                 announce([self._server, *self._workers])
