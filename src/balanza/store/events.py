@@ -1,7 +1,8 @@
 """The log of changes: one row per change of state, written in the transaction of that change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
 
@@ -10,7 +11,9 @@ from balanza.store.tables import EVENT, events
 
 EventData = Mapping[str, str | int | float | bool | None]
 
-_INSERT = insert(events).returning(events.c.id)
+_COLUMNS = tuple(column.name for column in EVENT if column.name != "id")
+_INSERT = insert(events)
+_INSERT_ONE = _INSERT.returning(events.c.id)
 _AFTER = select(*EVENT).where(events.c.id > bindparam("after")).order_by(events.c.id).limit(bindparam("most"))
 _BOUNDS = select(
     select(func.min(events.c.id)).scalar_subquery(),
@@ -33,18 +36,17 @@ def append(
     media_id: str | None = None,
     data: EventData | None = None,
 ) -> int:
-    """The id of the new event. Later ids become visible later."""
-    return append_all(tx, [Event(0, now, event_type, job_id, worker_id, media_id, data or {})])
+    """The id of the new event. Events with a later id become visible later, or at the same time."""
+    _keep_order(tx)
+    new = Event(0, now, event_type, job_id, worker_id, media_id, data or {})
+    event_id: int = tx.execute(_INSERT_ONE, _values(new)).scalar_one()
+    return event_id
 
 
-def append_all(tx: Connection, new: list[Event]) -> int:
-    """Appends in the given order, whatever their ids say; the last id."""
-    if tx.dialect.name == "postgresql":
-        tx.execute(_IN_ORDER)
-    last = 0
-    for event in new:
-        last = tx.execute(_INSERT, {column.name: getattr(event, column.name) for column in EVENT[1:]}).scalar_one()
-    return last
+def append_all(tx: Connection, new: Sequence[Event]) -> None:
+    """Appends these in their order; the ids are given by the database."""
+    _keep_order(tx)
+    tx.execute(_INSERT, [_values(event) for event in new])
 
 
 def after(tx: Connection, event_id: int, limit: int) -> list[Event]:
@@ -62,3 +64,12 @@ def prune(tx: Connection, keep: int) -> int:
     """Removes all but about the newest `keep` events (ids have gaps); how many went."""
     _, newest = bounds(tx)
     return tx.execute(_PRUNE, {"last": newest - keep}).rowcount
+
+
+def _keep_order(tx: Connection) -> None:
+    if tx.dialect.name == "postgresql":
+        tx.execute(_IN_ORDER)
+
+
+def _values(event: Event) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in _COLUMNS}

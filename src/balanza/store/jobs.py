@@ -4,7 +4,7 @@ Every change of state is one UPDATE that is guarded by the transition table, and
 for it. Beside it, in the same transaction, go the row of the attempt, the counters of the worker, and one event.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, insert, or_, select
 
 from balanza.lifecycle import Action, JobStatus
 from balanza.model import Attempt, Job, Options, Outcome
-from balanza.store import workers
+from balanza.store import events, workers
 from balanza.store.leases import complete, expired, fail_attempt, held, lease, release, renew, tokens_of
 from balanza.store.queues import (
     assign,
@@ -30,7 +30,7 @@ from balanza.store.transitions import (
     THIS_JOB,
     carry_out,
     end_attempt,
-    tell,
+    event_of,
     transition,
 )
 
@@ -87,15 +87,18 @@ class NewJob:
     created_at: datetime
 
 
+_NEW = tuple(field.name for field in fields(NewJob))
+
+
 def submit(tx: Connection, new: NewJob) -> Job:
     """The job, pending in its worker's own queue or in the general one.
 
     Raises:
         sqlalchemy.exc.IntegrityError: the id or the idempotency key is taken, or the source or the worker is unknown.
     """
-    job = Job(*tx.execute(_SUBMIT, asdict(new)).one())
+    job = Job(*tx.execute(_SUBMIT, {name: getattr(new, name) for name in _NEW}).one())
     workers.count(tx, job.assigned_worker, assigned=1)
-    tell(tx, "job.submitted", job, job.assigned_worker, now=new.created_at)
+    events.append_all(tx, [event_of("job.submitted", job, job.assigned_worker, now=new.created_at)])
     return job
 
 
@@ -136,7 +139,7 @@ def cancel(tx: Connection, job_id: str, *, now: datetime) -> Job | None:
         worker_id = moved.job.worker_id
         workers.count(tx, worker_id, running=-1)
         end_attempt(tx, moved, Outcome.CANCELLED, now=now)
-    tell(tx, "job.cancelled", moved.job, worker_id, now=now)
+    events.append_all(tx, [event_of("job.cancelled", moved.job, worker_id, now=now)])
     return moved.job
 
 
@@ -149,7 +152,7 @@ def retry(tx: Connection, job_id: str, *, now: datetime, more_attempts: int) -> 
     moved = carry_out(tx, _RETRY, values)
     if moved is None:
         return None
-    tell(tx, "job.retried", moved.job, None, now=now)
+    events.append_all(tx, [event_of("job.retried", moved.job, None, now=now)])
     return moved.job
 
 

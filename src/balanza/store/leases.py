@@ -5,51 +5,49 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from balanza.lifecycle import Action, JobStatus
-from balanza.model import Job, Lease, Media, Outcome, result_key
+from balanza.model import Event, Job, Lease, Media, Outcome, result_key
 from balanza.protocol import LeaseReport
 from balanza.store import events, library, workers
+from balanza.store.queues import of_general_queue, of_own_queue
 from balanza.store.tables import JOB, MEDIA, jobs, media
 from balanza.store.transitions import (
     BACK_IN_GENERAL_QUEUE,
     NO_LEASE,
     THIS_TOKEN,
+    by_index,
     carry_out,
     end_attempt,
+    event_of,
     has_status,
     start_attempt,
-    tell,
     transition,
 )
 
 
-def _take_first(queue: ColumnElement[bool]) -> ReturningUpdate[Any]:
-    """The UPDATE that leases the oldest pending job of a queue that nobody else is just taking."""
-    first = (
-        select(jobs.c.seq)
-        .where(has_status(JobStatus.PENDING), queue)
-        .order_by(jobs.c.seq)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .cte("picked")
-    )
+def _take_first(queue: Select[int]) -> ReturningUpdate[Any]:
+    """The UPDATE that leases the oldest job of a queue that nobody else is just taking."""
+    first = queue.limit(1).with_for_update(skip_locked=True).cte("picked")
     return transition(
         Action.LEASE, jobs.c.seq.in_(select(first.c.seq)), leases=jobs.c.leases + 1, attempts=jobs.c.attempts + 1
     )
 
 
 _LEASED = has_status(JobStatus.PROCESSING)
-_TAKE_OWN = _take_first(jobs.c.assigned_worker == bindparam("by"))
-_TAKE_GENERAL = _take_first(jobs.c.assigned_worker.is_(None))
+_TAKE_OWN = _take_first(of_own_queue(select(jobs.c.seq)))
+_TAKE_GENERAL = _take_first(of_general_queue(select(jobs.c.seq)))
 _HELD = (
     select(*JOB, *MEDIA, jobs.c.leases, jobs.c.lease_token, jobs.c.lease_expires_at)
     .join(media, media.c.id == jobs.c.source_id)
     .where(THIS_TOKEN, _LEASED)
 )
-_TOKENS = select(jobs.c.lease_token).where(jobs.c.worker_id == bindparam("of"), _LEASED).order_by(jobs.c.seq)
+_TOKENS = by_index(
+    select(jobs.c.lease_token).where(jobs.c.worker_id == bindparam("of"), _LEASED).order_by(jobs.c.seq),
+    "ix_jobs_leased",
+)
 _REACHED: ColumnElement[float] = bindparam("reached", type_=jobs.c.progress.type)
 _RENEW = (
     update(jobs)
@@ -57,7 +55,9 @@ _RENEW = (
     .values(progress=case((jobs.c.progress < _REACHED, _REACHED), else_=jobs.c.progress))
 )
 _ENDED = jobs.c.lease_expires_at <= bindparam("now")
-_EXPIRED = select(jobs.c.lease_token).where(_LEASED, _ENDED).order_by(jobs.c.lease_expires_at)
+_EXPIRED = by_index(
+    select(jobs.c.lease_token).where(_LEASED, _ENDED).order_by(jobs.c.lease_expires_at), "ix_jobs_leased"
+)
 
 _ATTEMPTS_REMAIN = jobs.c.attempts < jobs.c.max_attempts
 _NONE_REMAIN = jobs.c.attempts >= jobs.c.max_attempts
@@ -73,7 +73,7 @@ _EXPIRE_LAST = transition(Action.FAIL, THIS_TOKEN, _ENDED, _NONE_REMAIN, **NO_LE
 def lease(tx: Connection, *, worker_id: str, token: str, now: datetime, expires_at: datetime) -> Lease | None:
     """The oldest job of the worker's own queue, or else of the general queue, now leased under `token`."""
     values = {
-        "by": worker_id,
+        "of": worker_id,
         "worker_id": worker_id,
         "lease_token": token,
         "lease_expires_at": expires_at,
@@ -85,7 +85,7 @@ def lease(tx: Connection, *, worker_id: str, token: str, now: datetime, expires_
     start_attempt(tx, moved, token, now=now)
     taken = _lease(tx.execute(_HELD, {"this_token": token}).one())
     workers.count(tx, worker_id, assigned=-1 if taken.was_assigned else 0, running=1)
-    tell(tx, "job.leased", taken.job, worker_id, now=now, attempt=taken.attempt)
+    events.append_all(tx, [event_of("job.leased", taken.job, worker_id, now=now, attempt=taken.attempt)])
     return taken
 
 
@@ -139,10 +139,11 @@ def complete(tx: Connection, token: str, *, result: Media, log_tail: str, now: d
     if moved is None:
         return None
     library.insert(tx, replace(result, job_id=moved.job.id))
-    events.append(tx, "media.created", now=now, job_id=moved.job.id, media_id=result.id)
     end_attempt(tx, moved, Outcome.COMPLETED, now=now, log_tail=log_tail)
     workers.count(tx, moved.job.worker_id, running=-1, success=1)
-    tell(tx, "job.completed", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)
+    created = Event(0, now, "media.created", moved.job.id, None, result.id)
+    completed = event_of("job.completed", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)
+    events.append_all(tx, [created, completed])
     return moved.job
 
 
@@ -162,8 +163,8 @@ def fail_attempt(
     end_attempt(tx, moved, outcome, now=now, error=error, log_tail=log_tail)
     workers.count(tx, moved.job.worker_id, running=-1, failed=1)
     event_type = "job.failed" if moved.job.status is JobStatus.FAILED else "job.attempt_failed"
-    why = {"outcome": outcome.value, "error": error}
-    tell(tx, event_type, moved.job, moved.job.worker_id, now=now, attempt=moved.attempt, **why)
+    why = {"attempt": moved.attempt, "outcome": outcome.value, "error": error}
+    events.append_all(tx, [event_of(event_type, moved.job, moved.job.worker_id, now=now, **why)])
     return moved.job
 
 
@@ -174,7 +175,7 @@ def release(tx: Connection, token: str, *, now: datetime) -> Job | None:
         return None
     end_attempt(tx, moved, Outcome.RELEASED, now=now)
     workers.count(tx, moved.job.worker_id, running=-1)
-    tell(tx, "job.released", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)
+    events.append_all(tx, [event_of("job.released", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)])
     return moved.job
 
 

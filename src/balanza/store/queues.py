@@ -3,19 +3,34 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVarTuple
 
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from balanza.lifecycle import LIVE, JobStatus
 from balanza.model import Job
 from balanza.store import events, workers
 from balanza.store.library import slices
 from balanza.store.tables import JOB, jobs
-from balanza.store.transitions import has_status, job_event
+from balanza.store.transitions import by_index, event_of, has_status
+
+Ts = TypeVarTuple("Ts")
 
 _PENDING = has_status(JobStatus.PENDING)
-_OWN = jobs.c.assigned_worker == bindparam("of")
-_GENERAL = jobs.c.assigned_worker.is_(None)
+_INDEX = "ix_jobs_pending"
+
+
+def of_own_queue(query: Select[*Ts]) -> Select[*Ts]:
+    """Only the jobs in the own queue of the worker `:of`, in the order in which they are leased."""
+    return by_index(query.where(_PENDING, jobs.c.assigned_worker == bindparam("of")).order_by(jobs.c.seq), _INDEX)
+
+
+def of_general_queue(query: Select[*Ts]) -> Select[*Ts]:
+    """Only the jobs in the general queue, in the order in which they are leased."""
+    # All are assigned to nobody. PostgreSQL does not conclude that the index has them in order; so it is said.
+    queue = query.where(_PENDING, jobs.c.assigned_worker.is_(None)).order_by(jobs.c.assigned_worker, jobs.c.seq)
+    return by_index(queue, _INDEX)
+
 
 _TO_ASSIGN = (
     select(*JOB)
@@ -27,14 +42,19 @@ _TO_ASSIGN = (
     .order_by(jobs.c.seq)
     .with_for_update()
 )
-_ASSIGN = update(jobs).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True))).returning(*JOB)
-_FIRST_OWN = select(*JOB).where(_PENDING, _OWN).order_by(jobs.c.seq).limit(bindparam("most"))
-_FIRST_GENERAL = select(*JOB).where(_PENDING, _GENERAL).order_by(jobs.c.seq).limit(bindparam("most"))
-_HAS_PENDING = select(exists().where(_PENDING, _OWN) | exists().where(_PENDING, _GENERAL))
+_ASSIGN = update(jobs).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
+_FIRST_OWN = of_own_queue(select(*JOB)).limit(bindparam("most"))
+_FIRST_GENERAL = of_general_queue(select(*JOB)).limit(bindparam("most"))
+_HAS_PENDING = select(of_own_queue(select(jobs.c.seq)).exists() | of_general_queue(select(jobs.c.seq)).exists())
 _BY_STATUS = select(jobs.c.status, func.count()).group_by(jobs.c.status)
-_DEPTHS = select(jobs.c.assigned_worker, func.count()).where(_PENDING).group_by(jobs.c.assigned_worker)
+_DEPTHS = by_index(
+    select(jobs.c.assigned_worker, func.count()).where(_PENDING).group_by(jobs.c.assigned_worker), _INDEX
+)
 _OLDEST = select(jobs.c.created_at).where(_PENDING).order_by(jobs.c.seq).limit(1)
-_LIVE_OF = select(jobs.c.id).where(jobs.c.source_id == bindparam("media"), has_status(*LIVE)).order_by(jobs.c.seq)
+_LIVE_OF = by_index(
+    select(jobs.c.id).where(jobs.c.source_id == bindparam("media"), has_status(*LIVE)).order_by(jobs.c.seq),
+    "ix_jobs_live_source",
+)
 
 
 def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now: datetime) -> list[str]:
@@ -52,7 +72,7 @@ def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now
         for previous, jobs_left in Counter(job.assigned_worker for job in before).items():
             workers.count(tx, previous, assigned=-jobs_left)
         workers.count(tx, worker_id, assigned=len(ids))
-        events.append_all(tx, [job_event("job.assigned", job, worker_id, now, {}) for job in before])
+        events.append_all(tx, [event_of("job.assigned", job, worker_id, now=now) for job in before])
         moved += ids
     return moved
 

@@ -18,7 +18,10 @@ _VERSION = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7032516349)")
+_ONE_AT_A_TIME = {
+    "sqlite": text("BEGIN IMMEDIATE"),
+    "postgresql": text("SELECT pg_advisory_xact_lock(7032516349)"),
+}
 
 
 def bring_up_to_date(connection: Connection) -> None:
@@ -28,8 +31,7 @@ def bring_up_to_date(connection: Connection) -> None:
         StartupError: a newer version made this database, or its tables belong to something else.
     """
     with connection.begin():
-        if connection.dialect.name == "postgresql":
-            connection.execute(_ONE_AT_A_TIME)
+        connection.execute(_ONE_AT_A_TIME[connection.dialect.name])
         tables = set(inspect(connection).get_table_names())
         revision = connection.execute(select(_VERSION)).scalar() if _VERSION.name in tables else None
         if revision == HEAD:

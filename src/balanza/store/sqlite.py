@@ -14,6 +14,7 @@ from threading import Lock, Thread
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -63,9 +64,9 @@ class Sqlite:
         _check(url)
         synchronous = "FULL" if durable else "OFF"
         self._writer = _engine(
-            url, "BEGIN IMMEDIATE", "journal_mode=WAL", f"synchronous={synchronous}", f"journal_size_limit={_LOG_BYTES}"
+            url, "journal_mode=WAL", f"synchronous={synchronous}", f"journal_size_limit={_LOG_BYTES}"
         )
-        self._readers = _engine(url, "BEGIN", "query_only=ON", "wal_autocheckpoint=0")
+        self._readers = _engine(url, "query_only=ON", "wal_autocheckpoint=0")
         try:
             self._connection = self._writer.connect()
             schema.bring_up_to_date(self._connection)
@@ -92,7 +93,8 @@ class Sqlite:
     def read(self, operation: Callable[[Connection], T]) -> T:
         """What `operation` returned; all that it read is of one moment."""
         try:
-            with self._readers.connect() as connection, connection.begin():
+            with self._readers.begin() as connection:
+                connection.exec_driver_sql("BEGIN")
                 return operation(connection)
         except SQLAlchemyError as error:
             raise translated(error) from error
@@ -133,6 +135,7 @@ class Sqlite:
     def _write(self, group: list[_Waiting]) -> None:
         try:
             with self._connection.begin():
+                self._raw.execute("BEGIN IMMEDIATE")
                 for waiting in group:
                     self._carry_out(waiting)
         except BaseException as error:  # noqa: BLE001 - the top of the loop: the callers get it, the thread lives on
@@ -156,8 +159,15 @@ class Sqlite:
         raw.execute("RELEASE operation")
 
 
-def _engine(url: URL, begin: str, *pragmas: str) -> Engine:
-    """Transactions begin with `begin`, not as the driver likes."""
+class _Compiler(SQLiteCompiler):
+    """Lets a query name the index that it is to use: `INDEXED BY …`."""
+
+    def get_from_hint_text(self, _: object, text: str | None) -> str | None:
+        return text
+
+
+def _engine(url: URL, *pragmas: str) -> Engine:
+    """The driver begins no transactions of its own; whoever uses a connection says BEGIN."""
     engine = create_engine(
         url,
         connect_args={"isolation_level": None, "timeout": _BUSY_SECONDS, "check_same_thread": False},
@@ -165,14 +175,12 @@ def _engine(url: URL, begin: str, *pragmas: str) -> Engine:
         max_overflow=_MORE_READERS,
     )
 
+    engine.dialect.statement_compiler = _Compiler
+
     @event.listens_for(engine, "connect")
     def connected(connection: DBAPIConnection, _: object) -> None:
         for pragma in ("foreign_keys=ON", *pragmas):
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine
 

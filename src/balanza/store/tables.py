@@ -120,8 +120,9 @@ jobs = Table(
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("completed_at", Instant),
-    # Deferred: the guarded UPDATE that names the result comes first, the result's row after it.
-    Column("result_id", ForeignKey("media.id", deferrable=True, initially="DEFERRED")),
+    # No foreign key: the guarded UPDATE comes before the result's row, which names its one job by a key that is unique.
+    # A deferred key would make SQLite read all jobs at each result, to see whether the new row is what one waits for.
+    Column("result_id", String(64)),
     Column("output_file", Prose),
     Column("output_size_bytes", BigInteger),
     Column("error", Prose),

@@ -1,13 +1,13 @@
 """What every change of a job's state shares: the guard, the end of its attempt, the event that tells of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     bindparam,
     insert,
     literal_column,
@@ -18,8 +18,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from balanza.lifecycle import Action, JobStatus, sources_of, target_of
 from balanza.model import Event, Job, Outcome
-from balanza.store import events
 from balanza.store.tables import JOB, attempts, jobs
+
+Ts = TypeVarTuple("Ts")
 
 THIS_JOB = jobs.c.id == bindparam("this_id")
 THIS_TOKEN = jobs.c.lease_token == bindparam("this_token")
@@ -52,6 +53,11 @@ def has_status(*statuses: JobStatus) -> ColumnElement[bool]:
     return jobs.c.status == words[0] if len(words) == 1 else jobs.c.status.in_(words)
 
 
+def by_index(query: Select[*Ts], index: str) -> Select[*Ts]:
+    """The query, bound to an index on SQLite: without statistics it would rather take the one on all states."""
+    return query.with_hint(jobs, f"INDEXED BY {index}", "sqlite")
+
+
 def transition(action: Action, *guards: ColumnElement[bool], **values: Any) -> ReturningUpdate[Any]:
     """The conditional UPDATE that carries out `action` where the transition table and `guards` allow it."""
     allowed = has_status(*sources_of(action))
@@ -79,15 +85,7 @@ def end_attempt(
     tx.execute(_END_ATTEMPT, {"this_job": moved.job.id, "this_number": moved.attempt, **values})
 
 
-def tell(
-    tx: Connection, event_type: str, job: Job, worker_id: str | None, *, now: datetime, **data: str | int | None
-) -> None:
-    """Appends the event of a change of state; `worker_id` is who made it, or whom the job was or is assigned to."""
-    events.append_all(tx, [job_event(event_type, job, worker_id, now, data)])
-
-
-def job_event(
-    event_type: str, job: Job, worker_id: str | None, now: datetime, data: Mapping[str, str | int | None]
-) -> Event:
+def event_of(event_type: str, job: Job, worker_id: str | None, *, now: datetime, **data: str | int | None) -> Event:
+    """The event of a change of state; `worker_id` is who made it, or whom the job was or is assigned to."""
     told = {"status": job.status.value, "worker": worker_id, **data}
     return Event(0, now, event_type, job.id, worker_id, job.result_id, told)

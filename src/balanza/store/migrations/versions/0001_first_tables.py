@@ -115,9 +115,6 @@ def _jobs() -> None:
         sa.ForeignKeyConstraint(["source_id"], ["media.id"], name="fk_jobs_source_id"),
         sa.ForeignKeyConstraint(["assigned_worker"], ["workers.id"], name="fk_jobs_assigned_worker"),
         sa.ForeignKeyConstraint(["worker_id"], ["workers.id"], name="fk_jobs_worker_id"),
-        sa.ForeignKeyConstraint(
-            ["result_id"], ["media.id"], name="fk_jobs_result_id", deferrable=True, initially="DEFERRED"
-        ),
         *_job_checks(),
     )
     op.create_index("ix_jobs_status_seq", "jobs", ["status", "seq"])
