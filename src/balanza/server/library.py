@@ -69,7 +69,11 @@ def list_media(
 
 
 @router.head(
-    "/media/{media_id}", operation_id="head_media", summary="Ask about a file's bytes", response_class=Response
+    "/media/{media_id}",
+    operation_id="head_media",
+    summary="Ask about a file's bytes",
+    response_class=Response,
+    responses={200: {"description": "Its type, size and ETag."}, **problems(403, 404, 410, 416)},
 )
 @router.get(
     "/media/{media_id}",

@@ -35,7 +35,7 @@ def encode(event: Event) -> bytes:
     """The event on the wire. Its `id:` is what a client sends back as Last-Event-ID."""
     data = {
         "type": event.type,
-        "at": event.at.isoformat(),
+        "at": event.at.isoformat().replace("+00:00", "Z"),
         "job_id": event.job_id,
         "worker_id": event.worker_id,
         "media_id": event.media_id,

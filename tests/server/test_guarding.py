@@ -1,0 +1,87 @@
+"""The guard in a running server: refused requests change nothing, and every answer carries the security headers."""
+
+import socket
+
+import pytest
+
+from balanza.server.guard import PAGE_POLICY
+from tests.server.stand import Stand, wav
+
+
+def test_a_rebound_host_name_reads_and_changes_nothing(stand: Stand) -> None:
+    stand.upload("private.wav")
+    before = stand.get("/media"), stand.stored()
+    evil = {"Host": f"evil.example:{stand.port}"}
+    for path in ("/", "/media", "/events", "/metrics", "/docs", "/web/api.js", "/nowhere"):
+        answer = stand.client.get(path, headers=evil)
+        assert answer.status_code == 403
+        assert answer.json()["type"] == "urn:balanza:problem:refused"
+        assert "evil.example" in answer.json()["detail"]
+    assert stand.client.post("/upload?name=a.wav", content=wav(), headers=evil).status_code == 403
+    assert (stand.get("/media"), stand.stored()) == before
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_another_sites_page_can_change_nothing(stand: Stand, headers: dict[str, str]) -> None:
+    media = stand.upload("kept.wav")
+    before = stand.get("/media"), stand.get("/jobs"), stand.stored()
+    wanted = {"input_file": media["id"], "output_format": "mp3"}
+    answers = [
+        stand.client.post("/upload?name=a.wav", content=wav(), headers=headers),
+        stand.client.post("/upload", files={"file": ("a.wav", wav())}, headers=headers),
+        stand.client.post("/convert", json=wanted, headers=headers),
+        stand.client.delete(f"/media/{media['id']}", headers=headers),
+        stand.client.post("/workers/worker_a/drain", headers=headers),
+    ]
+    assert [answer.status_code for answer in answers] == [403] * 5
+    assert (stand.get("/media"), stand.get("/jobs"), stand.stored()) == before
+
+
+def test_the_own_page_can_change_things(stand: Stand) -> None:
+    own = {"Origin": stand.address, "Sec-Fetch-Site": "same-origin"}
+    assert stand.client.post("/upload?name=a.wav", content=wav(), headers=own).status_code == 201
+
+
+def test_a_request_without_a_host_is_refused(stand: Stand) -> None:
+    with socket.create_connection(("127.0.0.1", stand.port)) as connection:
+        connection.sendall(b"GET /media HTTP/1.0\r\n\r\n")
+        assert b" 403 " in connection.makefile("rb").readline()
+
+
+def test_no_other_origin_is_ever_allowed_to_read(stand: Stand) -> None:
+    preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    assert stand.client.options("/convert", headers=preflight).status_code == 405
+    for path in ("/media", "/"):
+        answer = stand.client.get(path, headers={"Origin": "http://evil.example"})
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/web/api.js", "/media", "/nowhere", "/metrics", "/openapi.json"])
+def test_every_answer_carries_the_security_headers(stand: Stand, path: str) -> None:
+    headers = stand.client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/player.html", "/docs"])
+def test_pages_may_load_only_from_this_server(stand: Stand, path: str) -> None:
+    answer = stand.client.get(path)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"] == PAGE_POLICY
+    assert "//" not in answer.text.replace("<!doctype", "").replace("http://www.w3.org", "")
+
+
+def test_the_files_of_the_page_have_types_and_are_asked_for_again_each_time(stand: Stand) -> None:
+    for path, media_type in [("/web/api.js", "text/javascript"), ("/web/vendor/swagger-ui/swagger-ui.css", "text/css")]:
+        answer = stand.client.get(path)
+        assert answer.headers["content-type"].startswith(media_type)
+        assert answer.headers["cache-control"] == "no-cache"
+        again = stand.client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    assert stand.client.head("/").status_code == 200
