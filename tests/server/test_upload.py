@@ -137,7 +137,9 @@ def test_raw_bytes_that_cannot_be_used_are_refused_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize("content_type", ["application/octet-stream", f"multipart/form-data; boundary={BOUNDARY}"])
-def test_a_client_that_goes_away_mid_way_leaves_nothing(stand: Stand, content_type: str) -> None:
+def test_a_client_that_goes_away_mid_way_leaves_nothing(
+    stand: Stand, content_type: str, caplog: pytest.LogCaptureFixture
+) -> None:
     before = stand.stored(), stand.get("/media")
     start = form(('name="file"; filename="a.wav"', wav(200)), end=False)
     with socket.create_connection(("127.0.0.1", stand.port)) as connection:
@@ -149,6 +151,7 @@ def test_a_client_that_goes_away_mid_way_leaves_nothing(stand: Stand, content_ty
         eventually(lambda: len(stand.stored()) > len(before[0]))
     eventually(lambda: stand.stored() == before[0])
     assert stand.get("/media") == before[1]
+    assert "Incident" not in caplog.text
 
 
 @pytest.fixture

@@ -133,8 +133,9 @@ class Feed:
             while not self._bells.closed:
                 try:
                     await self._catch_up()
-                except BalanzaError as error:
-                    log.warning("The events cannot be read, trying again: %s", error.sentence)
+                except Exception:
+                    # Whatever it is, the listeners must hear what comes after it.
+                    log.exception("The events cannot be read; trying again")
                 await wait_for_bell(bell, LOOK_AGAIN_SECONDS)
         self._tell()
 

@@ -1,5 +1,6 @@
 """Every error as a problem document (RFC 9457), with a sentence that a person can act on."""
 
+import asyncio
 import json
 import logging
 import secrets
@@ -12,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from balanza.errors import BalanzaError, Retryable
@@ -22,6 +23,8 @@ log = logging.getLogger("balanza.server")
 
 URN = "urn:balanza:problem:"
 RETRY_AFTER_SECONDS = "1"
+
+_GOING_DOWN = "The server is being ended, and nothing of this request was kept. Send it again once the server is back."
 
 
 class ProblemResponse(JSONResponse):
@@ -100,6 +103,12 @@ class Incidents:
 
         try:
             await self._app(scope, receive, watch)
+        except ClientDisconnect:
+            log.info("%s %s: the client went away", scope.get("method"), scope.get("path"))
+        except asyncio.CancelledError:
+            # The server is going down and the time that it gives to requests in progress is over.
+            if not started:
+                await of_error(Retryable(_GOING_DOWN))(scope, receive, send)
         except Exception:
             # A bug in one request must not show its traceback to the caller, and must not be lost either.
             incident = secrets.token_hex(4)

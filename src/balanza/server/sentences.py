@@ -47,7 +47,7 @@ def of_http(error: HTTPException, *, method: str, path: str, allowed: str) -> Re
     detail = error.detail
     if detail in {status.phrase, _UNREADABLE}:
         detail = _HTTP.get(status, f"{status.phrase}.").format(method=method, path=path, allowed=allowed)
-    title = _TITLES.get(status, status.phrase)
+    title = _TITLES.get(status, status.phrase.capitalize())
     return Refusal(status, title.lower().replace(" ", "-"), title, detail)
 
 
@@ -58,12 +58,12 @@ _UNREADABLE = "There was an error parsing the body"
 
 _HTTP = {
     HTTPStatus.BAD_REQUEST: "The body cannot be read as JSON in UTF-8.",
-    HTTPStatus.NOT_FOUND: "There is nothing at {path}. The addresses there are stand in /docs.",
+    HTTPStatus.NOT_FOUND: "There is nothing at {path}. See /docs for what there is.",
     HTTPStatus.METHOD_NOT_ALLOWED: "{method} is not possible at {path}; possible: {allowed}.",
 }
 
 
-_TITLES = {HTTPStatus.NOT_FOUND: "Not found", HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large"}
+_TITLES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large"}
 
 
 def _malformed(error: _Error) -> Refusal:
