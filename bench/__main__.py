@@ -1,0 +1,37 @@
+"""`python -m bench [NAME …]`: measures Balanza beside what it is compared with, in one run, and prints the ratios."""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from bench import backlog, latency, mix, tiny, upload
+
+BENCHES = {
+    "mix": mix.run,
+    "latency": latency.run,
+    "tiny": tiny.run,
+    "backlog": backlog.run,
+    "upload": upload.run,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which to run; all when none is named")
+    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds of each comparison")
+    arguments = parser.parse_args()
+    print(f"{os.cpu_count()} cores, load average before: {_load()}")
+    for name in arguments.names or BENCHES:
+        with tempfile.TemporaryDirectory(prefix="balanza-bench-") as folder:
+            print(f"\n== {name}: {BENCHES[name].__doc__}")
+            BENCHES[name](Path(folder), arguments.rounds)
+    print(f"\nload average after: {_load()}")
+
+
+def _load() -> str:
+    return " ".join(f"{figure:.2f}" for figure in os.getloadavg())
+
+
+if __name__ == "__main__":
+    main()
