@@ -64,7 +64,7 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
     "film.mpg": (*_FILM, "-c:v", "mpeg2video", "-c:a", "mp2", "-f", "mpeg"),
     "film.flv": (*_FILM, "-c:v", "flv1", "-c:a", "libmp3lame", "-f", "flv"),
     "film.wmv": (*_FILM, "-c:v", "wmv2", "-c:a", "wmav2", "-f", "asf"),
-    "film.ogv": (*_FILM, "-c:v", "libtheora", "-c:a", "libvorbis", "-f", "ogg"),
+    "film.ogv": (*_FILM, "-vf", "noise=alls=4:allf=t", "-c:v", "libtheora", "-c:a", "libvorbis", "-f", "ogg"),
     "song.wma": (*_SONG, "-c:a", "wmav2", "-f", "asf"),
     "song.mka": (*_SONG, "-c:a", "libvorbis", "-f", "matroska"),
     # Sound that needs care.
@@ -267,12 +267,12 @@ class Sound:
     def seconds(self) -> float:
         return len(self.samples) / self.rate
 
-    def tone_hz(self, start: float = 0.1, end: float | None = None) -> float:
+    def tone_hz(self, start: float = 0.1, end: float = 0.8) -> float:
         """The frequency between two moments, by counting how often the sound crosses zero upwards.
 
-        The first tenth is left out by default: codecs need it to settle.
+        By default what codecs add at either end is left out.
         """
-        part = self.samples[int(start * self.rate) : None if end is None else int(end * self.rate)]
+        part = self.samples[int(start * self.rate) : int(end * self.rate)]
         rises = [n for n in range(1, len(part)) if part[n - 1] < 0 <= part[n]]
         return (len(rises) - 1) * self.rate / (rises[-1] - rises[0]) if len(rises) > 1 else 0.0
 

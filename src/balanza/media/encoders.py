@@ -5,7 +5,7 @@ every stream it is applied to.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Arguments = tuple[tuple[str, str], ...]
 """Options of FFmpeg for one stream, e.g. `(("crf", "23"),)`."""
@@ -41,8 +41,8 @@ class AudioEncoder:
     """All the rates it takes, ascending; empty when it takes any within `rate_limits`."""
     rate_limits: tuple[int, int] = (8_000, 192_000)
     max_channels: int = 8
-    layouts: tuple[str, ...] = ()
-    """The layouts of more than two channels it takes, when it refuses others instead of remixing."""
+    layouts: Mapping[int, str] = field(default_factory=dict)
+    """Channels → the one layout of so many that it takes, when it refuses others instead of remixing."""
     depths: Mapping[str, Depth] = field(default_factory=dict)
     """For lossless encoders: "16", "24" and "float" bits per sample; what is missing is written as "24"."""
 
@@ -85,7 +85,7 @@ PCM_BIG_ENDIAN = _pcm("be")
 MP3 = AudioEncoder(
     name="libmp3lame",
     codec="mp3",
-    # LAME's -V levels: about 115, 190 and 245 kbit/s for stereo.
+    # LAME's levels of variable bit rate: about 115, 190 and 245 kbit/s for stereo.
     quality={"small": (("q", "6"),), "balanced": (("q", "2"),), "best": (("q", "0"),)},
     bitrates=(8_000, 320_000),
     sample_rates=(8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
@@ -117,6 +117,9 @@ AAC = AudioEncoder(
     ),
 )
 
+# ADTS has no channel configuration for eight channels in their usual layout.
+AAC_IN_ADTS = replace(AAC, max_channels=7)
+
 VORBIS = AudioEncoder(
     name="libvorbis",
     codec="vorbis",
@@ -131,8 +134,8 @@ OPUS = AudioEncoder(
     channel_bps={"small": 32_000, "balanced": 64_000, "best": 96_000},
     bitrates=(6_000, 510_000),
     sample_rates=(8_000, 12_000, 16_000, 24_000, 48_000),
-    # Opus refuses 5.1(side), the layout of most films, instead of taking it for 5.1.
-    layouts=("3.0", "quad", "5.0", "5.1", "6.1", "7.1"),
+    # RFC 7845, section 5.1.1.2. FFmpeg refuses 5.1(side), the layout of most films, instead of taking it for 5.1.
+    layouts={3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"},
 )
 
 H264 = VideoEncoder(

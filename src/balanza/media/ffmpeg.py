@@ -4,9 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from balanza.media.encoders import Arguments
-from balanza.media.inputs import FORMAT_WHITELIST, PROTOCOL_WHITELIST
+from balanza.media.inputs import (
+    FORMAT_WHITELIST,
+    MAKE_TIMES,
+    NO_SEARCH_FOR_CODECS,
+    PROTOCOL_WHITELIST,
+    WITHOUT_TIMES,
+    is_plain_wav,
+    run_up_seconds,
+)
 from balanza.media.options import format_named
-from balanza.media.plan import Plan, make_plan
+from balanza.media.plan import COPY, Plan, make_plan
 from balanza.model import OptionValue, Probe
 
 PROGRESS_SECONDS = 0.5
@@ -33,10 +41,10 @@ def build_argv(
     return [
         program,
         *_general(threads),
-        *_input(plan, source, threads),
+        *_input(plan, probe, source, threads),
         *_mapping(plan, probe),
         *_codecs(plan),
-        *_output(plan, output, threads),
+        *_output(plan, probe, output, threads),
     ]
 
 
@@ -53,9 +61,19 @@ def _general(threads: int) -> list[str]:
     ]
 
 
-def _input(plan: Plan, source: str, threads: int) -> list[str]:
-    seek = ["-ss", _seconds(plan.start_seconds)] if plan.start_seconds else []
-    return [*input_rules(), "-threads", str(threads), *seek, "-i", f"file:{source}"]
+def _input(plan: Plan, probe: Probe, source: str, threads: int) -> list[str]:
+    hints: Arguments = ()
+    if is_plain_wav(probe):
+        hints = NO_SEARCH_FOR_CODECS
+    elif probe.container in WITHOUT_TIMES and any(stream.encoder == COPY for stream in plan.streams):
+        hints = MAKE_TIMES
+    seek = _option("-ss", _sought(plan, probe))
+    return [*input_rules(), *_rendered(hints, ""), "-threads", str(threads), *seek, "-i", f"file:{source}"]
+
+
+def _sought(plan: Plan, probe: Probe) -> float:
+    """Where reading begins: somewhat before the start, so that decoders have found their feet when it comes."""
+    return max(0.0, plan.start_seconds - run_up_seconds(probe))
 
 
 def _mapping(plan: Plan, probe: Probe) -> list[str]:
@@ -76,18 +94,18 @@ def _codecs(plan: Plan) -> list[str]:
     return argv
 
 
-def _output(plan: Plan, output: str, threads: int) -> list[str]:
-    length = [] if plan.length_seconds is None else ["-t", _seconds(plan.length_seconds)]
+def _output(plan: Plan, probe: Probe, output: str, threads: int) -> list[str]:
+    trim = _option("-ss", plan.start_seconds - _sought(plan, probe)) + _option("-t", plan.length_seconds or 0.0)
     muxer = _rendered(plan.format.muxer_arguments, "")
-    return [*length, "-threads", str(threads), *muxer, "-f", plan.format.muxer, f"file:{output}"]
+    return [*trim, "-threads", str(threads), *muxer, "-f", plan.format.muxer, f"file:{output}"]
 
 
 def _rendered(arguments: Arguments, specifier: str) -> list[str]:
     return [part for option, value in arguments for part in (f"-{option}{specifier}", value)]
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.6f}".rstrip("0").rstrip(".")
+def _option(name: str, seconds: float) -> list[str]:
+    return [name, f"{seconds:.6f}".rstrip("0").rstrip(".")] if seconds > 0 else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def _word(options: Mapping[str, OptionValue]) -> str:
 def _filters(encoder: VideoEncoder, options: Mapping[str, OptionValue], stream: Stream) -> str:
     filters = []
     if "fps" in options:
-        filters.append(f"fps={_plain(options['fps'])}")
+        filters.append(f"fps={_rate(options['fps'])}")
     if "resolution" in options:
         filters += [_fit(str(options["resolution"])), "setsar=1"]
     elif encoder.even and _is_odd(stream):
@@ -52,7 +52,7 @@ def _gif_filters(format_: Format, options: Mapping[str, OptionValue], stream: St
     fps = options.get("fps", min(gif.fps, stream.fps or gif.fps))
     size = _fit(str(options["resolution"])) if "resolution" in options else _capped(gif.width)
     palette = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
-    return f"fps={_plain(fps)},{size}:flags=lanczos,setsar=1,{palette}:dither={gif.dither}"
+    return f"fps={_rate(fps)},{size}:flags=lanczos,setsar=1,{palette}:dither={gif.dither}"
 
 
 def _fit(resolution: str) -> str:
@@ -77,5 +77,8 @@ def _is_odd(stream: Stream) -> bool:
     return any(side is not None and side % 2 for side in (stream.width, stream.height))
 
 
-def _plain(number: OptionValue) -> str:
-    return f"{float(number):.10g}"
+def _rate(fps: OptionValue) -> str:
+    """The frame rate in FFmpeg's words: exact where it is one of television's, like 29.97 for 30000/1001."""
+    rate = float(fps)
+    nearest = round(rate * 1.001)
+    return f"{nearest * 1000}/1001" if rate != int(rate) and abs(rate - nearest / 1.001) < 0.005 else f"{rate:.10g}"

@@ -134,4 +134,4 @@ def _tag(stream: Stream, format_: Format) -> Arguments:
 
 
 def _is_font(stream: Stream) -> bool:
-    return stream.kind is StreamKind.OTHER and stream.codec in {"ttf", "otf"}
+    return stream.kind is StreamKind.OTHER and stream.codec == "font"

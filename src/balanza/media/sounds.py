@@ -9,6 +9,9 @@ _LOUDNORM = "loudnorm=I=-16:TP=-1.5:LRA=11"
 """EBU R 128 normalisation (FFmpeg manual, loudnorm) to -16 LUFS, within what supplement 2 of R 128 recommends for
 streaming. It works at 192 kHz: the rate has to be set back."""
 
+_LARGE_LAYOUTS = frozenset({10, 12, 14, 16, 24})
+"""5.1.4, 7.1.4, 9.1.4, 9.1.6 and 22.2: what FFmpeg takes so many channels for, and can mix."""
+
 _FLOAT_FORMATS = ("pcm_f32", "pcm_f64")
 _DEEP_FORMATS = ("s32", "s32p", "s64", "s64p")
 
@@ -19,16 +22,17 @@ def arguments(
     """The encoder's name, the codec it makes of this track, and its arguments; `bitrate` of a film is the picture's."""
     depth = _depth(encoder, options, track)
     name, codec = (depth.encoder, depth.codec) if depth else (encoder.name, encoder.codec)
-    channels, rate = _channels(encoder, options, track), _rate(encoder, options, track)
-    filters = _filters(encoder, options, channels or track.channels or 2)
-    found = [
-        *_quality(encoder, options, channels or track.channels or 2, is_film=is_film),
-        *(depth.arguments if depth else ()),
-    ]
+    mixed, rate = _channels(encoder, options, track), _rate(encoder, options, track)
+    channels = mixed or track.channels or 2
+    layout = encoder.layouts.get(channels)
+    filters = [_spread(track)] if mixed is not None and _is_loose(track) else []
+    filters += [_LOUDNORM] if options.get("normalize") else []
+    filters += [f"aformat=channel_layouts={layout}"] if layout else []
+    found = [*_quality(encoder, options, channels, is_film=is_film), *(depth.arguments if depth else ())]
     if rate is not None and (rate != track.sample_rate_hz or options.get("normalize")):
         found.append(("ar", str(rate)))
-    if channels is not None:
-        found.append(("ac", str(channels)))
+    if mixed is not None and layout is None:
+        found.append(("ac", str(mixed)))
     if filters:
         found.append(("filter", ",".join(filters)))
     return name, codec, tuple(found)
@@ -57,11 +61,26 @@ def _rate(encoder: AudioEncoder, options: Mapping[str, OptionValue], track: Stre
 
 
 def _channels(encoder: AudioEncoder, options: Mapping[str, OptionValue], track: Stream) -> int | None:
-    """How many channels to mix to; None leaves them as they are. More than the encoder takes become stereo."""
+    """How many channels to mix to; None leaves them as they are. More than the encoder takes become 5.1 or stereo."""
     asked = options.get("channels")
     if asked is not None:
         return int(asked)
-    return 2 if (track.channels or 0) > encoder.max_channels else None
+    if (track.channels or 0) <= encoder.max_channels:
+        return None
+    return 6 if encoder.max_channels >= 6 and not _is_loose(track) else 2
+
+
+def _is_loose(track: Stream) -> bool:
+    """Whether so many channels are no known arrangement of loudspeakers but the tracks of a recorder, say."""
+    return (track.channels or 0) > 8 and track.channels not in _LARGE_LAYOUTS
+
+
+def _spread(track: Stream) -> str:
+    """The filter that mixes loose tracks to stereo, which FFmpeg refuses to do by itself: odd ones left, even ones
+    right, each side as loud as its tracks allow without clipping."""
+    tracks = range(track.channels or 0)
+    left, right = ("+".join(f"c{track}" for track in tracks[side::2]) for side in (0, 1))
+    return f"pan=stereo|c0<{left}|c1<{right}"
 
 
 def _depth(encoder: AudioEncoder, options: Mapping[str, OptionValue], track: Stream) -> Depth | None:
@@ -73,10 +92,3 @@ def _depth(encoder: AudioEncoder, options: Mapping[str, OptionValue], track: Str
     if track.codec.startswith(_FLOAT_FORMATS):
         return encoder.depths.get("float", encoder.depths["24"])
     return encoder.depths["24" if track.sample_format in _DEEP_FORMATS else "16"]
-
-
-def _filters(encoder: AudioEncoder, options: Mapping[str, OptionValue], channels: int) -> list[str]:
-    filters = [_LOUDNORM] if options.get("normalize") else []
-    if channels > 2 and encoder.layouts:
-        filters.append(f"aformat=channel_layouts={'|'.join(encoder.layouts)}")
-    return filters

@@ -96,6 +96,7 @@ _AUDIO_FORMATS = (
         audio=encoders.FLAC,
         copied_audio=frozenset({"flac"}),
         covers=_PICTURES,
+        chapters=False,
     ),
     Format(
         name="wav",
@@ -119,7 +120,7 @@ _AUDIO_FORMATS = (
         demuxer="aac",
         extension="aac",
         mime_type="audio/aac",
-        audio=encoders.AAC,
+        audio=encoders.AAC_IN_ADTS,
         copied_audio=frozenset({"aac"}),
         muxer_arguments=(("write_id3v2", "1"),),
         chapters=False,
@@ -134,6 +135,8 @@ _AUDIO_FORMATS = (
         mime_type="audio/ogg",
         audio=encoders.VORBIS,
         copied_audio=frozenset({"vorbis", "opus", "flac", "speex"}),
+        # FFmpeg writes the chapters of Opus, not those of Vorbis and FLAC.
+        chapters=False,
     ),
     Format(
         name="opus",

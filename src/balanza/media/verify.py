@@ -38,26 +38,30 @@ def _check_streams(plan: Plan, result: Probe) -> None:
 
 
 def _check_duration(plan: Plan, source: Probe, result: Probe) -> None:
-    available = _available(plan, source)
-    if available is None or result.duration_seconds is None:
+    available, is_exact = _available(plan, source)
+    found = result.duration_seconds
+    if available is None or found is None:
         return
     asked = max(0.0, available - plan.start_seconds)
     if plan.length_seconds is not None:
         asked = min(asked, plan.length_seconds)
     allowed = max(TOLERANCE_SECONDS, TOLERANCE_RATIO * asked)
-    if abs(result.duration_seconds - asked) > allowed:
+    if found > asked + allowed or (is_exact and found < asked - allowed):
         raise AttemptFailed(
-            f"The result lasts {result.duration_seconds:.2f} s instead of {asked:.2f} s; "
-            "the source may be damaged or cut off."
+            f"The result lasts {found:.2f} s instead of {asked:.2f} s; the source may be damaged or cut off."
         )
 
 
-def _available(plan: Plan, source: Probe) -> float | None:
-    """How long the streams that were taken last: they may be shorter than the file. None when nobody knows."""
-    taken = [stream.source for stream in plan.streams if stream.source.kind in (StreamKind.AUDIO, StreamKind.VIDEO)]
-    durations = [stream.duration_seconds for stream in taken if not stream.is_cover]
-    known = [duration for duration in durations if duration is not None]
-    return max(known) if known and len(known) == len(durations) else source.duration_seconds
+def _available(plan: Plan, source: Probe) -> tuple[float | None, bool]:
+    """How long the sound and pictures taken from the source last, and whether that is known or only their most.
+
+    They may be shorter than the file: the sound of a film, say. Not every container tells of each stream.
+    """
+    taken = {planned.source for planned in plan.streams if planned.source in (*source.audio, *source.video)}
+    known = [stream.duration_seconds for stream in taken if stream.duration_seconds is not None]
+    if known and len(known) == len(taken):
+        return max(known), True
+    return source.duration_seconds, taken == {*source.audio, *source.video}
 
 
 def _counted(codecs: Counter[str]) -> str:
