@@ -35,7 +35,7 @@ from balanza.storage import LocalStorage
 T = TypeVar("T")
 
 
-async def until(condition: Callable[[], T | None], seconds: float = 10.0) -> T:
+async def until(condition: Callable[[], T | None], seconds: float = 30.0) -> T:
     """The first truthy value of `condition`; AssertionError when `seconds` pass without one."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds

@@ -84,7 +84,7 @@ async def test_heartbeats_go_on_with_rising_progress_while_a_conversion_runs(
     async with working(program=slow_ffmpeg):
         reports = await until(lambda: [b.leases[0] for b in fleet.heartbeats if b.leases and b.leases[0].progress > 20])
         beats = len(fleet.heartbeats)
-        await until(lambda: len(fleet.heartbeats) >= beats + 10, 3)
+        await until(lambda: len(fleet.heartbeats) >= beats + 10)
     progress = [beat.leases[0].progress for beat in fleet.heartbeats if beat.leases]
     assert progress == sorted(progress)
     assert 0 < progress[-1] < 100
@@ -183,7 +183,7 @@ async def test_stopping_kills_hands_back_and_takes_leave(
         started = asyncio.get_running_loop().time()
         agent.stop()
         await until(lambda: fleet.left)
-        assert asyncio.get_running_loop().time() - started < 1
+        assert asyncio.get_running_loop().time() - started < 3
     assert fleet.released == [grant.token]
     assert not ffmpegs()
     assert not fleet.stored()
@@ -218,7 +218,7 @@ async def test_an_unreachable_server_is_announced_once_and_the_result_delivered_
         await until(fleet.stored)
         assert agent.running
         fleet.down = False
-        await until(lambda: grant.token in fleet.completed, 4)
+        await until(lambda: grant.token in fleet.completed)
         await until(lambda: not agent.running)
     assert sum("no responde" in message for message in caplog.messages) == 1
     assert sum("responde de nuevo" in message for message in caplog.messages) == 1
@@ -257,7 +257,7 @@ async def test_a_replaced_worker_ends_with_a_sentence_and_kills_what_it_ran(
     (running,) = await until(ffmpegs)
     async with working():
         with pytest.raises(WorkerReplaced, match="taken the id"):
-            await asyncio.wait_for(first, 5)
+            await asyncio.wait_for(first, 30)
         assert not running.is_running()
     _, second = (registration.instance for registration in fleet.registrations)
     assert fleet.left == [second], "the first one must not take leave in the name of the second"
@@ -269,7 +269,7 @@ async def test_a_worker_that_never_reached_a_server_stops_all_the_same(fleet: Fl
     running = asyncio.create_task(agent.run())
     await asyncio.sleep(0)
     agent.stop()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         await running
 
 

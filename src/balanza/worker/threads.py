@@ -4,6 +4,8 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -24,11 +26,13 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-            _tell(loop, _settle, future, error)
+            settle = partial(future.set_exception, error)
         else:
-            _tell(loop, _resolve, future, result)
+            settle = partial(future.set_result, result)
+        with suppress(RuntimeError):  # the loop was closed while the thread worked
+            loop.call_soon_threadsafe(lambda: None if future.done() else settle())
 
-    threading.Thread(target=work, name=f"worker-{function.__name__}", daemon=True).start()
+    _THREADS.run(work)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
@@ -37,16 +41,31 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         raise
 
 
-def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args: object) -> None:
-    with suppress(RuntimeError):  # the loop was closed while the thread worked
-        loop.call_soon_threadsafe(callback, *args)
+class _Threads:
+    """Daemon threads that wait for work. One more is started when all are busy; none ends before the process.
+
+    Starting a thread waits until it runs, which on a busy machine takes milliseconds: too long for every step of an
+    attempt.
+    """
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle = 0
+
+    def run(self, work: Callable[[], None]) -> None:
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            else:
+                threading.Thread(target=self._serve, name="worker", daemon=True).start()
+        self._work.put(work)
+
+    def _serve(self) -> None:
+        while True:
+            self._work.get()()
+            with self._lock:
+                self._idle += 1
 
 
-def _resolve(future: asyncio.Future[T], result: T) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _settle(future: asyncio.Future[T], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
+_THREADS = _Threads()
