@@ -29,7 +29,7 @@ def _media(number: int, name: str, kind: str, seconds: float | None, size: int, 
     }
 
 
-def _job(number: int, name: str, to: str, status: str, **more: object) -> Json:
+def job(number: int, name: str, to: str, status: str, **more: object) -> Json:
     job: dict[str, object] = {
         "job_id": f"j{number}",
         "status": status,
@@ -71,16 +71,24 @@ def _tone(seconds: int = 2, rate: int = 8000) -> bytes:
     return out.getvalue()
 
 
+LONG_NAME = "entrevista_2026-11-02_sala-3_micrófono-izquierdo_sin-cortes_versión-definitiva.wav"
+
 LIBRARY = (
     _media(9, "Alegrías de Cádiz (en directo).flac", "audio", 221.4, 18_402_113, "j1"),
     _media(8, "paseo-por-la-playa.mp4", "video", 754.2, 188_440_021),
-    _media(7, "entrevista_2026-11-02_sala-3_micrófono-izquierdo_sin-cortes_versión-definitiva.wav", "audio", 3723, 656e6),
+    _media(
+        7,
+        LONG_NAME,
+        "audio",
+        3723,
+        656_000_000,
+    ),
     _media(6, "Alegrías de Cádiz (en directo).wav", "audio", 221.4, 31_752_044),
     _media(5, "holiday.mkv", "video", 5403.0, 2_147_483_648),
     _media(4, "voice memo 12.m4a", "audio", 9.6, 98_304),
 )
 
-_COMPLETED = _job(
+_COMPLETED = job(
     1,
     "Alegrías de Cádiz (en directo).wav",
     "flac",
@@ -95,7 +103,7 @@ _COMPLETED = _job(
     output_id="m9",
     output_file="Alegrías de Cádiz (en directo).flac",
 )
-_PROCESSING = _job(
+_PROCESSING = job(
     3,
     "holiday.mkv",
     "mp4",
@@ -106,14 +114,14 @@ _PROCESSING = _job(
     eta_seconds=811.0,
     attempts=1,
 )
-_SECOND = _job(
+_SECOND = job(
     4, "paseo-por-la-playa.mp4", "mp3", "processing", worker_id="worker_b", assigned_worker="worker_b",
     progress=71.0, speed=38.2, eta_seconds=6.0, attempts=2,
 )  # fmt: skip
-_PENDING = _job(5, "voice memo 12.m4a", "ogg", "pending")
-_FAILED = _job(
+_PENDING = job(5, "voice memo 12.m4a", "ogg", "pending")
+_FAILED = job(
     2,
-    "entrevista_2026-11-02_sala-3_micrófono-izquierdo_sin-cortes_versión-definitiva.wav",
+    LONG_NAME,
     "opus",
     "failed",
     worker_id="worker_b",
@@ -121,7 +129,7 @@ _FAILED = _job(
     error="FFmpeg ended with code 183: Invalid data found when processing input. Check that the file plays.",
     log_tail=_LOG,
 )
-_CANCELLED = _job(6, "holiday.mkv", "webm", "cancelled", worker_id="worker_a", progress=12.0, attempts=1)
+_CANCELLED = job(6, "holiday.mkv", "webm", "cancelled", worker_id="worker_a", progress=12.0, attempts=1)
 
 SCENES: dict[str, Scene] = {
     "empty": Scene(),
@@ -130,5 +138,6 @@ SCENES: dict[str, Scene] = {
     "converting": Scene(media=LIBRARY, jobs=(_PENDING, _SECOND, _PROCESSING), sound=_tone()),
     "completed": Scene(media=LIBRARY, jobs=(_COMPLETED,), sound=_tone()),
     "failed": Scene(media=LIBRARY, jobs=(_CANCELLED, _FAILED)),
+    "readme": Scene(media=LIBRARY, jobs=(_PENDING, _SECOND, _PROCESSING, _COMPLETED), sound=_tone(221)),
     "all": Scene(media=LIBRARY, jobs=(_CANCELLED, _PENDING, _SECOND, _PROCESSING, _FAILED, _COMPLETED), sound=_tone()),
 }

@@ -1,14 +1,16 @@
 """Takes pictures of the page in each of its states.
 
-    python -m tests.web.screenshots             into build/screenshots, every state
-    python -m tests.web.screenshots --readme    the two pictures of the README, into docs/images
+python -m tests.web.screenshots             into build/screenshots, every state
+python -m tests.web.screenshots --readme    the two pictures of the README, into docs/images
 """
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from playwright.sync_api import Browser, Page
@@ -24,10 +26,15 @@ Scheme = Literal["light", "dark"]
 
 
 def _upload(page: Page) -> None:
-    names = ["concierto-completo.wav", "boda.mov", "notas.mp3"]
-    files = [{"name": name, "mimeType": "application/octet-stream", "buffer": bytes(8_000_000)} for name in names]
-    page.locator("input[type=file]").set_input_files(files)  # type: ignore[arg-type]
-    page.locator(".upload").nth(2).wait_for()
+    with TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("concierto-completo.wav", "boda.mov", "notas.mp3")]
+        for path in files:
+            with path.open("wb") as file:
+                file.truncate(60_000_000)  # more than the sockets between hold, so that it stops on the way
+        page.locator("input[type=file]").set_input_files(files)
+        page.locator(".upload").nth(2).wait_for()
+        eventually(lambda: "MB" in page.locator(".upload").first.inner_text())
+        page.wait_for_timeout(300)
 
 
 def _ask_conversion(page: Page) -> None:
@@ -70,6 +77,7 @@ PICTURES: Mapping[str, Picture] = {
     "all": Picture("all"),
     "playing": Picture("all", _play_sound),
     "dialog": Picture("library", _ask_conversion),
+    "readme": Picture("readme", _play_sound),
     "delete": Picture("library", _ask_deletion),
 }
 
@@ -78,9 +86,13 @@ PICTURES: Mapping[str, Picture] = {
 def shown(browser: Browser, name: str, *, size: tuple[int, int], scheme: Scheme, language: str) -> Iterator[Page]:
     """A page in the named state."""
     picture = PICTURES[name]
-    options = {"color_scheme": scheme, "locale": language, "reduced_motion": "reduce"}
     with Stage(SCENES[picture.scene]) as stage:
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            locale=language,
+            reduced_motion="reduce",
+        )
         try:
             page = context.new_page()
             page.goto(stage.address)
@@ -89,3 +101,33 @@ def shown(browser: Browser, name: str, *, size: tuple[int, int], scheme: Scheme,
             yield page
         finally:
             context.close()
+
+
+def take_all(browser: Browser, folder: Path) -> None:
+    """Every state, on a phone and on a desktop, by day and by night, in both languages."""
+    sizes: Mapping[str, tuple[int, int]] = {"phone": PHONE, "desktop": DESKTOP}
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    for name, (device, size), scheme, language in product(PICTURES, sizes.items(), schemes, ("es", "en")):
+        with shown(browser, name, size=size, scheme=scheme, language=language) as page:
+            page.screenshot(path=folder / f"{name}-{device}-{scheme}-{language}.png")
+
+
+def take_for_readme(browser: Browser, folder: Path) -> None:
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    for scheme in schemes:
+        with shown(browser, "readme", size=README, scheme=scheme, language="en") as page:
+            page.screenshot(path=folder / f"player-{scheme}.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--readme", action="store_true", help="only the pictures of the README")
+    take, folder = (take_for_readme, "docs/images") if parser.parse_args().readme else (take_all, "build/screenshots")
+    (ROOT / folder).mkdir(parents=True, exist_ok=True)
+    with chromium() as browser:
+        take(browser, ROOT / folder)
+    print(f"The pictures are in {folder}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,14 +1,16 @@
 """A stage: serves the real page with prepared answers, so that every state can be looked at, and stays as it is."""
 
 import json
+import queue
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from balanza.media.formats import describe
 from balanza.server.guard import PAGE_POLICY
@@ -36,21 +38,26 @@ class Scene:
 
 
 class Stage:
-    """The server, on a free port of the loopback, for as long as its `with` block lasts."""
+    """The server, on a port of the loopback (0: a free one), for as long as its `with` block lasts."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, port: int = 0) -> None:
         self.scene = scene
         self.over = threading.Event()
-        stage = self
-
-        class Handler(_Handler):
-            scene = property(lambda _: stage.scene)
-            over = stage.over
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.asked: list[str] = []
+        """The paths of all requests so far."""
+        self.streams: list[queue.SimpleQueue[bytes]] = []
+        """What is still to be sent to each page that listens for events."""
+        handler = type("Handler", (_Handler,), {"stage": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/"
+        self.port = self._server.server_address[1]
+        self.address = f"http://127.0.0.1:{self.port}/"
+
+    def tell(self, event: str, **data: object) -> None:
+        """Sends an event to every page that listens."""
+        for stream in list(self.streams):
+            stream.put(f"event: {event}\ndata: {json.dumps({'job_id': None, **data})}\n\n".encode())
 
     def __enter__(self) -> "Stage":
         self._thread.start()
@@ -67,12 +74,16 @@ class Stage:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 5
-    scene: Scene
-    over: threading.Event
+    timeout = 1
+    stage: Stage
+
+    @property
+    def scene(self) -> Scene:
+        return self.stage.scene
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
+        self.stage.asked.append(path)
         if path == "/events":
             self._stream()
         elif path in _PAGES:
@@ -81,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(WEB / path.removeprefix("/web/"))
         elif path.startswith("/media/"):
             self._send(HTTPStatus.OK, "audio/wav", self.scene.sound)
+        elif path.startswith("/jobs/"):
+            self._json(HTTPStatus.OK, next(job for job in self.scene.jobs if path.endswith(f"/{job['job_id']}")))
         else:
             self._json(HTTPStatus.OK, self._answers()[path])
 
@@ -88,13 +101,14 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers["Content-Length"] or 0)
         if self.path == "/upload" and not self.scene.takes_uploads:
             self.rfile.read(length // 4)
-            self.over.wait()
+            self.stage.over.wait()
             self.close_connection = True
             return
         self.rfile.read(length)
         self._json(HTTPStatus.CONFLICT, self.scene.problem or {})
 
-    do_DELETE = do_POST
+    def do_DELETE(self) -> None:
+        self.do_POST()
 
     def do_HEAD(self) -> None:
         self._send(HTTPStatus.OK, "audio/wav", b"")
@@ -103,9 +117,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing: what the page shows is the only thing looked at."""
 
     def _answers(self) -> dict[str, Json]:
+        status = parse_qs(urlsplit(self.path).query).get("status")
+        jobs = [job for job in self.scene.jobs if status is None or job["status"] in status]
         return {
             "/media": {"media": self.scene.media, "next_cursor": None},
-            "/jobs": {"jobs": self.scene.jobs, "next_cursor": None},
+            "/jobs": {"jobs": jobs, "next_cursor": None},
             "/formats": describe(),
             "/openapi.json": self.scene.openapi,
         }
@@ -115,9 +131,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(b": here\n\n")
-        self.wfile.flush()
-        self.over.wait()
+        mine: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        mine.put(b": here\n\n")
+        self.stage.streams.append(mine)
+        try:
+            while not self.stage.over.is_set():
+                with suppress(queue.Empty):
+                    self.wfile.write(mine.get(timeout=0.1))
+                    self.wfile.flush()
+        except ConnectionError:
+            """The page has closed it."""
+        self.stage.streams.remove(mine)
         self.close_connection = True
 
     def _file(self, path: Path) -> None:

@@ -43,9 +43,13 @@ export function Dialog({ title, onClose, children }) {
   const id = useId();
   useEffect(() => {
     const element = ref.current;
+    const before = document.activeElement;
     element.showModal();
     element.querySelector('[data-first]')?.focus();
-    return () => element.close();
+    return () => {
+      element.close();
+      before.focus(); // the dialog has left the page by now, so the browser does not do it
+    };
   }, []);
   const onCancel = (event) => {
     event.preventDefault();

@@ -38,7 +38,7 @@ export default {
   "action.cancel": "Cancel",
   "action.cancel_name": "Cancel the conversion of {name}",
   "action.retry": "Try again",
-  "action.retry_name": "Try the conversion of {name} again",
+  "action.retry_name": "Try again the conversion of {name}",
   "delete.title": "Delete this file?",
   "delete.text": "“{name}” is deleted for good. Files made from it stay.",
   "delete.keep": "Keep it",

@@ -1,0 +1,139 @@
+"""A real fleet, a real Chromium, and pages in it that may neither complain nor break the content security policy."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from tests.support.clips import run_ffmpeg
+from tests.support.needs import need
+from tests.support.waiting import eventually
+from tests.web.browser import CHROMIUM, chromium
+
+_SERVER = """
+from pathlib import Path
+from balanza.server.main import serve
+from balanza.settings import Settings
+serve(Settings(data=Path({data!r}), port=0))
+"""
+
+_WORKER = """
+import asyncio
+from pathlib import Path
+from balanza.worker.main import WorkerSettings, run_worker
+asyncio.run(run_worker(WorkerSettings({server!r}, {name!r}, scratch=Path({scratch!r}))))
+"""
+
+_CLIPS = {
+    "tono.wav": ["-f", "lavfi", "-i", "sine=440:d=20"],
+    "film.mp4": [
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=8", "-f", "lavfi", "-i", "sine=330:d=8"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-movflags", "+faststart"),
+    ],
+    "long.mp4": ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=20", "-c:v", "libx264", "-preset", "ultrafast"],
+}
+"""What FFmpeg is told to make each of; `long.mp4` takes it half a minute or more to convert to WebM."""
+
+expect.set_options(timeout=15_000)
+
+OpenPage = Callable[..., Page]
+
+
+@contextmanager
+def _process(script: str, log: Path) -> Iterator[None]:
+    """Runs until the end of the block; the closed standard input tells it to end."""
+    environment = {**os.environ, "BALANZA_SUPERVISED": "1", "PYTHONUNBUFFERED": "1"}
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment
+        ) as process,
+    ):
+        try:
+            yield
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running server with two workers."""
+    folder = tmp_path_factory.mktemp("fleet")
+
+    def address() -> str:
+        _, _, rest = (folder / "server.log").read_text().partition("Listening on ")
+        return rest.partition("\n")[0]
+
+    with ExitStack() as stack:
+        stack.enter_context(_process(_SERVER.format(data=str(folder / "data")), folder / "server.log"))
+        server = eventually(address, 20)
+        for name in ("worker_a", "worker_b"):
+            script = _WORKER.format(server=server, name=name, scratch=str(folder / "scratch"))
+            stack.enter_context(_process(script, folder / f"{name}.log"))
+            eventually(lambda name=name: "Registrado" in (folder / f"{name}.log").read_text(), 20)  # type: ignore[misc]
+        yield server + "/"
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of files to upload: a tone, films, one cut off in the middle, one that is no media."""
+    folder = tmp_path_factory.mktemp("clips")
+    for name, arguments in _CLIPS.items():
+        run_ffmpeg(*arguments, str(folder / name))
+    whole = (folder / "film.mp4").read_bytes()
+    (folder / "cut.mp4").write_bytes(whole[: len(whole) // 3])
+    (folder / "notes.txt").write_text("Not a song, a list.\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    need(CHROMIUM is not None, "The page is tested in a real browser: install chromium (apt-get install chromium).")
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens pages in contexts of their own. At the end none may have complained on its console."""
+    complaints: list[str] = []
+    with ExitStack() as stack:
+
+        def open_one(
+            address: str,
+            *,
+            language: str = "en-GB",
+            width: int = 1280,
+            height: int = 900,
+            expected: str = "",
+            **more: object,
+        ) -> Page:
+            """`expected`: a piece of the console messages that this page may write, as of refused requests."""
+
+            def hear(message: ConsoleMessage) -> None:
+                if message.type in {"error", "warning"} and not (expected and expected in message.text):
+                    complaints.append(message.text)
+
+            context = browser.new_context(
+                locale=language,
+                viewport={"width": width, "height": height},
+                accept_downloads=True,
+                **more,  # type: ignore[arg-type]
+            )
+            context.set_default_timeout(20_000)
+            stack.callback(context.close)
+            page = context.new_page()
+            page.on("console", hear)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(address)
+            return page
+
+        yield open_one
+    assert complaints == []

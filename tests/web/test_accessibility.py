@@ -1,0 +1,26 @@
+"""Every state of the page passes axe's rules for WCAG 2.2 AA, by day and by night."""
+
+import pytest
+from playwright.sync_api import Browser
+
+from scripts import vendor
+from tests.web.screenshots import DESKTOP, PHONE, PICTURES, Scheme, shown
+
+_AXE = (vendor.TESTS / "axe-core/axe.min.js").read_text()
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.mark.parametrize(("number", "name"), list(enumerate(PICTURES)))
+def test_axe_finds_nothing(browser: Browser, number: int, name: str) -> None:
+    size, language = ((PHONE, "en-GB"), (DESKTOP, "es-ES"))[number % 2]
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    with shown(browser, name, size=size, scheme="light", language=language) as page:
+        page.evaluate(_AXE)
+        for scheme in schemes:
+            page.emulate_media(color_scheme=scheme)
+            found = page.evaluate("rules => axe.run(document, { runOnly: rules })", _RULES)
+            assert [
+                (scheme, violation["id"], node["html"][:200], node["failureSummary"])
+                for violation in found["violations"]
+                for node in violation["nodes"]
+            ] == []

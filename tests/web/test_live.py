@@ -1,0 +1,98 @@
+"""The page is told what changes; when it cannot be told it asks, says so, and recovers."""
+
+from dataclasses import replace
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from playwright.sync_api import expect
+
+from tests.support.waiting import eventually
+from tests.web.conftest import OpenPage
+from tests.web.scenes import LIBRARY, SCENES, job
+from tests.web.stage import Scene, Stage
+
+BROKEN = "net::ERR_"
+"""What Chromium itself writes on the console when nobody answers."""
+
+
+def test_a_page_without_its_stream_asks_every_few_seconds_and_recovers(
+    fleet: str, clips: Path, open_page: OpenPage
+) -> None:
+    page = open_page("about:blank", expected=BROKEN)
+    page.route("**/events", lambda route: route.abort())
+    page.goto(fleet)
+    bar = page.locator(".connection")
+    expect(bar).to_contain_text("Live updates are interrupted")
+    before = page.locator(".row").count()
+    with urlopen(Request(fleet + "upload?name=elsewhere.wav", data=(clips / "tono.wav").read_bytes(), method="POST")):
+        expect(page.locator(".row")).to_have_count(before + 1)
+    page.unroute("**/events")
+    expect(bar).to_be_empty()
+
+
+def test_a_page_whose_server_is_gone_says_so_and_recovers_when_it_is_back(open_page: OpenPage) -> None:
+    with Stage(SCENES["empty"]) as stage:
+        page = open_page(stage.address, expected=BROKEN)
+        expect(page.locator(".empty").first).to_be_visible()
+    expect(page.locator(".connection")).to_contain_text("The server cannot be reached")
+    with Stage(SCENES["library"], stage.port):
+        expect(page.locator(".row")).to_have_count(len(LIBRARY))
+        expect(page.locator(".connection")).to_be_empty()
+        page.context.close()
+
+
+def test_a_job_is_fetched_when_an_event_names_it(open_page: OpenPage) -> None:
+    running = job(1, "song.wav", "mp3", "processing", progress=20.0)
+    with Stage(Scene(media=LIBRARY, jobs=[running])) as stage:
+        page = open_page(stage.address)
+        card = page.locator(".card[data-job]")
+        expect(card).to_contain_text("Converting")
+        eventually(lambda: stage.streams)
+        stage.scene = replace(stage.scene, jobs=[{**running, "status": "cancelled"}])
+        stage.tell("job.cancelled", job_id="j1")
+        expect(card).to_contain_text("Cancelled")
+        assert stage.asked[-1] == "/jobs/j1"
+        page.context.close()
+
+
+def test_nothing_is_asked_while_nothing_changes(open_page: OpenPage) -> None:
+    with Stage(SCENES["completed"]) as stage:
+        page = open_page(stage.address)
+        expect(page.locator(".card[data-job]")).to_have_count(1)
+        eventually(lambda: stage.streams)
+        page.wait_for_timeout(500)
+        before = len(stage.asked)
+        for _ in range(20):
+            stage.tell("job.progress")
+            page.wait_for_timeout(50)
+        assert stage.asked[before:] == []
+        page.context.close()
+
+
+def test_a_burst_of_events_is_answered_by_few_requests(open_page: OpenPage) -> None:
+    jobs = [job(n, "song.wav", "mp3", "processing") for n in range(1, 31)]
+    with Stage(Scene(media=LIBRARY, jobs=jobs)) as stage:
+        page = open_page(stage.address)
+        expect(page.locator(".card[data-job]")).to_have_count(30)
+        eventually(lambda: stage.streams)
+        page.wait_for_timeout(500)
+        before = len(stage.asked)
+        stage.scene = replace(stage.scene, jobs=[{**one, "status": "cancelled"} for one in jobs])
+        for one in jobs:
+            stage.tell("job.cancelled", job_id=one["job_id"])
+        expect(page.locator(".state.cancelled")).to_have_count(30)
+        assert len(stage.asked) - before <= 8
+        page.context.close()
+
+
+def test_a_page_that_nobody_looks_at_holds_no_connection(open_page: OpenPage) -> None:
+    with Stage(SCENES["empty"]) as stage:
+        page = open_page(stage.address)
+        eventually(lambda: len(stage.streams) == 1)
+        hide = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+        hide += "document.dispatchEvent(new Event('visibilitychange')) }"
+        page.evaluate(hide, True)
+        eventually(lambda: stage.tell("job.progress") or not stage.streams)  # type: ignore[func-returns-value]
+        page.evaluate(hide, False)
+        eventually(lambda: len(stage.streams) == 1)
+        page.context.close()
