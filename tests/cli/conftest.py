@@ -1,0 +1,10 @@
+from pathlib import Path
+
+import pytest
+
+from tests.support.songs import make_long_song
+
+
+@pytest.fixture(scope="session")
+def long_song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_long_song(tmp_path_factory.mktemp("long") / "long.flac")

@@ -1,0 +1,105 @@
+"""What becomes of jobs when processes are killed in the middle of them."""
+
+import signal
+from pathlib import Path
+
+import httpx2
+import psutil
+
+from tests.support.clips import clip
+from tests.support.live import Live
+from tests.support.waiting import eventually
+
+
+def test_a_job_whose_worker_is_killed_is_completed_by_the_other_worker_within_20_seconds(
+    live: Live, long_song: Path
+) -> None:
+    job_id = live.convert(live.upload(long_song), "opus")
+    assert live.until(job_id, "processing")["worker_id"] == "worker_a"
+    ffmpeg = live.worker("worker_a").children(recursive=True)
+
+    live.worker("worker_a").kill()
+
+    job = live.until(job_id, "completed", seconds=20)
+    assert job["worker_id"] == "worker_b"
+    lost, completed = job["history"]
+    assert (lost["worker_id"], completed["worker_id"]) == ("worker_a", "worker_b")
+    assert lost["outcome"] != completed["outcome"] == "completed"
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in ffmpeg)
+    assert len(_results(live)) == 1
+    assert "killed by SIGKILL" in live.logged("ended unexpectedly")
+    eventually(lambda: _summary(live)["active_workers"] == 2, 15)
+
+
+def test_a_job_outlives_its_server_and_completes_once(live: Live, long_song: Path) -> None:
+    song = live.upload(long_song)
+    short = live.upload(clip("song.wav"))
+    job_id, waiting = live.convert(song, "opus"), [live.convert(short, "aac") for _ in range(5)]
+    live.until(job_id, "processing")
+    first = live.server().pid
+
+    live.server().kill()
+
+    job = live.until(job_id, "completed")
+    for other in waiting:
+        live.until(other, "completed")
+    assert live.server().pid != first
+    assert [attempt["outcome"] for attempt in job["history"]] == ["completed"]
+    assert len(_results(live)) == 6
+
+
+def test_the_children_end_when_the_supervisor_is_killed(live: Live, long_song: Path) -> None:
+    live.until(live.convert(live.upload(long_song), "opus"), "processing")
+    everything = [one for child in live.children() for one in (child, *child.children(recursive=True))]
+    assert len(everything) > 3
+
+    live.end(signal.SIGKILL)
+
+    psutil.wait_procs(everything, timeout=20)
+    assert [one for one in everything if one.is_running()] == []
+
+
+def test_a_job_that_ctrl_c_interrupted_is_completed_by_the_next_start(tmp_path: Path, long_song: Path) -> None:
+    with Live(tmp_path / "data") as live:
+        job_id = live.convert(live.upload(long_song), "opus")
+        live.until(job_id, "processing")
+        assert live.end(signal.SIGINT) == 0
+        assert not any("Traceback" in line for line in live.log), "\n".join(live.log)
+
+    with Live(tmp_path / "data", workers=0) as idle:
+        job = idle.job(job_id)
+        assert (job["status"], job["attempts"]) == ("pending", 0)
+
+    with Live(tmp_path / "data", workers=1) as again:
+        job = again.until(job_id, "completed")
+        assert [attempt["outcome"] for attempt in job["history"]] == ["released", "completed"]
+        assert len(_results(again)) == 1
+
+
+def test_sigterm_ends_it_as_ctrl_c_does(live: Live) -> None:
+    everything = live.children()
+    assert live.end(signal.SIGTERM) == 0
+    assert not any(child.is_running() for child in everything)
+
+
+def test_a_second_ctrl_c_ends_it_at_once(live: Live, long_song: Path) -> None:
+    live.until(live.convert(live.upload(long_song), "opus"), "processing")
+    # A server that does not react to SIGTERM would have to be waited for.
+    live.server().suspend()
+    live.process.send_signal(signal.SIGINT)
+    live.logged("stopping")
+    everything = live.children()
+    live.end(signal.SIGINT)
+    assert not any(child.is_running() for child in everything)
+
+
+def _results(live: Live) -> list[object]:
+    return [media for media in live.api.get("/media").json()["media"] if media["job_id"]]
+
+
+def _summary(live: Live) -> dict[str, int]:
+    try:
+        summary: dict[str, int] = live.api.get("/workers/stats").json()["summary"]
+    except httpx2.TransportError:
+        return {"active_workers": 0}
+    return summary

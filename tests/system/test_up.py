@@ -1,0 +1,112 @@
+"""`balanza up` as a person meets it."""
+
+import re
+import signal
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.support.clips import clip
+from tests.support.commands import balanza, said
+from tests.support.live import Live, free_port
+
+
+def test_a_song_comes_back_as_mp3_and_the_log_tells_it_as_the_seed_does(tmp_path: Path) -> None:
+    with Live(tmp_path / "data", metrics=True) as live:
+        assert f"Balanza is ready: {live.address}" in live.log
+        job_id = live.convert(live.upload(clip("song.wav")), "mp3")
+        job = live.until(job_id, "completed")
+
+        assert job["assigned_worker"] == job["worker_id"] == "worker_a"
+        result = tmp_path / "song.mp3"
+        result.write_bytes(live.api.get(f"/media/{job['output_id']}").content)
+        with av.open(result) as container:
+            assert (container.format.name, container.streams.audio[0].codec.name) == ("mp3", "mp3float")
+
+        chosen = live.logged("[BALANCEO] Seleccionado")
+        assert re.fullmatch(r"api       \| \[BALANCEO\] Seleccionado worker_a \(jobs: 0, CPU: \d\.\d\d\)", chosen)
+        taken = live.logged("ASIGNADO")
+        assert taken == f"worker_a  | [worker_a] ⭐ Trabajo ASIGNADO recibido: {job_id}"
+        for number, worker_id in enumerate(("worker_a", "worker_b")):
+            metrics = live.api.get(f"http://127.0.0.1:{live.metrics_port + number}/metrics").text
+            assert f'worker_cpu_load{{worker_id="{worker_id}"}}' in metrics
+
+
+def test_six_requests_alternate_between_the_workers(live: Live) -> None:
+    song = live.upload(clip("song.wav"))
+    wanted = {"input_file": song, "output_format": "flac"}
+    answers = [live.api.post("/convert", json=wanted).json() for _ in range(6)]
+    chosen = [answer["assigned_worker"] for answer in answers]
+    assert set(chosen[:2]) == {"worker_a", "worker_b"}
+    assert chosen == chosen[:2] * 3
+    for answer in answers:
+        live.until(answer["job_id"], "completed")
+
+
+def test_a_job_without_any_worker_waits_in_the_general_queue(tmp_path: Path) -> None:
+    with Live(tmp_path / "data", workers=0) as live:
+        job_id = live.convert(live.upload(clip("song.wav")), "mp3")
+        assert live.job(job_id)["assigned_worker"] is None
+        assert live.end(signal.SIGINT) == 0
+    with Live(tmp_path / "data", workers=1) as live:
+        live.until(job_id, "completed")
+        assert live.logged("GENERAL") == f"worker_a  | [worker_a] 📋 Trabajo de cola GENERAL recibido: {job_id}"
+
+
+def test_what_prevents_a_start_is_said_in_one_sentence(live: Live, tmp_path: Path) -> None:
+    other = ("--port", str(free_port()), "--metrics-port", "0")
+    file = tmp_path / "file"
+    file.touch()
+    for arguments, expected in {
+        (
+            "--port",
+            str(live.port),
+            "--metrics-port",
+            "0",
+            "--data",
+            str(tmp_path / "new"),
+        ): f"Port {live.port} is taken",
+        (*other, "--data", str(live.data)): f"The data folder {live.data} is in use by another Balanza",
+        (*other, "--data", str(file)): f"The data folder {file} is not a folder",
+        (*other, "--data", "/proc/balanza"): "Cannot write to the data folder /proc/balanza",
+        (*other, "--host", "0.0.0.0", "--data", str(tmp_path / "new")): "Listening on 0.0.0.0 would open",
+        (
+            *other[:2],
+            "--metrics-port",
+            str(live.port),
+            "--data",
+            str(tmp_path / "new"),
+        ): f"The metrics port {live.port} cannot be used",
+    }.items():
+        done = balanza("up", *arguments, folder=tmp_path)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert said(done).startswith(f"balanza: {expected}")
+        assert said(done).count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("ffmpeg", "expected"),
+    [
+        ("/nowhere/ffmpeg", "BALANZA_FFMPEG names /nowhere/ffmpeg, which does not exist"),
+        ("/bin/true", "/bin/true is not an ffmpeg program"),
+    ],
+)
+def test_a_missing_ffmpeg_is_said_before_anything_starts(tmp_path: Path, ffmpeg: str, expected: str) -> None:
+    done = balanza("up", "--data", tmp_path / "data", environment={"BALANZA_FFMPEG": ffmpeg})
+    assert done.returncode == 2
+    assert expected in said(done)
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_ffmpeg_without_an_encoder_is_refused_and_the_encoder_named(tmp_path: Path) -> None:
+    from balanza.media.program import find_program
+
+    poor = tmp_path / "ffmpeg"
+    poor.write_text(f'#!/bin/sh\n"{find_program(None).path}" "$@" | grep -v libmp3lame\n')
+    poor.chmod(0o755)
+    for arguments in (("up", "--data", tmp_path / "data"), ("check", "--data", tmp_path / "data")):
+        done = balanza(*arguments, environment={"BALANZA_FFMPEG": str(poor)})
+        assert done.returncode != 0
+        assert "libmp3lame" in said(done) + done.stdout.decode()
+        assert "mp3" in said(done) + done.stdout.decode()
