@@ -1,0 +1,176 @@
+"""A database with a source in it, and short words for what the tests do to it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, select, text
+
+from balanza.model import Event, Job, Lease, Media, Outcome, Probe, Stream, StreamKind, Worker
+from balanza.protocol import LeaseReport, Load, Registration
+from balanza.store import events, jobs, library, workers
+from balanza.store.database import Database
+from balanza.store.tables import metadata
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+START = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+TABLES = metadata.tables
+LEASE_TIME = timedelta(seconds=10)
+PROBE = Probe(
+    container="mp3",
+    duration_seconds=3.5,
+    bit_rate_bps=None,
+    streams=(
+        Stream(0, StreamKind.AUDIO, "mp3", sample_rate_hz=44100, channels=2, language="es"),
+        Stream(1, StreamKind.VIDEO, "mjpeg", width=300, height=300, fps=0.04, is_cover=True),
+    ),
+    chapters=2,
+)
+
+
+def a_media(media_id: str, *, name: str = "song.mp3", job_id: str | None = None, at: datetime = START) -> Media:
+    return Media(
+        id=media_id,
+        name=name,
+        size_bytes=5_000_000_000,
+        sha256="a1" * 32,
+        mime_type="audio/mpeg",
+        storage_key=f"key-{media_id}",
+        probe=PROBE,
+        created_at=at,
+        job_id=job_id,
+    )
+
+
+def a_registration(worker_id: str, *, instance: str = "first", slots: int = 2) -> Registration:
+    return Registration(
+        worker_id=worker_id,
+        instance=instance,
+        slots=slots,
+        cpus=1.5,
+        encoders=frozenset({"flac", "libmp3lame"}),
+        metrics_address="127.0.0.1:9101",
+        load=Load(cpu_load=0.25, memory_mb=100.5),
+    )
+
+
+def a_job(
+    job_id: str, worker_id: str | None = None, *, source_id: str = "song", max_attempts: int = 3, key: str | None = None
+) -> jobs.NewJob:
+    return jobs.NewJob(
+        id=job_id,
+        source_id=source_id,
+        input_file="song.mp3",
+        input_size_bytes=5_000_000_000,
+        output_format="flac",
+        options={"quality": "best", "normalize": True, "start": 1.5},
+        assigned_worker=worker_id,
+        max_attempts=max_attempts,
+        idempotency_key=key,
+        request_fingerprint=key and f"fingerprint of {key}",
+        created_at=START,
+    )
+
+
+class Scene:
+    """Each method is one transaction. `now` stands still until a test moves it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = START
+        self.do(library.insert, a_media("song"))
+
+    def do(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
+        return self.database.write(lambda tx: function(tx, *args, **named))
+
+    def see(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
+        return self.database.read(lambda tx: function(tx, *args, **named))
+
+    def worker(self, worker_id: str = "worker_a", *, instance: str = "first", slots: int = 2) -> Worker:
+        registration = a_registration(worker_id, instance=instance, slots=slots)
+        return self.do(workers.register, registration, now=self.now)
+
+    def submit(
+        self, job_id: str = "job", worker_id: str | None = None, *, max_attempts: int = 3, key: str | None = None
+    ) -> Job:
+        return self.do(jobs.submit, a_job(job_id, worker_id, max_attempts=max_attempts, key=key))
+
+    def lease(self, worker_id: str = "worker_a", token: str = "token") -> Lease | None:
+        expires_at = self.now + LEASE_TIME
+        return self.do(jobs.lease, worker_id=worker_id, token=token, now=self.now, expires_at=expires_at)
+
+    def leased(self, worker_id: str = "worker_a", token: str = "token") -> Lease:
+        lease = self.lease(worker_id, token)
+        assert lease is not None
+        return lease
+
+    def renew(self, *reports: LeaseReport, worker_id: str = "worker_a") -> set[str]:
+        return self.do(jobs.renew, worker_id=worker_id, reports=reports, expires_at=self.now + LEASE_TIME)
+
+    def complete(self, token: str = "token", *, result_id: str = "result") -> Job | None:
+        result = a_media(result_id, name="song.flac", at=self.now)
+        return self.do(jobs.complete, token, result=result, log_tail="done", now=self.now)
+
+    def fail(self, token: str = "token", *, outcome: Outcome = Outcome.FAILED, error: str = "It broke.") -> Job | None:
+        return self.do(jobs.fail_attempt, token, outcome=outcome, error=error, log_tail="broke", now=self.now)
+
+    def expire(self, token: str = "token") -> Job | None:
+        return self.fail(token, outcome=Outcome.EXPIRED, error="The lease ended.")
+
+    def release(self, token: str = "token") -> Job | None:
+        return self.do(jobs.release, token, now=self.now)
+
+    def cancel(self, job_id: str = "job") -> Job | None:
+        return self.do(jobs.cancel, job_id, now=self.now)
+
+    def retry(self, job_id: str = "job", *, more_attempts: int = 3) -> Job | None:
+        return self.do(jobs.retry, job_id, now=self.now, more_attempts=more_attempts)
+
+    def assign(self, job_ids: Sequence[str], worker_id: str | None) -> list[str]:
+        return self.do(jobs.assign, job_ids, worker_id, now=self.now)
+
+    def job(self, job_id: str = "job") -> Job:
+        job = self.see(jobs.get, job_id)
+        assert job is not None
+        return job
+
+    def counters(self, worker_id: str = "worker_a") -> tuple[int, int]:
+        """Assigned and running."""
+        worker = self.see(workers.get, worker_id)
+        assert worker is not None
+        return worker.assigned_jobs, worker.running_jobs
+
+    def events(self, after: int = 0) -> list[Event]:
+        return self.see(events.after, after, 10_000)
+
+    def last_event(self) -> Event:
+        return self.events()[-1]
+
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything that is stored."""
+        return self.database.read(
+            lambda tx: {name: [tuple(row) for row in tx.execute(select(table))] for name, table in TABLES.items()}
+        )
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        before = self.rows()
+        yield
+        assert self.rows() == before
+
+
+def empty(database: Database) -> None:
+    """Removes every row, on SQLite and on PostgreSQL."""
+    database.write(_empty)
+
+
+def _empty(tx: Connection) -> None:
+    if tx.dialect.name == "postgresql":
+        tx.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY"))
+        return
+    tx.execute(text("PRAGMA defer_foreign_keys = ON"))
+    for table in TABLES.values():
+        tx.execute(table.delete())
