@@ -4,6 +4,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from balanza.media.covers import fetch_cover
 from balanza.media.ffmpeg import build_argv
 from balanza.media.formats import check_source, format_named, parse_options
 from balanza.media.probe import Prober
@@ -34,15 +35,20 @@ class Converter:
         probe = self._prober.probe(source)
         options = parse_options(format_name, raw)
         check_source(format_name, options, probe)
+        program = find_program(None).path
+        cover = fetch_cover(
+            program=program, source=str(source), folder=self._folder, format_name=format_name, probe=probe
+        )
         output = self._folder / f"result.{format_named(format_name).extension}"
         argv = build_argv(
-            program=find_program(None).path,
+            program=program,
             source=str(source),
             output=str(output),
             format_name=format_name,
             options=options,
             probe=probe,
             threads=1,
+            cover=str(self._folder / cover) if cover else None,
         )
         done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
         assert done.returncode == 0, f"{' '.join(argv)}\n{done.stderr}"

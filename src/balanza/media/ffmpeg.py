@@ -15,7 +15,8 @@ from balanza.media.inputs import (
 )
 from balanza.media.options import format_named
 from balanza.media.plan import COPY, Plan, make_plan
-from balanza.model import OptionValue, Probe
+from balanza.media.table import Aside
+from balanza.model import OptionValue, Probe, Stream
 
 PROGRESS_SECONDS = 0.5
 """How often FFmpeg reports."""
@@ -30,11 +31,13 @@ def build_argv(
     options: Mapping[str, OptionValue],
     probe: Probe,
     threads: int,
+    cover: str | None = None,
 ) -> list[str]:
     """The whole command line that makes `output` of `source`.
 
     `options` come from `parse_options`, `probe` from the source. An existing `output` is overwritten: give a path in a
-    folder of this attempt's own. Each of decoders, filters and encoders gets `threads` threads.
+    folder of this attempt's own. Each of decoders, filters and encoders gets `threads` threads. `cover` is what
+    `covers.fetch_cover` returned; without it Ogg, Opus and Matroska results have no cover art, others are the same.
     Raises: UnknownFormat, MissingStream, InvalidOption.
     """
     plan = make_plan(format_named(format_name), options, probe)
@@ -42,7 +45,9 @@ def build_argv(
         program,
         *_general(threads),
         *_input(plan, probe, source, threads),
+        *(["-f", "ffmetadata", "-i", f"file:{cover}"] if cover and plan.format.cover_aside is Aside.COMMENT else []),
         *_mapping(plan, probe),
+        *(_cover(plan, probe, cover) if cover else []),
         *_codecs(plan),
         *_output(plan, probe, output, threads),
     ]
@@ -82,6 +87,38 @@ def _mapping(plan: Plan, probe: Probe) -> list[str]:
     tags = f"0:s:{plan.streams[0].source.index}" if probe.container == "ogg" else "0"
     argv += ["-map_metadata", tags, "-map_chapters", "0" if plan.format.chapters else "-1"]
     return argv
+
+
+def _cover(plan: Plan, probe: Probe, cover: str) -> list[str]:
+    if plan.format.cover_aside is Aside.COMMENT:
+        return ["-map_metadata:s:a:0", "1:g"]
+    if plan.format.cover_aside is Aside.ATTACHMENT:
+        number = sum(stream.letter == "t" for stream in plan.streams)
+        tags = {"mimetype": picture_type(probe.covers[0]), "filename": "cover"}
+        named = [part for tag, value in tags.items() for part in (f"-metadata:s:t:{number}", f"{tag}={value}")]
+        return ["-attach", f"file:{cover}", *named]
+    return []
+
+
+def cover_argv(*, program: str, source: str, output: str, format_name: str, probe: Probe) -> list[str] | None:
+    """The command line that takes the cover art out of `source`; None when the format does not need that."""
+    if format_named(format_name).cover_aside is None or not probe.covers:
+        return None
+    cover = probe.covers[0]
+    encoder = COPY if cover.codec in PICTURE_TYPES else "mjpeg"
+    return [
+        *(program, "-hide_banner", "-nostdin", "-y", "-loglevel", "error", "-nostats"),
+        *(*input_rules(), "-threads", "1", "-i", f"file:{source}"),
+        *("-map", f"0:{cover.index}", "-c", encoder, "-threads", "1", "-f", "image2pipe", f"file:{output}"),
+    ]
+
+
+PICTURE_TYPES = {"mjpeg": "image/jpeg", "png": "image/png"}
+
+
+def picture_type(cover: Stream) -> str:
+    """The MIME type of cover art that `cover_argv` has taken out."""
+    return PICTURE_TYPES.get(cover.codec, PICTURE_TYPES["mjpeg"])
 
 
 def _codecs(plan: Plan) -> list[str]:

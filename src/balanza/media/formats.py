@@ -109,7 +109,7 @@ def _described(format_: Format) -> dict[str, object]:
         "copies": {"video": sorted(format_.copied_video), "audio": sorted(format_.copied_audio)},
         "carries": {
             "chapters": format_.chapters,
-            "cover": bool(format_.covers),
+            "cover": bool(format_.covers or format_.cover_aside),
             "subtitles": bool(format_.subtitles.copied or format_.subtitles.text_encoder),
         },
         "options": {name: option.describe() for name, option in options_of(format_).items()},

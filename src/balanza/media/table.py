@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from balanza.media import encoders
 from balanza.media.encoders import Arguments, AudioEncoder, VideoEncoder
@@ -14,6 +15,16 @@ _PICTURES = frozenset({"mjpeg", "png"})
 
 AUDIO = "audio"
 VIDEO = "video"
+
+
+class Aside(StrEnum):
+    """How a container holds cover art that FFmpeg will not write as a stream: it has to be taken out of the source
+    first (`covers.fetch_cover`)."""
+
+    COMMENT = "comment"
+    """As a Vorbis comment, METADATA_BLOCK_PICTURE."""
+    ATTACHMENT = "attachment"
+    """As an attached file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,8 @@ class Format:
     muxer_arguments: Arguments = ()
     subtitles: Subtitles = Subtitles()
     covers: frozenset[str] = frozenset()
-    """The picture codecs it takes as cover art; empty when it holds none."""
+    """The picture codecs it takes as cover art in a stream; empty when it takes none so."""
+    cover_aside: Aside | None = None
     fonts: bool = False
     """Holds the fonts that subtitles are drawn with."""
     chapters: bool = True
@@ -135,6 +147,7 @@ _AUDIO_FORMATS = (
         mime_type="audio/ogg",
         audio=encoders.VORBIS,
         copied_audio=frozenset({"vorbis", "opus", "flac", "speex"}),
+        cover_aside=Aside.COMMENT,
         # FFmpeg writes the chapters of Opus, not those of Vorbis and FLAC.
         chapters=False,
     ),
@@ -148,6 +161,7 @@ _AUDIO_FORMATS = (
         mime_type="audio/ogg",
         audio=encoders.OPUS,
         copied_audio=frozenset({"opus"}),
+        cover_aside=Aside.COMMENT,
     ),
     Format(
         name="m4a",
@@ -233,6 +247,7 @@ _VIDEO_FORMATS = (
             text_encoder="subrip",
             text_codec="subrip",
         ),
+        cover_aside=Aside.ATTACHMENT,
         fonts=True,
     ),
     Format(
