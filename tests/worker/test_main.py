@@ -166,8 +166,10 @@ def test_sigkill_takes_the_conversion_with_it_and_the_next_worker_clears_up(
     fleet.add(long_song)
     worker = start(ffmpeg=slow)
     conversion = running_conversion(tmp_path)
+    children = psutil.Process(worker.pid).children(recursive=True)
+    assert conversion in children
     worker.kill()
-    eventually(lambda: not conversion.is_running() or conversion.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: not any(child.is_running() for child in children))
     following = fleet.add(song)
     start()
     eventually(lambda: following.token in fleet.completed)
@@ -255,11 +257,13 @@ def test_metrics_are_served_by_the_names_of_the_seed(fleet: Fleet, start: Start,
     ("settings", "sentence"),
     [
         ({"server": "localhost:8000"}, "'localhost:8000' is no address of a server."),
+        ({"worker_id": "../elsewhere"}, "'../elsewhere' cannot be the name of a worker."),
+        ({"slots": 0}, "A worker has at least 1 slot, not 0."),
         ({"ffmpeg": "/no/such/ffmpeg"}, "names /no/such/ffmpeg, which does not exist"),
         ({"scratch": "/proc/nowhere"}, "The scratch folder /proc/nowhere/worker_a cannot be used"),
     ],
 )
-def test_what_prevents_the_start_is_one_sentence(start: Start, settings: dict[str, str], sentence: str) -> None:
+def test_what_prevents_the_start_is_one_sentence(start: Start, settings: dict[str, object], sentence: str) -> None:
     code, _, err = ended(start(**settings))
     assert code == 1
     assert sentence in err

@@ -34,6 +34,8 @@ HEARTBEAT_SECONDS = 2.0
 """Less than half of the time after which a silent worker is offline: one lost heartbeat leaves room for another."""
 TRANSFER_SECONDS = 30.0
 """Between two pieces of a file, not for the whole of it."""
+STORING_SECONDS = 300.0
+"""From the last byte of a result until the server has flushed it to its disk; many gigabytes take minutes."""
 LEAVE_SECONDS = 1.0
 IDLE_CONNECTION_SECONDS = 4.0
 """uvicorn closes idle connections after 5 s: be first, or a request meets a connection that is just being closed."""
@@ -111,7 +113,7 @@ class HttpFleetClient:
                     f"leases/{token}/result",
                     content=_pieces(file),
                     headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"},
-                    timeout=_timeout(TRANSFER_SECONDS),
+                    timeout=httpx2.Timeout(TRANSFER_SECONDS, connect=CONNECT_SECONDS, read=STORING_SECONDS),
                 )
         return _parsed(StoredObject, _checked(response))
 

@@ -20,8 +20,8 @@ class LoadSampler:
     def __init__(self, cpus: float) -> None:
         self._cpus = cpus
         self._sampled_at = time.monotonic()
-        self._spent_seconds = _tree_usage()[0]
-        self._load = Load(cpu_load=0, memory_mb=0)
+        self._spent_seconds, memory_bytes = _tree_usage()
+        self._load = Load(cpu_load=0, memory_mb=round(memory_bytes / MIB, 1))
 
     def sample(self) -> Load:
         """The share of the usable cores spent since the sample before, 0..1, and the resident memory now."""

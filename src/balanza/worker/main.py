@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from balanza.errors import StartupError
 from balanza.media.probe import Prober
 from balanza.media.program import find_program
+from balanza.protocol import LeaseRequest
 from balanza.worker.agent import Agent, Identity
 from balanza.worker.client import HttpFleetClient
 from balanza.worker.conversion import Tools
@@ -49,7 +52,7 @@ async def run_worker(settings: WorkerSettings) -> None:
     ends the process at once.
     """
     _log_to_stdout()
-    _check_address(settings.server)
+    _check(settings)
     cpus = usable_cpus()
     program = await asyncio.to_thread(find_program, settings.ffmpeg)
     scratch = Scratch(settings.scratch / settings.worker_id)
@@ -115,7 +118,16 @@ def _log_to_stdout() -> None:
     logger.propagate = False
 
 
-def _check_address(server: str) -> None:
-    parts = urlsplit(server)
+def _check(settings: WorkerSettings) -> None:
+    parts = urlsplit(settings.server)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise StartupError(f"{server!r} is no address of a server. Write it like http://127.0.0.1:8000.")
+        raise StartupError(f"{settings.server!r} is no address of a server. Write it like http://127.0.0.1:8000.")
+    try:
+        LeaseRequest(worker_id=settings.worker_id, instance="")
+    except ValidationError as error:
+        raise StartupError(
+            f"{settings.worker_id!r} cannot be the name of a worker. Use up to 64 letters, digits, dots, hyphens and "
+            "underscores, beginning with a letter or a digit."
+        ) from error
+    if settings.slots < 1:
+        raise StartupError(f"A worker has at least 1 slot, not {settings.slots}.")
