@@ -1,0 +1,101 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from balanza.store import library
+from tests.store.scene import START, Scene, a_media
+
+
+def test_media_come_out_as_they_went_in(scene: Scene) -> None:
+    media = a_media("film", name="película 🎬.mkv", at=START + timedelta(microseconds=1))
+    scene.do(library.insert, media)
+
+    assert scene.see(library.get, "film") == media
+    assert scene.do(library.get, "film", lock=True) == media
+    assert scene.see(library.get, "nothing") is None
+
+
+def test_two_media_never_share_an_id_or_their_bytes(scene: Scene) -> None:
+    with scene.unchanged(), pytest.raises(IntegrityError):
+        scene.do(library.insert, a_media("song"))
+
+
+def test_equal_names_are_told_apart_by_their_ids(scene: Scene) -> None:
+    scene.do(library.insert, a_media("another"))
+    scene.do(library.insert, a_media("film", name="film.mkv"))
+
+    assert [media.id for media in scene.see(library.by_name, "song.mp3")] == ["song", "another"]
+    scene.do(library.mark_deleted, "song", START)
+    assert [media.id for media in scene.see(library.by_name, "song.mp3")] == ["another"]
+    assert scene.see(library.by_name, "SONG.MP3") == []
+
+
+def test_a_name_with_a_nul_in_it_can_be_stored_and_found(scene: Scene) -> None:
+    scene.do(library.insert, a_media("odd", name="so\0ng.mp3"))
+
+    assert [media.name for media in scene.see(library.by_name, "so\0ng.mp3")] == ["so�ng.mp3"]
+
+
+def test_the_library_is_listed_newest_first_page_by_page_without_the_deleted(scene: Scene) -> None:
+    for number in range(5):
+        scene.do(library.insert, a_media(f"media {number}"))
+    scene.do(library.mark_deleted, "media 2", START)
+
+    first = scene.see(library.list_media, before=None, limit=3)
+    second = scene.see(library.list_media, before=first[-1].id, limit=3)
+
+    assert [media.id for media in first] == ["media 4", "media 3", "media 1"]
+    assert [media.id for media in second] == ["media 0", "song"]
+    assert scene.see(library.list_media, before="nothing", limit=3) == []
+
+
+def test_a_page_can_begin_after_media_that_were_deleted_since(scene: Scene) -> None:
+    scene.do(library.insert, a_media("newer"))
+    scene.do(library.mark_deleted, "newer", START)
+
+    assert [media.id for media in scene.see(library.list_media, before="newer", limit=3)] == ["song"]
+
+
+def test_deleted_media_are_known_but_gone_and_their_bytes_go_later(scene: Scene) -> None:
+    scene.do(library.insert, a_media("film"))
+    assert scene.do(library.mark_deleted, "film", START + timedelta(seconds=1))
+    assert scene.do(library.mark_deleted, "song", START)
+
+    deleted = scene.see(library.get, "film")
+    assert deleted is not None
+    assert deleted.deleted_at == START + timedelta(seconds=1)
+    assert scene.see(library.deleted_keys, 10) == [("song", "key-song"), ("film", "key-film")]
+    assert scene.see(library.deleted_keys, 1) == [("song", "key-song")]
+    scene.do(library.mark_purged, "song")
+    assert scene.see(library.deleted_keys, 10) == [("film", "key-film")]
+
+
+def test_media_are_deleted_once(scene: Scene) -> None:
+    scene.do(library.mark_deleted, "song", START)
+
+    with scene.unchanged():
+        assert not scene.do(library.mark_deleted, "song", START + timedelta(seconds=1))
+        assert not scene.do(library.mark_deleted, "nothing", START)
+
+
+def test_media_that_are_not_deleted_cannot_be_purged(scene: Scene) -> None:
+    with scene.unchanged():
+        scene.do(library.mark_purged, "song")
+
+
+def test_known_keys_are_those_of_media_that_have_bytes_and_of_running_attempts(scene: Scene) -> None:
+    scene.worker()
+    scene.do(library.insert, a_media("deleted"))
+    scene.do(library.insert, a_media("purged"))
+    scene.do(library.mark_deleted, "deleted", START)
+    scene.do(library.mark_deleted, "purged", START)
+    scene.do(library.mark_purged, "purged")
+    scene.submit()
+    scene.leased(token="first")
+    scene.release("first")
+    scene.leased()
+    keys = ["key-song", "key-deleted", "key-purged", "result-job-1", "result-job-2", *map(str, range(3000))]
+
+    assert scene.see(library.known_keys, keys) == {"key-song", "key-deleted", "result-job-2"}
+    assert scene.see(library.known_keys, []) == set()
