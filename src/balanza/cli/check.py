@@ -35,10 +35,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """Whether one format can be made."""
+    """Whether one format can be made: FFmpeg's names of what that takes."""
 
     format: str
-    needs: list[str]
+    encoders: list[str]
+    muxers: list[str]
+    filters: list[str]
     missing: list[str]
 
 
@@ -100,7 +102,9 @@ def _data_folder(settings: Settings) -> Finding:
 def _abilities(program: Program) -> list[Ability]:
     missing = missing_for(program)
     return [
-        Ability(name, sorted(frozenset().union(*needs_of(format_).values())), sorted(missing[name]))
+        Ability(
+            name, **{kind: sorted(names) for kind, names in needs_of(format_).items()}, missing=sorted(missing[name])
+        )
         for name, format_ in FORMATS.items()
     ]
 
@@ -109,9 +113,10 @@ def _rendered(findings: list[Finding], abilities: list[Ability], *, ok: bool) ->
     found = table_of("", "what", "found")
     for finding in findings:
         found.add_row(_mark(finding.ok, finding.needed), finding.name, finding.found)
-    formats = table_of("", "format", "needs", "missing")
+    formats = table_of("", "format", "encoders", "muxer", "missing")
     for one in abilities:
-        formats.add_row(_mark(not one.missing, needed=True), one.format, ", ".join(one.needs), ", ".join(one.missing))
+        lists = (", ".join(names) for names in (one.encoders, one.muxers, one.missing))
+        formats.add_row(_mark(not one.missing, needed=True), one.format, *lists)
     end = "Everything that is needed is there." if ok else "Something that is needed is missing."
     return Group(found, formats, Text(end, style="green" if ok else "red"))
 

@@ -74,8 +74,7 @@ def collect(arguments: Sequence[str], *, leave_out: Path | None = None) -> tuple
                 if (key := _identity(one)) not in found or one.is_named:
                     found[key] = one
         except OSError as error:
-            reason = "There is no such file" if isinstance(error, FileNotFoundError) else error.strerror
-            absent.append(Absent(argument, f"{error.filename or argument} cannot be read: {reason}."))
+            absent.append(Absent(argument, _why_not(error, argument)))
     return sorted(found.values(), key=lambda one: -one.size_bytes), absent
 
 
@@ -135,6 +134,12 @@ def _walk(folder: Path, leave_out: Path | None) -> Iterator[Input]:
             if name.startswith(".") or not _may_be_media(name) or not path.is_file():
                 continue
             yield Input(path, kept / path.relative_to(folder), is_named=False, size_bytes=path.stat().st_size)
+
+
+def _why_not(error: OSError, argument: str) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{argument}: There is no such file."
+    return f"{error.filename or argument} cannot be read: {error.strerror}."
 
 
 def _may_be_media(name: str) -> bool:

@@ -128,7 +128,7 @@ def table_of(*headings: str) -> Table:
         table.add_column(
             heading.lstrip(">"),
             justify="right" if is_number else "left",
-            no_wrap=heading not in {"file", "why", "found", "needs", "missing"},
+            no_wrap=heading not in {"file", "why", "found", "encoders", "missing"},
         )
     return table
 

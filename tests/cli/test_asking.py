@@ -1,0 +1,170 @@
+"""`balanza jobs`, `balanza workers` and `balanza convert --server`, against a Balanza that runs."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_convert import codec_of, files_in, have
+from tests.support.clips import clip
+from tests.support.commands import balanza, command, said
+from tests.support.live import Live, free_port
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with Live(tmp_path_factory.mktemp("asked") / "data") as running:
+        yield running
+
+
+def ask(live: Live, *arguments: str) -> str:
+    done = balanza(*arguments, environment={"BALANZA_SERVER": live.address})
+    assert done.returncode == 0, said(done)
+    return done.stdout.decode()
+
+
+def test_files_are_converted_by_the_server_and_come_back(live: Live, tmp_path: Path) -> None:
+    have(tmp_path, "song.wav", "more/film.mkv", "more/empty.wav")
+    (tmp_path / "notes.txt").write_text("not media")
+    (tmp_path / "more/empty.wav").write_bytes(b"")
+    done = balanza(
+        "convert",
+        "song.wav",
+        "more",
+        "notes.txt",
+        "--to",
+        "mp3",
+        "-o",
+        "out",
+        "--server",
+        live.address,
+        folder=tmp_path,
+    )
+    assert done.returncode == 1
+    assert files_in(tmp_path / "out") == ["more/film.mp3", "song.mp3"]
+    assert codec_of(tmp_path / "out/song.mp3").startswith("mp3")
+    assert "notes.txt: The file is not an audio or video file" in said(done)
+    assert said(done).splitlines()[-1] == "2 converted, 1 failed, 1 passed over"
+
+
+def test_a_pipe_goes_through_the_server(live: Live, tmp_path: Path) -> None:
+    song = clip("song.wav").read_bytes()
+    done = balanza("convert", "-", "--to", "flac", "--server", live.address, folder=tmp_path, feed=song)
+    assert done.returncode == 0, said(done)
+    assert done.stdout.startswith(b"fLaC")
+    assert files_in(tmp_path) == []
+
+
+def test_a_job_that_the_server_refuses_leaves_no_upload_behind(live: Live, tmp_path: Path) -> None:
+    name = "without-sound.mp4"
+    (tmp_path / name).write_bytes(clip("silent.mp4").read_bytes())
+    done = balanza("convert", name, "--to", "mp3", "--server", live.address, folder=tmp_path)
+    assert done.returncode == 1
+    assert "sound" in said(done)
+    assert name not in [media["name"] for media in live.api.get("/media").json()["media"]]
+
+
+def test_ctrl_c_cancels_the_jobs_on_the_server(live: Live, tmp_path: Path, long_song: Path) -> None:
+    process = subprocess.Popen(
+        command("convert", long_song, "--to", "opus", "-o", "out", "--server", live.address),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        process_group=0,
+    )
+
+    def running() -> str | None:
+        jobs = live.api.get("/jobs?status=processing").json()["jobs"]
+        return str(jobs[0]["job_id"]) if jobs else None
+
+    job_id = eventually(running, 30)
+    assert job_id
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in told
+    live.until(job_id, "cancelled")
+    assert files_in(tmp_path) == []
+
+
+def test_jobs_are_listed_shown_cancelled_and_tried_again(live: Live) -> None:
+    for worker_id in ("worker_a", "worker_b"):
+        live.api.post(f"/workers/{worker_id}/drain")
+    job_id = live.convert(live.upload(clip("song.wav")), "opus")
+    listing = ask(live, "jobs", "--limit", "1")
+    assert all(part in listing for part in (job_id, "song.wav", "opus", "pending"))
+    assert json.loads(ask(live, "jobs", "--json", "--limit", "1"))["jobs"][0]["job_id"] == job_id
+
+    assert ask(live, "jobs", "cancel", job_id) == f"Job {job_id} is cancelled.\n"
+    assert json.loads(ask(live, "jobs", "show", job_id, "--json"))["status"] == "cancelled"
+    assert job_id in ask(live, "jobs", "--status", "cancelled")
+    assert ask(live, "jobs", "retry", job_id) == f"Job {job_id} is pending again.\n"
+
+    for worker_id in ("worker_a", "worker_b"):
+        live.api.post(f"/workers/{worker_id}/resume")
+    live.until(job_id, "completed")
+    shown = ask(live, "jobs", "show", job_id)
+    assert all(part in shown for part in ("completed", "processed by", "song.opus", "attempt")), shown
+
+
+def test_workers_are_listed_drained_and_resumed(live: Live) -> None:
+    listing = ask(live, "workers")
+    assert "worker_a" in listing
+    assert "2 of 2 active" in listing
+    assert ask(live, "workers", "drain", "worker_b").startswith("worker_b takes nothing new")
+    try:
+        states = {one["worker_id"]: one["status"] for one in json.loads(ask(live, "workers", "--json"))["workers"]}
+        assert states["worker_b"] == "draining"
+        song = live.upload(clip("song.wav"))
+        jobs = [live.until(live.convert(song, "mp3"), "completed") for _ in range(3)]
+        assert {job["worker_id"] for job in jobs} == {"worker_a"}
+    finally:
+        assert ask(live, "workers", "resume", "worker_b") == "worker_b takes jobs again.\n"
+    assert "draining" not in ask(live, "workers")
+
+
+def test_watching_goes_on_until_ctrl_c(live: Live) -> None:
+    for arguments in (("jobs", "--watch", "--json"), ("workers", "--watch", "--json")):
+        argv = command(*arguments, "--server", live.address)
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout
+            assert process.stderr
+            first, second = process.stdout.readline(), process.stdout.readline()
+            assert json.loads(first).keys() == json.loads(second).keys()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+            assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("jobs",), ("workers",), ("jobs", "show", "x"), ("workers", "drain", "x"), ("jobs", "--watch")],
+)
+def test_a_server_that_does_not_run_is_one_sentence(arguments: tuple[str, ...]) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    done = balanza(*arguments, "--server", address)
+    assert done.returncode == 1
+    assert said(done) == (
+        f"balanza: No server answers at {address}; start one with `balanza up`, or name another with --server.\n"
+    )
+
+
+def test_what_the_server_refuses_is_said_in_its_words(live: Live) -> None:
+    for arguments, expected in {
+        ("jobs", "show", "nothing"): "There is no job nothing.",
+        ("jobs", "show", "../health"): "",
+        ("workers", "drain", "worker_z"): "There is no worker worker_z.",
+    }.items():
+        done = balanza(*arguments, "--server", live.address)
+        assert done.returncode == 1
+        assert said(done).startswith(f"balanza: {expected}")
+        assert said(done).count("\n") == 1
+
+
+def test_what_is_no_server_is_said_so() -> None:
+    done = balanza("jobs", "--server", "ftp://example.invalid")
+    assert done.returncode == 1
+    assert "is no address of a server" in said(done)

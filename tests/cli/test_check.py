@@ -1,0 +1,48 @@
+"""`balanza check`."""
+
+import json
+from pathlib import Path
+
+from balanza.media.table import FORMATS
+from tests.support.commands import balanza, said
+
+
+def test_everything_that_is_needed_is_found_and_each_format_listed(tmp_path: Path) -> None:
+    done = balanza("check", "--json", "--data", tmp_path / "data")
+    assert done.returncode == 0, said(done)
+    report = json.loads(done.stdout)
+    assert report["ok"]
+    assert {one["name"] for one in report["found"] if one["ok"]} >= {
+        "Python",
+        "ffmpeg",
+        "PyAV",
+        "SQLite",
+        "data folder",
+    }
+    formats = {one["format"]: one for one in report["formats"]}
+    assert list(formats) == list(FORMATS)
+    assert formats["mp3"]["encoders"] == ["libmp3lame"]
+    assert all(one["missing"] == [] for one in formats.values())
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_person_reads_a_table(tmp_path: Path) -> None:
+    done = balanza("check", "--data", tmp_path / "data")
+    text = done.stdout.decode()
+    assert all(word in text for word in ("ffmpeg", "libx264", "mp4", "Everything that is needed is there.")), text
+
+
+def test_a_data_folder_that_cannot_be_used_is_told_and_a_missing_ffmpeg_fails(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    done = balanza("check", "--json", "--data", tmp_path / "data", environment={"BALANZA_FFMPEG": "/nowhere"})
+    assert done.returncode == 1
+    found = {one["name"]: one for one in json.loads(done.stdout)["found"]}
+    assert "is not a folder" in found["data folder"]["found"]
+    assert "BALANZA_FFMPEG names /nowhere" in found["ffmpeg"]["found"]
+
+
+def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
+    done = balanza("check", folder=tmp_path, environment={"BALANZA_PORT": "eighty"})
+    assert done.returncode == 2
+    assert said(done).startswith("balanza: BALANZA_PORT cannot be 'eighty'")
+    assert said(done).count("\n") == 1
