@@ -27,7 +27,7 @@ class Bars(Display):
             transient=True,
         )
         self._files = files
-        self._ended = 0
+        self._ended: set[Input] = set()
         self._running: dict[Input, tuple[TaskID, float]] = {}
         self._whole = self._progress.add_task("all files", total=files, visible=files > 1, detail=f"0/{files}")
 
@@ -39,6 +39,8 @@ class Bars(Display):
         self._progress.stop()
 
     def show(self, source: Input, stage: str, percent: float, speed: float | None = None) -> None:
+        if source in self._ended:  # told by a thread that did not know yet
+            return
         task, _ = self._running.get(source) or (self._add(source), 0.0)
         self._running[source] = task, percent
         detail = stage if speed is None else f"{stage} {speed:.3g}×"
@@ -46,10 +48,10 @@ class Bars(Display):
         self._count()
 
     def end(self, source: Input, line: str) -> None:
+        self._ended.add(source)
         task, _ = self._running.pop(source, (None, 0.0))
         if task is not None:
             self._progress.remove_task(task)
-        self._ended += 1
         self._count()
         if line:
             self.say(line)
@@ -62,5 +64,5 @@ class Bars(Display):
         return self._progress.add_task(escape(name), total=100, detail="")
 
     def _count(self) -> None:
-        running = sum(percent for _, percent in list(self._running.values())) / 100
-        self._progress.update(self._whole, completed=self._ended + running, detail=f"{self._ended}/{self._files}")
+        ended, running = len(self._ended), sum(percent for _, percent in list(self._running.values())) / 100
+        self._progress.update(self._whole, completed=ended + running, detail=f"{ended}/{self._files}")
