@@ -1,33 +1,16 @@
 """A real fleet, a real Chromium, and pages in it that may neither complain nor break the content security policy."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.support.clips import run_ffmpeg
+from tests.support.live import Live
 from tests.support.needs import need
-from tests.support.waiting import eventually
 from tests.web.browser import CHROMIUM, chromium
-
-_SERVER = """
-from pathlib import Path
-from balanza.server.main import serve
-from balanza.settings import Settings
-serve(Settings(data=Path({data!r}), port=0))
-"""
-
-_WORKER = """
-import asyncio
-from pathlib import Path
-from balanza.worker.main import WorkerSettings, run_worker
-asyncio.run(run_worker(WorkerSettings({server!r}, {name!r}, scratch=Path({scratch!r}))))
-"""
 
 _CLIPS = {
     "tono.wav": ["-f", "lavfi", "-i", "sine=440:d=20"],
@@ -44,41 +27,17 @@ expect.set_options(timeout=15_000)
 OpenPage = Callable[..., Page]
 
 
-@contextmanager
-def _process(script: str, log: Path) -> Iterator[None]:
-    """Runs until the end of the block; the closed standard input tells it to end."""
-    environment = {**os.environ, "BALANZA_SUPERVISED": "1", "PYTHONUNBUFFERED": "1"}
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(
-            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment
-        ) as process,
-    ):
-        try:
-            yield
-        finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            process.wait(20)
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A running server with two workers, for all tests of the page."""
+    with Live(tmp_path_factory.mktemp("live") / "data") as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running server with two workers."""
-    folder = tmp_path_factory.mktemp("fleet")
-
-    def address() -> str:
-        _, _, rest = (folder / "server.log").read_text().partition("Listening on ")
-        return rest.partition("\n")[0]
-
-    with ExitStack() as stack:
-        stack.enter_context(_process(_SERVER.format(data=str(folder / "data")), folder / "server.log"))
-        server = eventually(address, 20)
-        for name in ("worker_a", "worker_b"):
-            script = _WORKER.format(server=server, name=name, scratch=str(folder / "scratch"))
-            stack.enter_context(_process(script, folder / f"{name}.log"))
-            eventually(lambda name=name: "Registrado" in (folder / f"{name}.log").read_text(), 20)  # type: ignore[misc]
-        yield server + "/"
+def fleet(live: Live) -> str:
+    """Its address."""
+    return f"{live.address}/"
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ class Scene:
     media: Sequence[Json] = ()
     jobs: Sequence[Json] = ()
     problem: Json | None = None
-    """The answer to every conversion and deletion, when there is one."""
+    """The answer to every upload, conversion and deletion, when there is one."""
     sound: bytes = b""
     openapi: Json = field(default_factory=dict)
     takes_uploads: bool = True
@@ -98,6 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(HTTPStatus.OK, self._answers()[path])
 
     def do_POST(self) -> None:
+        self.stage.asked.append(self.path)
         length = int(self.headers["Content-Length"] or 0)
         if self.path == "/upload" and not self.scene.takes_uploads:
             self.rfile.read(length // 4)
@@ -105,7 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.rfile.read(length)
-        self._json(HTTPStatus.CONFLICT, self.scene.problem or {})
+        status = HTTPStatus.CREATED if self.scene.problem is None else HTTPStatus.CONFLICT
+        self._json(status, self.scene.problem or {})
 
     def do_DELETE(self) -> None:
         self.do_POST()

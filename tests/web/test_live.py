@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 from playwright.sync_api import expect
 
+from tests.support.live import Live
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
 from tests.web.scenes import LIBRARY, SCENES, job
@@ -16,16 +16,16 @@ BROKEN = "net::ERR_"
 
 
 def test_a_page_without_its_stream_asks_every_few_seconds_and_recovers(
-    fleet: str, clips: Path, open_page: OpenPage
+    live: Live, clips: Path, open_page: OpenPage
 ) -> None:
     page = open_page("about:blank", expected=BROKEN)
     page.route("**/events", lambda route: route.abort())
-    page.goto(fleet)
+    page.goto(live.address)
     bar = page.locator(".connection")
     expect(bar).to_contain_text("Live updates are interrupted")
     before = page.locator(".row").count()
-    with urlopen(Request(fleet + "upload?name=elsewhere.wav", data=(clips / "tono.wav").read_bytes(), method="POST")):
-        expect(page.locator(".row")).to_have_count(before + 1)
+    live.upload(clips / "tono.wav", "elsewhere.wav")
+    expect(page.locator(".row")).to_have_count(before + 1)
     page.unroute("**/events")
     expect(bar).to_be_empty()
 

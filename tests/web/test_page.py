@@ -189,6 +189,7 @@ def test_everything_works_by_keyboard_alone(fleet: str, clips: Path, open_page: 
     tab_to("Convert tono.wav")
     page.keyboard.press("Enter")
     expect(page.get_by_role("combobox")).to_be_focused()
+    expect(page.get_by_role("combobox")).to_have_value("mp3")
     page.keyboard.type("FLAC")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")

@@ -2,7 +2,7 @@
 import { render } from './vendor/preact/preact.js';
 import { useEffect } from './vendor/preact/hooks.js';
 import { effect } from './vendor/signals/signals.js';
-import { ConvertDialog } from './convert.js';
+import { ConvertDialog, loadFormats } from './convert.js';
 import { DropZone, Uploads, watchDrops } from './dropzone.js';
 import { html } from './html.js';
 import { language, LANGUAGES, speak, t } from './i18n.js';
@@ -87,4 +87,5 @@ window.addEventListener('beforeunload', (event) => {
 });
 watchDrops();
 startLive();
+loadFormats().catch(() => {}); // the dialog that needs them asks again, and says what is wrong
 render(html`<${App} />`, document.getElementById('app'));

@@ -53,15 +53,18 @@ export function ConvertDialog({ media }) {
     <//>`;
 }
 
-/** The formats of the server, asked for once. */
+/** The formats of the server: asked for when the page opens, and again here if that failed. */
 function useFormats() {
   useEffect(() => {
-    if (store.formats.value === null) attempt(async () => { store.formats.value = flat(await getFormats()); });
+    if (store.formats.value === null) attempt(loadFormats);
   }, []);
   return store.formats.value;
 }
 
-const flat = ({ groups }) => groups.flatMap((group) => group.formats);
+export async function loadFormats() {
+  const { groups } = await getFormats();
+  store.formats.value = groups.flatMap((group) => group.formats);
+}
 
 function firstFormat(formats, onlySound) {
   if (formats === null) return null;

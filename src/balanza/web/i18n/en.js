@@ -5,7 +5,7 @@ export default {
   "top.language": "Language",
   "connection.interrupted": "Live updates are interrupted: the page refreshes every few seconds until they are back.",
   "connection.unreachable": "The server cannot be reached. Trying again; nothing is lost.",
-  "drop.here": "Drop audio or video files anywhere on the page",
+  "drop.here": "Drop your audio or video files here",
   "drop.now": "Let go to upload",
   "drop.choose": "Choose files",
   "upload.title": "Uploads",

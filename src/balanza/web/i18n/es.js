@@ -5,7 +5,7 @@ export default {
   "top.language": "Idioma",
   "connection.interrupted": "Las novedades en directo están interrumpidas: la página se actualiza cada pocos segundos hasta que vuelvan.",
   "connection.unreachable": "No se puede contactar con el servidor. Se sigue intentando; no se pierde nada.",
-  "drop.here": "Suelta archivos de audio o vídeo en cualquier parte de la página",
+  "drop.here": "Suelta aquí tus archivos de audio o vídeo",
   "drop.now": "Suelta para subir",
   "drop.choose": "Elegir archivos",
   "upload.title": "Subidas",
