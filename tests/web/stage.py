@@ -2,6 +2,7 @@
 
 import json
 import queue
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -48,8 +49,7 @@ class Stage:
         self.streams: list[queue.SimpleQueue[bytes]] = []
         """What is still to be sent to each page that listens for events."""
         handler = type("Handler", (_Handler,), {"stage": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = False
+        self._server = _Server(("127.0.0.1", port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self.port = self._server.server_address[1]
         self.address = f"http://127.0.0.1:{self.port}/"
@@ -70,6 +70,15 @@ class Stage:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A page that is closed breaks its connections: no news. What is wrong in the stage itself is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
