@@ -31,6 +31,9 @@ from balanza.server.names import content_disposition, decode_header_name, displa
         ("../..", "unnamed"),
         ("///", "unnamed"),
         ("\u202e\x00", "unnamed"),
+        ("\u200b\u200d", "unnamed"),
+        (". .", "unnamed"),
+        ("\U0001fae8 \uf8ff.mp3", "\U0001fae8 \uf8ff.mp3"),
         (".mp3", ".mp3"),
     ],
 )

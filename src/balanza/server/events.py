@@ -18,7 +18,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     "/events",
     summary="Follow what happens (server-sent events)",
     response_class=Response,
-    responses={200: content("text/event-stream", "Events, as long as the connection lasts."), **problems(403)},
+    responses={200: content("text/event-stream", "Events, as long as the connection lasts."), **problems()},
 )
 async def follow_events(
     loop_parts: LoopPartsDep,

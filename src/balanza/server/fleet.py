@@ -21,7 +21,7 @@ from balanza.protocol import (
 )
 from balanza.server.bells import wait_for_bell
 from balanza.server.bodies import JsonRoute
-from balanza.server.openapi import content, problems
+from balanza.server.openapi import JSON_BODY, content, problems
 from balanza.server.parts import LoopPartsDep, PartsDep
 from balanza.server.ranges import Span
 from balanza.server.serving import stored_pieces
@@ -36,17 +36,17 @@ LOOK_AGAIN_SECONDS = 1.0
 """Work that another server on the same database was asked for makes no signal here."""
 
 
-@router.post("/register", summary="Join the fleet", responses=problems(403, 413))
+@router.post("/register", summary="Join the fleet", responses=problems(*JSON_BODY))
 def register(registration: Registration, parts: PartsDep) -> Registered:
     return parts.fleet.register(registration)
 
 
-@router.post("/heartbeat", summary="Say that one is alive, and how far one got", responses=problems(403, 409, 413))
+@router.post("/heartbeat", summary="Say that one is alive, and how far one got", responses=problems(409, *JSON_BODY))
 def heartbeat(beat: Heartbeat, parts: PartsDep) -> HeartbeatReply:
     return parts.fleet.heartbeat(beat)
 
 
-@router.post("/leave", status_code=204, summary="Leave the fleet", responses=problems(403))
+@router.post("/leave", status_code=204, summary="Leave the fleet", responses=problems(*JSON_BODY))
 def leave(leaving: Leaving, parts: PartsDep) -> None:
     parts.fleet.leave(leaving.worker_id, leaving.instance)
 
@@ -55,7 +55,7 @@ def leave(leaving: Leaving, parts: PartsDep) -> None:
     "/lease",
     summary="Take a job, waiting for one",
     response_model=LeaseGrant,
-    responses={204: {"description": "Nothing to do."}, **problems(403, 409)},
+    responses={204: {"description": "Nothing to do."}, **problems(409, *JSON_BODY)},
 )
 async def lease(
     wanted: LeaseRequest, request: Request, parts: PartsDep, loop_parts: LoopPartsDep
@@ -79,7 +79,7 @@ async def lease(
     "/leases/{token}/source",
     summary="Read the source of a leased job",
     response_class=Response,
-    responses={200: content("*/*", "The whole file."), **problems(403, 409)},
+    responses={200: content("*/*", "The whole file."), **problems(404, 409)},
 )
 def read_source(token: Token, parts: PartsDep, loop_parts: LoopPartsDep) -> Response:
     source = parts.fleet.source_of(token)
@@ -90,19 +90,24 @@ def read_source(token: Token, parts: PartsDep, loop_parts: LoopPartsDep) -> Resp
     )
 
 
-@router.post("/leases/{token}/complete", status_code=204, summary="Publish the result", responses=problems(403, 409))
+@router.post(
+    "/leases/{token}/complete", status_code=204, summary="Publish the result", responses=problems(404, 409, *JSON_BODY)
+)
 def complete(token: Token, completion: Completion, parts: PartsDep) -> None:
     parts.fleet.complete(token, completion)
 
 
 @router.post(
-    "/leases/{token}/fail", status_code=204, summary="Say that the attempt failed", responses=problems(403, 409)
+    "/leases/{token}/fail",
+    status_code=204,
+    summary="Say that the attempt failed",
+    responses=problems(404, 409, *JSON_BODY),
 )
 def fail(token: Token, failure: Failure, parts: PartsDep) -> None:
     parts.fleet.fail(token, failure)
 
 
-@router.post("/leases/{token}/release", status_code=204, summary="Hand the job back", responses=problems(403, 409))
+@router.post("/leases/{token}/release", status_code=204, summary="Hand the job back", responses=problems(404, 409))
 def release(token: Token, parts: PartsDep) -> None:
     """The attempt does not count."""
     parts.fleet.release(token)
@@ -115,7 +120,7 @@ results = APIRouter(prefix="/fleet", tags=["fleet"])
 @results.put(
     "/leases/{token}/result",
     summary="Store the bytes of the result",
-    responses=problems(403, 409, 507),
+    responses=problems(404, 409, 507),
     openapi_extra={
         "requestBody": {
             "required": True,

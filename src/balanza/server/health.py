@@ -18,7 +18,7 @@ async def read_health() -> Health:
     return Health(ok=True)
 
 
-@router.get("/ready", summary="Do database and storage answer?", responses=problems(403))
+@router.get("/ready", summary="Do database and storage answer?", responses=problems())
 def read_readiness(parts: PartsDep) -> Health:
     parts.desk.database.read(events.bounds)
     parts.desk.storage.size(UNLIKELY_KEY)
@@ -29,7 +29,7 @@ def read_readiness(parts: PartsDep) -> Health:
     "/metrics",
     summary="Metrics for Prometheus",
     response_class=Response,
-    responses={200: content("text/plain", "In Prometheus's text format."), **problems(403)},
+    responses={200: content("text/plain", "In Prometheus's text format."), **problems()},
 )
 def read_metrics(parts: PartsDep) -> Response:
     return Response(parts.metrics.exposition(), media_type=CONTENT_TYPE)

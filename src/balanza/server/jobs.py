@@ -12,7 +12,7 @@ from balanza.lifecycle import JobStatus
 from balanza.media import formats
 from balanza.model import Attempt, Job
 from balanza.server.bodies import JsonRoute
-from balanza.server.openapi import problems
+from balanza.server.openapi import JSON_BODY, problems
 from balanza.server.parts import PartsDep
 from balanza.server.shapes import ConvertRequest, JobDetail, JobOut, JobPage, Submitted
 from balanza.store import jobs
@@ -23,9 +23,7 @@ JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A job
 LAST_SEQ = 2**63 - 1
 
 
-@router.post(
-    "/convert", status_code=201, summary="Convert a file", responses=problems(400, 403, 404, 409, 410, 413, 415)
-)
+@router.post("/convert", status_code=201, summary="Convert a file", responses=problems(404, 409, 410, *JSON_BODY))
 def convert(
     wanted: ConvertRequest,
     parts: PartsDep,
@@ -49,7 +47,7 @@ def convert(
     return Submitted.of(parts.dispatcher.submit(submission))
 
 
-@router.get("/jobs", summary="List the jobs, newest first", responses=problems(403))
+@router.get("/jobs", summary="List the jobs, newest first", responses=problems())
 def list_jobs(
     parts: PartsDep,
     status: JobStatus | None = None,
@@ -67,7 +65,7 @@ def list_jobs(
     return JobPage(jobs=[JobOut.of(job) for job in shown], next_cursor=more)
 
 
-@router.get("/jobs/{job_id}", summary="Look at a job", responses=problems(403, 404))
+@router.get("/jobs/{job_id}", summary="Look at a job", responses=problems(404))
 def inspect_job(job_id: JobId, parts: PartsDep) -> JobDetail:
     """The job with the history of its attempts."""
 
@@ -80,25 +78,23 @@ def inspect_job(job_id: JobId, parts: PartsDep) -> JobDetail:
     return JobDetail.with_history(job, attempts)
 
 
-@router.post("/jobs/{job_id}/cancel", summary="Cancel a job", responses=problems(403, 404, 409))
+@router.post("/jobs/{job_id}/cancel", summary="Cancel a job", responses=problems(404, 409))
 def cancel_job(job_id: JobId, parts: PartsDep) -> JobOut:
     """A running conversion is killed within about a second."""
     return JobOut.of(parts.dispatcher.cancel(job_id))
 
 
-@router.post(
-    "/jobs/{job_id}/retry", summary="Try a failed or cancelled job again", responses=problems(403, 404, 409, 410)
-)
+@router.post("/jobs/{job_id}/retry", summary="Try a failed or cancelled job again", responses=problems(404, 409, 410))
 def retry_job(job_id: JobId, parts: PartsDep) -> JobOut:
     """Grants a new set of attempts."""
     return JobOut.of(parts.dispatcher.retry(job_id))
 
 
-@router.get("/formats", summary="List the formats and their options")
+@router.get("/formats", summary="List the formats and their options", responses=problems())
 def list_formats() -> dict[str, Any]:
     return formats.describe()
 
 
-@router.get("/queue/stats", summary="Count what waits, and where", responses=problems(403))
+@router.get("/queue/stats", summary="Count what waits, and where", responses=problems())
 def read_queue_stats(parts: PartsDep) -> QueueStats:
     return parts.desk.database.read(lambda tx: queue_stats(tx, parts.desk.clock()))

@@ -42,7 +42,7 @@ _UPLOAD_BODY = {
     status_code=201,
     summary="Upload a file",
     response_model=Uploaded,
-    responses=problems(400, 403, 507),
+    responses=problems(400, 507),
     openapi_extra=_UPLOAD_BODY,
 )
 async def upload(
@@ -56,7 +56,7 @@ async def upload(
     return Uploaded.of(await pour(request, sink, loop_parts.file_threads))
 
 
-@router.get("/media", summary="List the files, newest first", responses=problems(403))
+@router.get("/media", summary="List the files, newest first", responses=problems())
 def list_media(
     parts: PartsDep,
     limit: Limit = 100,
@@ -73,7 +73,7 @@ def list_media(
     operation_id="head_media",
     summary="Ask about a file's bytes",
     response_class=Response,
-    responses={200: {"description": "Its type, size and ETag."}, **problems(403, 404, 410, 416)},
+    responses={200: {"description": "Its type, size and ETag."}, **problems(404, 410, 416)},
 )
 @router.get(
     "/media/{media_id}",
@@ -84,7 +84,7 @@ def list_media(
         200: content("*/*", "The whole file."),
         206: content("*/*", "The part that Range asks for."),
         304: {"description": "Unchanged since If-None-Match."},
-        **problems(403, 404, 410, 416),
+        **problems(404, 410, 416),
     },
 )
 def read_media(
@@ -99,13 +99,13 @@ def read_media(
     return media_response(request, media, parts.desk.storage, download=download, threads=loop_parts.file_threads)
 
 
-@router.get("/media/{media_id}/info", summary="Look at a file", responses=problems(403, 404, 410))
+@router.get("/media/{media_id}/info", summary="Look at a file", responses=problems(404, 410))
 def inspect_media(media_id: MediaId, parts: PartsDep) -> MediaInfo:
     """What the probe found: container, duration, streams."""
     return MediaInfo.of(parts.library.get(media_id))
 
 
-@router.delete("/media/{media_id}", status_code=204, summary="Delete a file", responses=problems(403, 404, 409, 410))
+@router.delete("/media/{media_id}", status_code=204, summary="Delete a file", responses=problems(404, 409, 410))
 def delete_media(media_id: MediaId, parts: PartsDep) -> None:
     """Not possible while a pending or running job reads it."""
     parts.library.delete(media_id)

@@ -14,7 +14,8 @@ LONGEST_NAME_BYTES = 255
 
 UNNAMED = "unnamed"
 
-_UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+_NO_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Control characters, halves of surrogate pairs, line and paragraph separators (Unicode general categories)."""
 _TURNS_TEXT = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 """Bidirectional controls, which make `exe.3pm` read `mp3.exe`, and the byte order mark (Unicode TR 36, section 3.1)."""
 
@@ -25,11 +26,14 @@ def display_name(raw: str) -> str:
     """`raw` without folders, control characters and text-direction tricks; never empty, at most 255 bytes in UTF-8."""
     last_part = raw.replace("\\", "/").rstrip("/").rpartition("/")[2]
     composed = unicodedata.normalize("NFC", last_part)
-    seen = "".join(c for c in composed if unicodedata.category(c) not in _UNSEEN and c not in _TURNS_TEXT)
-    name = " ".join(seen.split())
-    if not name.strip("."):
-        return UNNAMED
-    return _shorten(name)
+    text = "".join(c for c in composed if unicodedata.category(c) not in _NO_TEXT and c not in _TURNS_TEXT)
+    name = " ".join(text.split())
+    return _shorten(name) if any(_can_be_seen(c) for c in name) else UNNAMED
+
+
+def _can_be_seen(character: str) -> bool:
+    """Joiners and other format characters cannot; a name of dots alone is a folder's."""
+    return character not in " ." and unicodedata.category(character) != "Cf"
 
 
 def _shorten(name: str) -> str:

@@ -8,6 +8,13 @@ from balanza.protocol import Problem
 
 _PROBLEM = "application/problem+json"
 
+_EXAMPLE = {
+    "type": "urn:balanza:problem:not-found",
+    "title": "Not found",
+    "status": 404,
+    "detail": "There is no file 'song.wav'. Upload it first, or see what there is with GET /media.",
+}
+
 _MEANINGS = {
     400: "The body cannot be read.",
     403: "Refused: not from this computer, or from another site's page.",
@@ -25,9 +32,13 @@ _MEANINGS = {
 Responses = dict[int | str, dict[str, Any]]
 
 
+JSON_BODY = (400, 413, 415)
+"""What can be wrong with a body before it is looked into."""
+
+
 def problems(*statuses: int) -> Responses:
-    """The problem documents that a route answers with, for its `responses`."""
-    return {status: _problem_response(_MEANINGS[status]) for status in (*statuses, 422, 503)}
+    """The problem documents that a route answers with, for its `responses`; some can come from any route."""
+    return {status: _problem_response(_MEANINGS[status]) for status in sorted({*statuses, 403, 422, 503})}
 
 
 def content(media_type: str, description: str) -> dict[str, Any]:
@@ -42,7 +53,7 @@ def describe_problems(app: FastAPI) -> None:
 
     def with_problems() -> dict[str, Any]:
         schema = generate()
-        schema["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        schema["components"]["schemas"]["Problem"] = Problem.model_json_schema() | {"examples": [_EXAMPLE]}
         return schema
 
     app.openapi = with_problems  # type: ignore[method-assign]

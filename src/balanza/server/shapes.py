@@ -11,12 +11,24 @@ from balanza.model import Attempt, Job, Media, OptionValue, Outcome, Stream, Str
 _NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]+$"
 
 
+_MEDIA_ID = "a61c1994-367c-42c1-9316-4807672356e6"
+_JOB_ID = "05d46dee-10bb-4c4b-b7d4-ceb9f493b143"
+
+
+def _with_example(**fields: JsonValue) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 class Shape(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
 class Uploaded(Shape):
     """The file is durable: in storage and in the library."""
+
+    model_config = _with_example(
+        ok=True, id=_MEDIA_ID, name="song.wav", size_bytes=16044, sha256="e1c43d8b80e84c87…53465130"
+    )
 
     ok: Literal[True] = True
     id: str
@@ -97,10 +109,7 @@ class ConvertRequest(Shape):
     """What to convert, and into what. GET /formats names the formats and their options."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [{"input_file": "song.wav", "output_format": "mp3", "options": {"quality": "best"}}]
-        },
+        extra="forbid", **_with_example(input_file="song.wav", output_format="mp3", options={"quality": "best"})
     )
 
     input_file: Annotated[str, Field(min_length=1, max_length=255, pattern=_NO_CONTROL_CHARACTERS)]
@@ -110,6 +119,10 @@ class ConvertRequest(Shape):
 
 
 class Submitted(Shape):
+    """A job was made."""
+
+    model_config = _with_example(ok=True, job_id=_JOB_ID, status="pending", assigned_worker="worker_a")
+
     ok: Literal[True] = True
     job_id: str
     status: JobStatus

@@ -13,18 +13,18 @@ router = APIRouter(tags=["workers"])
 WorkerId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="Such as worker_a.")]
 
 
-@router.get("/workers/stats", summary="How loaded each worker is", responses=problems(403))
+@router.get("/workers/stats", summary="How loaded each worker is", responses=problems())
 def read_worker_stats(parts: PartsDep) -> FleetStats:
     """Offline workers are listed too; what is not known of them is null."""
     return parts.desk.database.read(fleet_stats)
 
 
-@router.post("/workers/{worker_id}/drain", summary="Drain a worker", responses=problems(403, 404))
+@router.post("/workers/{worker_id}/drain", summary="Drain a worker", responses=problems(404))
 def drain_worker(worker_id: WorkerId, parts: PartsDep) -> WorkerStats:
     """It takes nothing new, its pending jobs go to others, and it finishes what it runs."""
     return get_worker_stats(parts.dispatcher.drain(worker_id))
 
 
-@router.post("/workers/{worker_id}/resume", summary="Let a drained worker work again", responses=problems(403, 404))
+@router.post("/workers/{worker_id}/resume", summary="Let a drained worker work again", responses=problems(404))
 def resume_worker(worker_id: WorkerId, parts: PartsDep) -> WorkerStats:
     return get_worker_stats(parts.dispatcher.resume(worker_id))
