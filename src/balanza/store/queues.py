@@ -69,12 +69,16 @@ def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now
             continue
         ids = [job.id for job in before]
         tx.execute(_ASSIGN, {"ids": ids, "assigned_worker": worker_id})
-        for previous, jobs_left in Counter(job.assigned_worker for job in before).items():
-            workers.count(tx, previous, assigned=-jobs_left)
-        workers.count(tx, worker_id, assigned=len(ids))
+        _count(tx, Counter({worker_id: len(ids)}), Counter(job.assigned_worker for job in before))
         events.append_all(tx, [event_of("job.assigned", job, worker_id, now=now) for job in before])
         moved += ids
     return moved
+
+
+def _count(tx: Connection, gained: Counter[str | None], lost: Counter[str | None]) -> None:
+    """Always in the order of the ids, so that two transactions do not wait for each other."""
+    for worker_id in sorted(filter(None, gained.keys() | lost.keys())):
+        workers.count(tx, worker_id, assigned=gained[worker_id] - lost[worker_id])
 
 
 def has_pending(tx: Connection, worker_id: str) -> bool:
