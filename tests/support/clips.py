@@ -184,8 +184,8 @@ ScriptType: v4.00+
 Format: Name, Fontname, Fontsize
 Style: Default,Arial,16
 [Events]
-Format: Layer, Start, End, Style, Text
-Dialogue: 0,0:00:00.10,0:00:00.90,Default,Hello
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:00.10,0:00:00.90,Default,,0,0,0,,Hello
 """
 _CHAPTERS = """;FFMETADATA1
 [CHAPTER]

@@ -183,7 +183,7 @@ _CHANGES = ("bitrate", "crf", "preset", "sample_rate", "channels", "resolution",
 def _refuse_contradictions(options: Mapping[str, OptionValue]) -> None:
     if "bitrate" in options and "crf" in options:
         raise InvalidOption("bitrate and crf exclude each other: give the bit rate or the quality, not both.")
-    changed = [name for name in _CHANGES if options.get(name)] if options.get("copy") else []
+    changed = [name for name in _CHANGES if options.get(name, False) is not False] if options.get("copy") else []
     if changed:
         raise InvalidOption(
             f"copy keeps the streams as they are, so {_listed(changed)} cannot be carried out: give one or the other."
@@ -237,6 +237,8 @@ def _clock(text: str) -> float | None:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, int) and abs(value) > 10**_SHOWN:
+        return "a number so large"  # and Python refuses to write the largest
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
