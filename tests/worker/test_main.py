@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 from balanza.media.program import Program
-from tests.support.needs import need
 from tests.support.waiting import eventually as eventually_within
 from tests.worker.fleet import Fleet
 from tests.worker.http_fleet import HttpFleet
@@ -162,7 +161,6 @@ def test_a_second_signal_ends_it_at_once(
 def test_sigkill_takes_the_conversion_with_it_and_the_next_worker_clears_up(
     fleet: Fleet, start: Start, long_song: Path, song: Path, slow: str, tmp_path: Path
 ) -> None:
-    need(Path("/usr/bin/setpriv").exists(), "setpriv: install util-linux")
     fleet.add(long_song)
     worker = start(ffmpeg=slow)
     conversion = running_conversion(tmp_path)

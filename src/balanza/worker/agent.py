@@ -27,6 +27,7 @@ from balanza.worker.client import FleetClient
 from balanza.worker.conversion import Tools
 from balanza.worker.link import Link
 from balanza.worker.load import LoadSampler
+from balanza.worker.reaper import Reaper
 from balanza.worker.runner import Runner
 from balanza.worker.threads import in_thread
 
@@ -77,6 +78,7 @@ class Agent:
         self._observer = observer
         self._log = _Named(logging.getLogger("balanza.worker"), {"worker_id": identity.worker_id})
         self._link = Link(self._log)
+        self._reaper = Reaper()
         self._sampler = LoadSampler(identity.cpus)
         self._instance = uuid.uuid4().hex
         self._registered: Registered | None = None
@@ -108,6 +110,7 @@ class Agent:
             await asyncio.wait([serving], timeout=HAND_BACK_SECONDS)
             if self._registered and not replaced:
                 await self._leave()
+            self._reaper.close()
         if serving.done() and not serving.cancelled():
             serving.result()
 
@@ -137,7 +140,7 @@ class Agent:
         registered = await self._link.persist(lambda: self._client.register(registration))
         storage = self._storage or await in_thread(_shared_storage, registered)
         self._registered = registered
-        self._runner = Runner(self._tools, self._client, self._link, storage)
+        self._runner = Runner(self._tools, self._reaper, self._client, self._link, storage)
         self._log.info(
             "✅ Registrado: %d slot(s), %s",
             self._identity.slots,

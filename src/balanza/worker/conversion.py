@@ -16,6 +16,7 @@ from balanza.protocol import LeaseGrant, LeaseReport
 from balanza.worker.failures import why_ffmpeg_failed
 from balanza.worker.process import Ended, FfmpegProcess
 from balanza.worker.progress import ProgressMeter
+from balanza.worker.reaper import Reaper
 from balanza.worker.scratch import Scratch
 
 SOURCE = "source/input"
@@ -41,7 +42,9 @@ class Tools:
 class Conversion:
     """Converts SOURCE to RESULT in `folder`, and reports how it gets on."""
 
-    def __init__(self, grant: LeaseGrant, folder: Path, tools: Tools, report: Callable[[LeaseReport], None]) -> None:
+    def __init__(
+        self, grant: LeaseGrant, folder: Path, tools: Tools, reaper: Reaper, report: Callable[[LeaseReport], None]
+    ) -> None:
         self._grant = grant
         self._folder = folder
         self._tools = tools
@@ -55,7 +58,7 @@ class Conversion:
         self._progress: Progress | None = None
         self._signs_of_life: tuple[object, ...] = ()
         self._alive_at = time.monotonic()
-        self._process = FfmpegProcess(self._argv(), folder)
+        self._process = FfmpegProcess(self._argv(), folder, reaper)
 
     async def run(self) -> str:
         """The last lines ffmpeg wrote. Raises AttemptFailed when it failed, or made no progress for too long."""

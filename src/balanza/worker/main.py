@@ -86,7 +86,7 @@ def _ended_by_signals(agent: Agent) -> Iterator[None]:
 
     def end(number: int) -> None:
         if asked:
-            os._exit(128 + number)  # its conversions die with it
+            os._exit(128 + number)  # the reaper kills what still runs
         asked.append(number)
         agent.stop()
 

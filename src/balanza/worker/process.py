@@ -7,16 +7,15 @@ those use a thread for each process on Python 3.11): with clips of a second that
 import asyncio
 import os
 import re
-import shutil
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from typing import IO
 
+from balanza.worker.reaper import Reaper, kill_group
 from balanza.worker.threads import in_thread
 
 TAIL_BYTES = 8 * 1024
@@ -43,9 +42,10 @@ class Ended:
 class FfmpegProcess:
     """Runs one command in `folder`; whatever happens, its whole process group is gone when `run` returns or raises."""
 
-    def __init__(self, argv: Sequence[str], folder: Path) -> None:
-        self._argv = [*_dies_with_us(), *argv]
+    def __init__(self, argv: Sequence[str], folder: Path, reaper: Reaper) -> None:
+        self._argv = argv
         self._folder = folder
+        self._reaper = reaper
         self._tail = bytearray()
         self.pid: int | None = None
 
@@ -55,6 +55,7 @@ class FfmpegProcess:
         """Hands its standard output to `on_output`, and kills it when `has_stalled`, which is asked every so often."""
         process = Popen(self._argv, cwd=self._folder, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True)
         self.pid = process.pid
+        self._reaper.watch(process.pid)
         output = asyncio.create_task(_read(process.stdout, on_output))
         log = asyncio.create_task(_read(process.stderr, self._keep_tail))
         exited = asyncio.create_task(_exit_of(process))
@@ -64,20 +65,15 @@ class FfmpegProcess:
                 stalled = has_stalled()
             await asyncio.wait([output, log], timeout=0 if stalled else LINGER_SECONDS)
         finally:
-            self.kill()
+            kill_group(process.pid)
             await asyncio.wait([exited, output, log], timeout=KILLED_SECONDS)
+            self._reaper.forget(process.pid)
             for task in (exited, output, log):
                 task.cancel()
         for task in (output, log):
             if task.done() and not task.cancelled():
                 task.result()  # raises what `on_output` raised
         return Ended(exited.result() if exited.done() else -signal.SIGKILL, self.log_tail, stalled)
-
-    def kill(self) -> None:
-        """Kills the whole group, stopped processes and children that outlive ffmpeg included."""
-        if self.pid is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
 
     @property
     def log_tail(self) -> str:
@@ -128,15 +124,3 @@ async def _exit_of(process: "Popen[bytes]") -> int:
         loop.remove_reader(descriptor)
         os.close(descriptor)
     return process.wait()
-
-
-@cache
-def _dies_with_us() -> list[str]:
-    """A prefix that has the kernel kill the process when the thread that started it ends, be it by SIGKILL.
-
-    That thread runs the event loop, which lasts as long as the worker. setpriv (util-linux) sets it and becomes the
-    program, in 1.3 ms; prctl between fork and exec would do the same but forbids vfork. Where there is no setpriv, a
-    worker killed by SIGKILL leaves its conversions running to their end.
-    """
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []

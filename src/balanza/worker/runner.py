@@ -14,14 +14,16 @@ from balanza.worker.client import FleetClient
 from balanza.worker.conversion import RESULT, SOURCE, Conversion, Tools
 from balanza.worker.failures import why_not_done
 from balanza.worker.link import Link
+from balanza.worker.reaper import Reaper
 from balanza.worker.threads import in_thread
 
 
 class Runner:
     """Runs attempts, several at once. With a `storage` it reads and writes there, otherwise through the server."""
 
-    def __init__(self, tools: Tools, client: FleetClient, link: Link, storage: Storage | None) -> None:
+    def __init__(self, tools: Tools, reaper: Reaper, client: FleetClient, link: Link, storage: Storage | None) -> None:
         self._tools = tools
+        self._reaper = reaper
         self._client = client
         self._link = link
         self._storage = storage
@@ -35,7 +37,7 @@ class Runner:
         folder = self._tools.scratch.folder_of(grant.job_id, grant.attempt)
         try:
             await self._bring_source(grant, folder)
-            log_tail = await Conversion(grant, folder, self._tools, report).run()
+            log_tail = await Conversion(grant, folder, self._tools, self._reaper, report).run()
             return await self._publish(grant, folder / RESULT, log_tail)
         except (AttemptFailed, LeaseLost):
             raise
