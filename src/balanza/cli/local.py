@@ -36,7 +36,8 @@ from balanza.worker.scratch import Scratch
 
 WORKER_ID = "local"
 NEVER_SECONDS = 10.0**7
-"""A lease here is lost with the whole process, or not at all: not by a computer that was asleep."""
+"""A lease here is lost with the whole process, or not at all: not by a computer that was asleep. So there is nothing
+that a heartbeat could tell."""
 SHOW_EVERY_SECONDS = 0.2
 
 
@@ -73,7 +74,12 @@ class LocalRun:
         url = f"sqlite:///{self._kit.folder / 'balanza.db'}"
         with closing(Database.open(url, durable=False)) as database:
             storage = UnhashedStorage(self._kit.folder / "storage", durable=False)
-            own = {"data": self._kit.folder, "max_attempts": 1, "lease_seconds": NEVER_SECONDS}
+            own = {
+                "data": self._kit.folder,
+                "max_attempts": 1,
+                "lease_seconds": NEVER_SECONDS,
+                "heartbeat_seconds": NEVER_SECONDS,
+            }
             desk = Desk(database, storage, self._kit.settings.model_copy(update=own), Signals())
             asyncio.run(self._convert(desk, storage, sources))
         return self._interrupted_by
