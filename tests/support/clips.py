@@ -9,6 +9,7 @@ import math
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -231,13 +232,13 @@ def _folder() -> Path:
 
 
 def _make(recipe: Recipe, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     run_ffmpeg(*recipe, str(partial))
     partial.rename(path)
 
 
 def _put(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     partial.write_bytes(data)
     partial.rename(path)
 

@@ -48,7 +48,13 @@ class Prober:
             raise NotMedia(f"The file is not an audio or video file that can be read ({answer['error']}).")
         return _checked(_probe_of(answer["probe"]))
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, for who watches processes; None when there is none."""
+        return self._child.pid if self._child else None
+
     def close(self) -> None:
+        """Ends the child. A later probe starts another one."""
         with self._lock:
             if self._child is not None:
                 self._child.end()
@@ -101,6 +107,10 @@ class _Child:
         )
         self._requests = cast("IO[bytes]", self._process.stdin)
         self._answers = cast("IO[bytes]", self._process.stdout)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def ask(self, path: str) -> dict[str, Any]:
         """The child's answer about one file. Raises: _ChildDied, StartupError."""
