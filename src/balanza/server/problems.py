@@ -24,7 +24,7 @@ log = logging.getLogger("balanza.server")
 URN = "urn:balanza:problem:"
 RETRY_AFTER_SECONDS = "1"
 
-_GOING_DOWN = "The server is being ended, and nothing of this request was kept. Send it again once the server is back."
+_GOING_DOWN = "The server was ended before this request was done. Send it again once the server is back."
 
 
 class ProblemResponse(JSONResponse):
