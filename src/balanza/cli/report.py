@@ -79,7 +79,7 @@ class Report:
 
     def fail(self, source: Input, error: str) -> None:
         self.outcomes.append(Outcome(source.shown, error=error))
-        self._display.end(source, error if source.shown in error else f"{source.shown}: {error}")
+        self._display.end(source, error if source.name in error else f"{source.shown}: {error}")
 
     def absent(self, argument: str, error: str) -> None:
         """An argument that stands for no source."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from balanza.dispatch import assignment, library, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
-from balanza.errors import Conflict, InvalidRequest, NotFound
+from balanza.errors import Conflict, InvalidRequest, MissingStream, NotFound
 from balanza.media import formats
 from balanza.model import Attempt, Decision, Job, Options, Worker, result_key
 from balanza.store import jobs, workers
@@ -108,7 +108,10 @@ class Dispatcher:
 
     def _submit(self, tx: Connection, submission: Submission, options: Options) -> tuple[Job, Decision]:
         source = library.find(tx, submission.source, lock=True)
-        formats.check_source(submission.output_format, options, source.probe)
+        try:
+            formats.check_source(submission.output_format, options, source.probe)
+        except MissingStream as error:
+            raise MissingStream(f"{source.name}: {error}") from error
         now = self._desk.clock()
         decision = assignment.choose(tx)
         new = jobs.NewJob(

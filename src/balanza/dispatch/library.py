@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from balanza.dispatch.desk import Desk
-from balanza.errors import BalanzaError, Conflict, EmptyFile, Gone, NotFound
+from balanza.errors import BalanzaError, Conflict, EmptyFile, Gone, NotFound, NotMedia
 from balanza.media import formats
 from balanza.media.probe import Prober
 from balanza.model import Media
@@ -98,7 +98,10 @@ class Library:
     def _probed(self, media_id: str, name: str, stored: StoredObject) -> Media:
         if stored.size_bytes == 0:
             raise EmptyFile(f"{name} is empty. Choose a file with sound or pictures in it.")
-        probe = self._prober.probe(self._desk.storage.path(_key(media_id)))
+        try:
+            probe = self._prober.probe(self._desk.storage.path(_key(media_id)))
+        except NotMedia as error:
+            raise NotMedia(f"{name}: {error}") from error
         return Media(
             id=media_id,
             name=name,
