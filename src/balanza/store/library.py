@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import sqlalchemy
-from sqlalchemy import Connection, bindparam, false, not_, select, true, update
+from sqlalchemy import Connection, bindparam, false, not_, select, text, true, update
 
 from balanza.lifecycle import JobStatus
 from balanza.model import Media, result_key
-from balanza.store.tables import MEDIA, jobs, media
+from balanza.store.tables import MEDIA, TO_PURGE, jobs, media
 
 _KEPT = media.c.deleted_at.is_(None)
 _THIS = media.c.id == bindparam("this_id")
@@ -25,10 +25,7 @@ _CURSOR = select(media.c.seq).where(media.c.id == bindparam("before")).scalar_su
 _OLDER = _NEWEST.where(media.c.seq < _CURSOR)
 _DELETE = update(media).where(_THIS, _KEPT).values(deleted_at=bindparam("at"))
 _TO_PURGE = (
-    select(media.c.id, media.c.storage_key)
-    .where(not_(_KEPT), media.c.purged == false())
-    .order_by(media.c.deleted_at)
-    .limit(bindparam("most"))
+    select(media.c.id, media.c.storage_key).where(text(TO_PURGE)).order_by(media.c.deleted_at).limit(bindparam("most"))
 )
 _PURGED = update(media).where(_THIS, not_(_KEPT)).values(purged=true())
 _KNOWN = select(media.c.storage_key).where(

@@ -43,6 +43,9 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
     return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
+TO_PURGE = "deleted_at IS NOT NULL AND NOT purged"
+"""The media whose bytes still have to go."""
+
 workers = Table(
     "workers",
     metadata,
@@ -88,7 +91,7 @@ media = Table(
     CheckConstraint("size_bytes >= 0", name="size"),
     CheckConstraint("length(sha256) = 64", name="sha256"),
     CheckConstraint("deleted_at IS NOT NULL OR NOT purged", name="purged"),
-    _partial("ix_media_to_purge", "deleted_at", where="deleted_at IS NOT NULL AND NOT purged"),
+    _partial("ix_media_to_purge", "deleted_at", where=TO_PURGE),
 )
 
 jobs = Table(

@@ -1,0 +1,102 @@
+"""With 100,000 jobs in the queues, what happens all the time must find its rows through an index made for it."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from balanza.lifecycle import JobStatus
+from balanza.protocol import LeaseReport
+from balanza.store import events, jobs, library, workers
+from tests.store.scene import START, Scene, a_media
+
+HOT: dict[str, Callable[[Connection], object]] = {
+    "lease": lambda tx: jobs.lease(tx, worker_id="worker_a", token="token", now=START, expires_at=START),
+    "held": lambda tx: jobs.held(tx, "token"),
+    "tokens_of": lambda tx: jobs.tokens_of(tx, "worker_a"),
+    "renew": lambda tx: jobs.renew(
+        tx, worker_id="worker_a", reports=[LeaseReport(token="token", progress=1)], expires_at=START
+    ),
+    "expired": lambda tx: jobs.expired(tx, START),
+    "complete": lambda tx: jobs.complete(tx, "token", result=a_media("result"), log_tail="", now=START),
+    "cancel": lambda tx: jobs.cancel(tx, "job", now=START),
+    "assign": lambda tx: jobs.assign(tx, ["job"], "worker_a", now=START),
+    "own queue": lambda tx: jobs.pending_of(tx, "worker_a", 5),
+    "general queue": lambda tx: jobs.pending_of(tx, None, 5),
+    "has_pending": lambda tx: jobs.has_pending(tx, "worker_a"),
+    "queue_depths": jobs.queue_depths,
+    "oldest_pending_at": jobs.oldest_pending_at,
+    "live_jobs_of_media": lambda tx: jobs.live_jobs_of_media(tx, "song"),
+    "by_idempotency_key": lambda tx: jobs.by_idempotency_key(tx, "key"),
+    "attempts_of": lambda tx: jobs.attempts_of(tx, "job"),
+    "first page of one status": lambda tx: jobs.list_jobs(
+        tx, status=JobStatus.COMPLETED, worker_id=None, before_seq=None, limit=5
+    ),
+    "a later page": lambda tx: jobs.list_jobs(tx, status=None, worker_id=None, before_seq=9, limit=5),
+    "library page": lambda tx: library.list_media(tx, before="song", limit=5),
+    "media by name": lambda tx: library.by_name(tx, "song.mp3"),
+    "deleted media": lambda tx: library.deleted_keys(tx, 5),
+    "known keys": lambda tx: library.known_keys(tx, ["key-song"]),
+    "events after": lambda tx: events.after(tx, 5, 5),
+    "event bounds": events.bounds,
+    "worker": lambda tx: workers.get(tx, "worker_a"),
+}
+
+
+def explained(tx: Connection, function: Callable[[Connection], object], explain: str) -> list[str]:
+    """The plans of the statements that `function` executes, INSERTs and settings apart."""
+    statements = []
+
+    def note(_: object, __: object, statement: str, parameters: tuple[object, ...], *___: object) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "WITH", "DELETE")) and "pg_advisory" not in statement:
+            statements.append((statement, parameters))
+
+    event.listen(tx, "before_cursor_execute", note)
+    function(tx)
+    event.remove(tx, "before_cursor_execute", note)
+    return [str(tuple(row)) for query, values in statements for row in tx.exec_driver_sql(f"{explain} {query}", values)]
+
+
+@pytest.mark.parametrize("name", HOT)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_sqlite_reads_and_sorts_no_whole_table(scene: Scene, name: str) -> None:
+    scene.worker()
+    scene.submit("job", "worker_a")
+
+    plan = scene.database.write(lambda tx: explained(tx, HOT[name], "EXPLAIN QUERY PLAN"))
+
+    # These read one partial index from end to end: all the leases, or all that is pending in order to count it.
+    allowed = ["SCAN picked", "SCAN CONSTANT ROW"]
+    allowed += {"tokens_of": ["USING INDEX ix_jobs_leased"], "queue_depths": ["INDEX ix_jobs_pending"]}.get(name, [])
+    assert plan
+    assert [line for line in plan if "SCAN" in line and not any(part in line for part in allowed)] == []
+    assert [line for line in plan if "TEMP B-TREE" in line] == [] or name == "tokens_of"
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("lease", "ix_jobs_pending"),
+        ("own queue", "ix_jobs_pending"),
+        ("general queue", "ix_jobs_pending"),
+        ("has_pending", "ix_jobs_pending"),
+        ("expired", "ix_jobs_leased"),
+        ("live_jobs_of_media", "ix_jobs_live_source"),
+        ("by_idempotency_key", "uq_jobs_idempotency_key"),
+    ],
+)
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_postgresql_finds_jobs_through_the_index_made_for_it(scene: Scene, name: str, index: str) -> None:
+    def operation(tx: Connection) -> list[str]:
+        # Its tables hold a few rows here, which it would rather read whole.
+        tx.execute(text("SET LOCAL enable_seqscan = off"))
+        tx.execute(text("SET LOCAL enable_bitmapscan = off"))
+        return explained(tx, HOT[name], "EXPLAIN")
+
+    scene.worker()
+    scene.submit("job", "worker_a")
+
+    plan = scene.database.write(operation)
+
+    assert [line for line in plan if index in line]
+    assert [line for line in plan if "Sort" in line] == [] or name == "live_jobs_of_media"
