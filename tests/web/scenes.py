@@ -59,15 +59,15 @@ def job(number: int, name: str, to: str, status: str, **more: object) -> Json:
     return job | more
 
 
-def _tone(seconds: int = 2, rate: int = 8000) -> bytes:
-    """A quiet 440 Hz tone as a WAV file."""
+def _tone(seconds: int = 2) -> bytes:
+    """A quiet 400 Hz tone as a WAV file."""
+    period = b"".join(struct.pack("<h", round(3000 * math.sin(2 * math.pi * i / 20))) for i in range(20))
     out = io.BytesIO()
     with wave.open(out, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
-        sound.setframerate(rate)
-        samples = (round(3000 * math.sin(2 * math.pi * 440 * i / rate)) for i in range(rate * seconds))
-        sound.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+        sound.setframerate(8000)
+        sound.writeframes(period * 400 * seconds)
     return out.getvalue()
 
 

@@ -175,7 +175,7 @@ def test_everything_works_by_keyboard_alone(fleet: str, clips: Path, open_page: 
     screen = Screen(page, ENGLISH)
 
     def tab_to(name: str) -> None:
-        for _ in range(80):
+        for _ in range(400):
             page.keyboard.press("Tab")
             if page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.innerText.trim()") == name:
                 return

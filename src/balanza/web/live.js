@@ -25,6 +25,7 @@ let poll = null;
 
 export function startLive() {
   open();
+  reload(); // at once: a stream that cannot be opened must not keep the page empty
   document.addEventListener('visibilitychange', () => {
     // A browser opens six connections to one server at the most: pages nobody looks at must not hold one each.
     if (document.hidden) close();
@@ -112,10 +113,11 @@ async function flush() {
     onFetched();
   } catch (problem) {
     onFetchFailed(problem);
+  } finally {
+    lastFlush = performance.now();
+    isFlushing = false;
+    if (stale.jobs.size || stale.running || stale.allJobs || stale.media) schedule();
   }
-  lastFlush = performance.now();
-  isFlushing = false;
-  if (stale.jobs.size || stale.running || stale.allJobs || stale.media) schedule();
 }
 
 function onFetched() {
