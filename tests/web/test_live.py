@@ -57,11 +57,11 @@ def test_a_job_is_fetched_when_an_event_names_it(open_page: OpenPage) -> None:
         page = open_page(stage.address)
         card = page.locator(".card[data-job]")
         expect(card).to_contain_text("Converting")
-        eventually(lambda: stage.streams)
+        before = settled(page, stage)
         stage.scene = replace(stage.scene, jobs=[{**running, "status": "cancelled"}])
         stage.tell("job.cancelled", job_id="j1")
         expect(card).to_contain_text("Cancelled")
-        assert "/jobs/j1" in stage.asked
+        assert stage.asked[before:] == ["/jobs/j1"]
         page.context.close()
 
 
