@@ -152,6 +152,23 @@ def test_chapters_move_with_a_trim(convert: Converter, tmp_path: Path) -> None:
         assert second["start"] * (second["time_base"] or 0) == pytest.approx(0.25, abs=0.02)
 
 
+@pytest.mark.parametrize("target", ["mp3", "flac", "m4a", "ogg", "opus", "aiff"])
+def test_cover_is_kept_by_a_trim(convert: Converter, target: str) -> None:
+    for options in ({"start": 0.5}, {"end": 0.5}, {"start": 0.2, "end": 0.6}):
+        assert len(convert(clip("song.mp3"), target, **options).probe.covers) == 1
+
+
+@pytest.mark.parametrize("target", ["mp4", "mkv", "webm"])
+def test_subtitles_move_with_a_trim(convert: Converter, target: str) -> None:
+    """The first is shown at 0.1 s."""
+    with av.open(str(convert(film_with_everything(), target, start=0.06).path)) as container:
+        stream = container.streams.subtitles[0]
+        shown = [
+            packet.pts * (packet.time_base or 0) for packet in container.demux(stream) if packet.size > 2 and packet.pts
+        ]
+    assert shown[0] == pytest.approx(0.04, abs=0.01)
+
+
 def _tags(path: Path) -> dict[str, str]:
     """The tags of a file and, as Ogg keeps them there, of its streams; names in lower case."""
     with av.open(str(path)) as container:

@@ -112,10 +112,10 @@ def test_film_becomes_a_small_webm() -> None:
 
 def test_film_becomes_a_gif_with_a_palette_for_each_picture() -> None:
     assert argv(FILM, "gif", start=2, end="0:05") == (
-        f"{HEAD} -threads 2 -ss 1 -i file:in/source -map 0:0 -map_metadata 0 -map_chapters -1"
+        f"{HEAD} -threads 2 -itsoffset -1 -ss 1 -i file:in/source -map 0:0 -map_metadata 0 -map_chapters -1"
         " -c:v:0 gif -filter:v:0 fps=12.5,scale=w='round(min(480,iw*sar))':h='round(min(480,iw*sar)/dar)'"
         ":flags=lanczos,setsar=1,split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
-        ":dither=bayer:bayer_scale=3 -ss 1 -t 3 -threads 2 -f gif file:out/result"
+        ":dither=bayer:bayer_scale=3 -ss 0 -t 3 -threads 2 -f gif file:out/result"
     )
 
 
@@ -162,8 +162,8 @@ def test_deep_sound_stays_deep() -> None:
 def test_trim_of_a_broadcast_begins_to_read_long_before_its_start() -> None:
     """MPEG-TS cannot be sought by key frames: what comes before the start is decoded and thrown away."""
     assert argv(BROADCAST, "mp3", start="10:00", end=660.5) == (
-        f"{HEAD} -threads 2 -ss 585 -i file:in/source -map 0:1 -map_metadata 0 -map_chapters 0"
-        " -c:a:0 libmp3lame -q:a:0 2 -ss 15 -t 60.5 -threads 2 -id3v2_version 3 -f mp3 file:out/result"
+        f"{HEAD} -threads 2 -itsoffset -15 -ss 585 -i file:in/source -map 0:1 -map_metadata 0 -map_chapters 0"
+        " -c:a:0 libmp3lame -q:a:0 2 -ss 0 -t 60.5 -threads 2 -id3v2_version 3 -f mp3 file:out/result"
     )
 
 

@@ -49,7 +49,7 @@ def build_argv(
         *_mapping(plan, probe),
         *(_cover(plan, probe, cover) if cover else []),
         *_codecs(plan),
-        *_output(plan, probe, output, threads),
+        *_output(plan, output, threads),
     ]
 
 
@@ -72,13 +72,21 @@ def _input(plan: Plan, probe: Probe, source: str, threads: int) -> list[str]:
         hints = NO_SEARCH_FOR_CODECS
     elif probe.container in WITHOUT_TIMES and any(stream.encoder == COPY for stream in plan.streams):
         hints = MAKE_TIMES
-    seek = _option("-ss", _sought(plan, probe))
-    return [*input_rules(), *_rendered(hints, ""), "-threads", str(threads), *seek, "-i", f"file:{source}"]
+    return [
+        *(*input_rules(), *_rendered(hints, ""), "-threads", str(threads)),
+        *(*_seek(plan, probe), "-i", f"file:{source}"),
+    ]
 
 
-def _sought(plan: Plan, probe: Probe) -> float:
-    """Where reading begins: somewhat before the start, so that decoders have found their feet when it comes."""
-    return max(0.0, plan.start_seconds - run_up_seconds(probe))
+def _seek(plan: Plan, probe: Probe) -> list[str]:
+    """Reading begins a run-up before the start, so that decoders have found their feet when it comes; time is counted
+    so that the start is at 0, and the output, told to begin at 0, leaves out what comes before.
+
+    An output told to begin later would leave out cover art too, which is at 0.
+    """
+    run_up = min(plan.start_seconds, run_up_seconds(probe))
+    sought = plan.start_seconds - run_up
+    return [*(["-itsoffset", f"-{_seconds(run_up)}"] if run_up else []), *(["-ss", _seconds(sought)] if sought else [])]
 
 
 def _mapping(plan: Plan, probe: Probe) -> list[str]:
@@ -131,8 +139,9 @@ def _codecs(plan: Plan) -> list[str]:
     return argv
 
 
-def _output(plan: Plan, probe: Probe, output: str, threads: int) -> list[str]:
-    trim = _option("-ss", plan.start_seconds - _sought(plan, probe)) + _option("-t", plan.length_seconds or 0.0)
+def _output(plan: Plan, output: str, threads: int) -> list[str]:
+    trim = ["-ss", "0"] if plan.start_seconds else []
+    trim += ["-t", _seconds(plan.length_seconds)] if plan.length_seconds else []
     muxer = _rendered(plan.format.muxer_arguments, "")
     return [*trim, "-threads", str(threads), *muxer, "-f", plan.format.muxer, f"file:{output}"]
 
@@ -141,8 +150,8 @@ def _rendered(arguments: Arguments, specifier: str) -> list[str]:
     return [part for option, value in arguments for part in (f"-{option}{specifier}", value)]
 
 
-def _option(name: str, seconds: float) -> list[str]:
-    return [name, f"{seconds:.6f}".rstrip("0").rstrip(".")] if seconds > 0 else []
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
