@@ -142,7 +142,7 @@ class Agent:
         self._registered = registered
         self._runner = Runner(self._tools, self._reaper, self._client, self._link, storage)
         self._log.info(
-            "✅ Registrado: %d slot(s), %s",
+            "✅ Registrado (slots: %d, %s)",
             self._identity.slots,
             "almacén compartido" if storage else "archivos a través del servidor",
         )
