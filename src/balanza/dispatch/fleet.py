@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from balanza.dispatch import assignment, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
-from balanza.errors import Conflict, LeaseLost, WorkerReplaced
+from balanza.errors import Conflict, LeaseLost, WorkerReplaced, WorkerUnknown
 from balanza.lifecycle import JobStatus
 from balanza.media import formats
 from balanza.model import Job, Lease, Media, Outcome, Worker, result_key
@@ -62,7 +62,7 @@ class Fleet:
         )
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
-        """Load and progress are noted and the leases named are renewed. Raises WorkerReplaced."""
+        """Load and progress are noted and the leases named are renewed. Raises WorkerReplaced, WorkerUnknown."""
 
         def operation(tx: Connection) -> HeartbeatReply:
             now = self._desk.clock()
@@ -70,7 +70,7 @@ class Fleet:
                 tx, worker_id=heartbeat.worker_id, instance=heartbeat.instance, load=heartbeat.load, now=now
             )
             if worker is None:
-                raise _replaced(heartbeat.worker_id)
+                raise _not_registered(tx, heartbeat.worker_id)
             expires_at = now + self._desk.lease_time
             renewed = jobs.renew(tx, worker_id=worker.id, reports=heartbeat.leases, expires_at=expires_at)
             lost = tuple(report.token for report in heartbeat.leases if report.token not in renewed)
@@ -83,7 +83,7 @@ class Fleet:
     def lease(self, request: LeaseRequest) -> LeaseGrant | None:
         """A job from the worker's own queue, then from the general one; None when there is none, or no free slot.
 
-        Does not wait. Raises WorkerReplaced.
+        Does not wait. Raises WorkerReplaced, WorkerUnknown.
         """
         if not self._desk.database.read(lambda tx: jobs.has_pending(tx, request.worker_id)):
             return None
@@ -166,7 +166,7 @@ class Fleet:
     def _lease(self, tx: Connection, request: LeaseRequest) -> Lease | None:
         worker = workers.get(tx, request.worker_id, lock=True)
         if worker is None or not _is_registered(worker, request.instance):
-            raise _replaced(request.worker_id)
+            raise _not_registered(tx, request.worker_id)
         if worker.draining or worker.offline or worker.running_jobs >= worker.slots:
             return None
         now = self._desk.clock()
@@ -272,5 +272,7 @@ def _lost() -> LeaseLost:
     return LeaseLost("This lease is over: the job was cancelled, given to another worker, or has ended.")
 
 
-def _replaced(worker_id: str) -> WorkerReplaced:
-    return WorkerReplaced(f"This process is not (or no longer) registered as {worker_id}. Register first.")
+def _not_registered(tx: Connection, worker_id: str) -> WorkerReplaced:
+    if workers.get(tx, worker_id) is None:
+        return WorkerUnknown(f"No worker is registered as {worker_id}. Register first.")
+    return WorkerReplaced(f"Another process is registered as {worker_id} now. Give each worker an id of its own.")

@@ -2,7 +2,6 @@
 
 import asyncio
 from enum import StrEnum
-from itertools import count
 from logging import Logger, LoggerAdapter
 
 from balanza.errors import AttemptFailed, BalanzaError, LeaseLost
@@ -85,22 +84,10 @@ class Attempt:
 
     async def _complete(self, completion: Completion) -> Ending:
         self._outcome_sent = True
-        tries = count(1)
-        sent = 0
-
-        async def call() -> None:
-            nonlocal sent
-            sent = next(tries)
-            await self._client.complete(self.grant.token, completion)
-
         try:
-            await self._link.persist(call)
+            await self._link.persist(lambda: self._client.complete(self.grant.token, completion))
         except LeaseLost:
-            # After a first try without an answer the lease may be gone because that try was the completion: the result
-            # would then be published, and is not ours to remove.
-            if sent == 1:
-                await self._runner.withdraw(self.grant)
-            return Ending.LOST
+            return Ending.LOST  # the server has removed the result
         except BalanzaError as error:
             return await self._fail(AttemptFailed(error.sentence, log_tail=completion.log_tail))
         return Ending.COMPLETED
