@@ -64,6 +64,8 @@ class Screen:
     def __init__(self, page: Page, words: Words) -> None:
         self.page = page
         self.words = words
+        # Choosers are caught only once Chromium has been told to, which takes a while: so from the start.
+        page.on("filechooser", lambda _: None)
         expect(page.locator(".row, .empty").first).to_be_visible()
 
     def add(self, *files: Path) -> None:
