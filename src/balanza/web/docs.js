@@ -5,5 +5,4 @@ SwaggerUIBundle({
   dom_id: '#api',
   deepLinking: true,
   validatorUrl: null, // the default asks a public server to validate
-  tryItOutEnabled: true,
 });
