@@ -23,6 +23,7 @@ SONG = Probe(
     ("format_name", "name", "value", "read"),
     [
         ("mp3", "quality", "small", "small"),
+        ("mp3", "quality", " Small", "small"),
         ("mp3", "bitrate", 192000, 192000),
         ("mp3", "bitrate", "192k", 192000),
         ("mp3", "bitrate", " 0.192M ", 192000),
@@ -89,6 +90,7 @@ def test_value_is_read_and_normalised(format_name: str, name: str, value: object
         ("mp4", "resolution", "1280x720;drawtext", "720p"),
         ("mp4", "fps", 0, "from 1 to 120"),
         ("mp4", "fps", 1000, "from 1 to 120"),
+        ("gif", "fps", 60, "from 1 to 50"),
         ("mp3", "start", -1, "seconds"),
         ("mp3", "start", "1:75", "seconds"),
         ("mp3", "start", "soon", "seconds"),

@@ -55,6 +55,11 @@ def test_asked_frame_rate_is_made(convert: Converter, target: str) -> None:
     assert len(decode_pictures(result.path).colours) == 10
 
 
+@pytest.mark.parametrize("target", VIDEO)
+def test_one_picture_a_second_is_made(convert: Converter, target: str) -> None:
+    assert convert(clip("film.mp4"), target, fps=1).probe.video
+
+
 def test_frame_rate_of_television_is_exact(convert: Converter) -> None:
     assert convert(clip("film.mp4"), "mp4", fps=29.97).probe.video[0].fps == pytest.approx(30000 / 1001, abs=1e-6)
 

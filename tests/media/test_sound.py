@@ -129,6 +129,24 @@ def test_bit_rate_is_about_what_was_asked(convert: Converter, target: str, bitra
     assert found == pytest.approx(bitrate, rel=0.35)
 
 
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        ("ogg", {"bitrate": 32000, "sample_rate": 192000, "channels": 8}),
+        ("ogg", {"bitrate": 500000, "sample_rate": 8000, "channels": 1}),
+        ("ogg", {"bitrate": 128000}),
+        ("opus", {"bitrate": 510000, "channels": 1}),
+        ("opus", {"bitrate": 6000, "channels": 8}),
+        ("aac", {"bitrate": 512000, "sample_rate": 7350, "channels": 1}),
+        ("mp3", {"bitrate": 320000, "sample_rate": 8000, "channels": 1}),
+    ],
+)
+def test_extremes_of_what_may_be_asked_are_made(convert: Converter, target: str, options: dict[str, int]) -> None:
+    """Vorbis knows few bit rates at each sample rate, and Opus at most 256 kbit/s for a channel."""
+    sound = decode_sound(convert(clip("song.wav"), target, **options).path)
+    assert sound.tone_hz(0.2, 0.5) == pytest.approx(TONE_HZ, abs=4)
+
+
 @pytest.mark.parametrize("target", ["mp3", "aac", "ogg", "opus", "m4a"])
 def test_better_quality_takes_more_bytes(convert: Converter, target: str) -> None:
     sizes = [convert(clip("halves.wav"), target, quality=word).path.stat().st_size for word in ("small", "best")]

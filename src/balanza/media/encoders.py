@@ -37,6 +37,11 @@ class AudioEncoder:
     """The bit rate of each channel, for encoders without a good variable bit rate of their own."""
     bitrates: tuple[int, int] | None = None
     """The bit rates it can be asked for, in bits per second; None when it is lossless."""
+    most_channel_bps: int | None = None
+    """More than this for each channel it refuses."""
+    scale: tuple[tuple[int, float], ...] = ()
+    """Bit rates of two channels and the quality that gives them, ascending: for an encoder that makes a bit rate only
+    at some sample rates, but a quality at every one."""
     sample_rates: tuple[int, ...] = ()
     """All the rates it takes, ascending; empty when it takes any within `rate_limits`."""
     rate_limits: tuple[int, int] = (8_000, 192_000)
@@ -62,6 +67,7 @@ class VideoEncoder:
     crf_arguments: Arguments = ()
     """What must accompany a rate factor."""
     bitrates: tuple[int, int] | None = None
+    most_fps: int = 120
     presets: Mapping[str, Arguments] = field(default_factory=dict)
     even: bool = True
     """4:2:0 halves both sides of the picture: they must be even."""
@@ -126,6 +132,11 @@ VORBIS = AudioEncoder(
     # About 110, 160 and 256 kbit/s for stereo.
     quality={"small": (("q", "3"),), "balanced": (("q", "5"),), "best": (("q", "8"),)},
     bitrates=(32_000, 500_000),
+    # The nominal bit rates of libvorbis at 44.1 kHz (Xiph.org, Vorbis recommended encoder settings).
+    scale=(
+        *((45_000, -1.0), (64_000, 0.0), (80_000, 1.0), (96_000, 2.0), (112_000, 3.0), (128_000, 4.0)),
+        *((160_000, 5.0), (192_000, 6.0), (224_000, 7.0), (256_000, 8.0), (320_000, 9.0), (500_000, 10.0)),
+    ),
 )
 
 OPUS = AudioEncoder(
@@ -133,6 +144,7 @@ OPUS = AudioEncoder(
     codec="opus",
     channel_bps={"small": 32_000, "balanced": 64_000, "best": 96_000},
     bitrates=(6_000, 510_000),
+    most_channel_bps=256_000,
     sample_rates=(8_000, 12_000, 16_000, 24_000, 48_000),
     # RFC 7845, section 5.1.1.2. FFmpeg refuses 5.1(side), the layout of most films, instead of taking it for 5.1.
     layouts={3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"},
@@ -147,7 +159,7 @@ H264 = VideoEncoder(
     presets={preset: (("preset", preset),) for preset in PRESETS},
 )
 
-_VP9_SPEEDS = (5, 5, 5, 5, 4, 3, 2, 1, 0)
+_VP9_SPEEDS = (5, 5, 5, 5, 5, 4, 2, 1, 0)
 """libvpx's `cpu-used` of each preset; above 5 it means 5 when it encodes for files."""
 
 VP9 = VideoEncoder(
@@ -180,5 +192,7 @@ GIF = VideoEncoder(
     codec="gif",
     quality=dict.fromkeys(QUALITIES, ()),
     pixel_format="",
+    # Pictures last whole hundredths of a second, and players take less than two for ten.
+    most_fps=50,
     even=False,
 )

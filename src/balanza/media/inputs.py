@@ -7,27 +7,10 @@ lavfi: those open other files, or addresses, that their input names.
 from balanza.media.encoders import Arguments
 from balanza.model import Probe
 
-READABLE = (
-    *(
-        "mov",
-        "matroska",
-        "webm",
-        "ogg",
-        "mp3",
-        "flac",
-        "wav",
-        "aiff",
-        "avi",
-        "flv",
-        "mpegts",
-        "mpeg",
-        "aac",
-        "asf",
-        "gif",
-    ),
-    *("png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe"),
+FORMAT_WHITELIST = (
+    "mov,matroska,webm,ogg,mp3,flac,wav,aiff,avi,flv,mpegts,mpeg,aac,asf,gif"
+    ",png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
 )
-FORMAT_WHITELIST = ",".join(READABLE)
 PROTOCOL_WHITELIST = "file"
 
 STILL_PICTURES = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe"})

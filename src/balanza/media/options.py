@@ -79,8 +79,7 @@ class Choice:
         return f"{', '.join(names[:-1])} or {names[-1]}" + (f" {self.unit}" if self.unit else "")
 
     def read(self, value: object) -> OptionValue | None:
-        if isinstance(self.choices[0], int):
-            value = _number(value)
+        value = _number(value) if isinstance(self.choices[0], int) else _word(value)
         return next((choice for choice in self.choices if choice == value), None)
 
     def describe(self) -> dict[str, object]:
@@ -200,7 +199,7 @@ def _picture_options(video: VideoEncoder) -> dict[str, Option]:
         options["crf"] = Number(least, greatest, default=default)
     if video.presets:
         options["preset"] = Choice(tuple(video.presets), encoders.DEFAULT_PRESET)
-    return options | {"resolution": Resolution(), "fps": Number(1, 120, whole=False)}
+    return options | {"resolution": Resolution(), "fps": Number(1, video.most_fps, whole=False)}
 
 
 def _sound_options(audio: AudioEncoder) -> dict[str, Option]:
@@ -208,6 +207,10 @@ def _sound_options(audio: AudioEncoder) -> dict[str, Option]:
     if audio.sample_rates:
         rates = Choice(audio.sample_rates, unit="Hz")
     return {"sample_rate": rates, "channels": Number(1, min(audio.max_channels, 8)), "normalize": Flag()}
+
+
+def _word(value: object) -> str | None:
+    return value.strip().lower() if isinstance(value, str) else None
 
 
 _SUFFIXES = {"k": 1_000, "m": 1_000_000}

@@ -21,6 +21,9 @@ START_SECONDS = 30.0
 PROBES_PER_CHILD = 500
 """A child is replaced after so many files, whatever it may have leaked or kept of them."""
 
+_ENVIRONMENT = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV")
+"""What a child needs to find Python and PyAV; passwords and keys of the server are not among it."""
+
 _CHILD = Path(__file__).with_name("probe_child.py")
 _INPUT_RULES = {"format_whitelist": FORMAT_WHITELIST, "protocol_whitelist": PROTOCOL_WHITELIST}
 
@@ -97,11 +100,11 @@ class _Child:
         # The child's own alarm is only for when nobody is left who would kill it.
         alarm = str(int(answer_seconds) + 5)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(_CHILD), json.dumps(_INPUT_RULES), alarm],
+            [sys.executable, "-P", str(_CHILD), json.dumps(_INPUT_RULES), alarm],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={},
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             cwd="/",
             bufsize=0,
         )

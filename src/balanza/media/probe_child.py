@@ -100,15 +100,17 @@ def _is_proven(av: Any, path: str, rules: dict[str, str]) -> bool:
 def _probe(container: Any, path: str) -> dict[str, Any]:
     duration = container.duration / 1e6 if container.duration else None
     streams = [_stream(stream, container.format.name) for stream in container.streams]
+    bit_rate = container.bit_rate or None
     if duration is None or not _tells_duration(container.format.name, path):
         lengths = _scanned(container)
         for stream in streams:
             stream["duration_seconds"] = lengths.get(stream["index"], stream["duration_seconds"])
-        duration = max(lengths.values(), default=duration)
+        duration = max(lengths.values(), default=0.0) or duration
+        bit_rate = int(container.size * 8 / duration) if duration else bit_rate
     return {
         "container": container.format.name,
         "duration_seconds": duration,
-        "bit_rate_bps": container.bit_rate or None,
+        "bit_rate_bps": bit_rate,
         "chapters": len(container.chapters()),
         "streams": streams,
     }
@@ -227,8 +229,10 @@ def _scanned(container: Any) -> dict[int, float]:
         last[index] = max(ends, last.get(index, ends))
         if number % 1024 == 0 and time.monotonic() > deadline:
             return {}
-    bases = {stream.index: stream.time_base for stream in container.streams}
-    return {index: float((last[index] - first[index]) * bases[index]) for index in last if last[index] > first[index]}
+    bases = {stream.index: stream.time_base for stream in container.streams if stream.type in {"audio", "video"}}
+    return {
+        index: float((last[index] - first[index]) * base) for index, base in bases.items() if base and index in last
+    }
 
 
 if __name__ == "__main__":

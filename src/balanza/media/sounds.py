@@ -1,6 +1,7 @@
 """How the sound of a source is encoded: rate, channels, depth, quality, loudness."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from balanza.media.encoders import DEFAULT_QUALITY, Arguments, AudioEncoder, Depth
 from balanza.model import OptionValue, Stream
@@ -41,11 +42,27 @@ def arguments(
 def _quality(encoder: AudioEncoder, options: Mapping[str, OptionValue], channels: int, *, is_film: bool) -> Arguments:
     bitrate = None if is_film else options.get("bitrate")
     if bitrate is not None and encoder.bitrates:
-        return (("b", str(bitrate)),)
+        return _bitrate(encoder, int(bitrate), channels)
     word = str(options.get("quality", DEFAULT_QUALITY))
     if encoder.channel_bps:
         return (("b", str(encoder.channel_bps[word] * channels)),)
     return encoder.quality.get(word, ())
+
+
+def _bitrate(encoder: AudioEncoder, bitrate: int, channels: int) -> Arguments:
+    if encoder.scale:
+        return (("q", f"{_interpolated(encoder.scale, bitrate * 2 / channels):.2f}"),)
+    most = encoder.most_channel_bps
+    return (("b", str(min(bitrate, most * channels) if most else bitrate)),)
+
+
+def _interpolated(scale: tuple[tuple[int, float], ...], bps: float) -> float:
+    """The quality that lies between its neighbours on the scale as `bps` does; the nearest end's beyond it."""
+    for (low, low_quality), (high, high_quality) in pairwise(scale):
+        if bps <= high:
+            share = max(0.0, (bps - low) / (high - low))
+            return low_quality + share * (high_quality - low_quality)
+    return scale[-1][1]
 
 
 def _rate(encoder: AudioEncoder, options: Mapping[str, OptionValue], track: Stream) -> int | None:

@@ -50,7 +50,9 @@ def _check_duration(plan: Plan, source: Probe, result: Probe) -> None:
     asked = max(0.0, available - plan.start_seconds)
     if plan.length_seconds is not None:
         asked = min(asked, plan.length_seconds)
-    allowed = max(TOLERANCE_SECONDS, TOLERANCE_RATIO * asked)
+    # A film of less than two pictures a second ends with a whole picture.
+    picture = max((1 / stream.fps for stream in result.video if stream.fps), default=0.0)
+    allowed = max(TOLERANCE_SECONDS, TOLERANCE_RATIO * asked, picture)
     if found > asked + allowed or (is_exact and found < asked - allowed):
         raise AttemptFailed(
             f"The result lasts {found:.2f} s instead of {asked:.2f} s; the source may be damaged or cut off."
