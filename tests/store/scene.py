@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from balanza.model import Event, Job, Lease, Media, Outcome, Probe, Stream, StreamKind, Worker
 from balanza.protocol import LeaseReport, Load, Registration
@@ -168,6 +168,5 @@ def empty(database: Database) -> None:
 
 
 def _empty(tx: Connection) -> None:
-    tx.execute(update(TABLES["media"]).values(job_id=None))
     for name in ("events", "attempts", "jobs", "media", "workers"):
         tx.execute(delete(TABLES[name]))

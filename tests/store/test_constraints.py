@@ -88,7 +88,6 @@ def test_an_impossible_job_is_refused(scene: Scene, job_id: str, values: dict[st
         (media, "song", {"size_bytes": -1}),
         (media, "song", {"sha256": "short"}),
         (media, "song", {"purged": True}),
-        (media, "song", {"job_id": "nothing"}),
         (media, "song", {"job_id": "completed"}),
         (media, "song", {"storage_key": "key-result"}),
         (attempts, "completed", {"ended_at": None}),

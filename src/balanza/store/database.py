@@ -71,6 +71,12 @@ class Database:
         """What was asked before is carried out and answered, what is asked afterwards refused with Retryable."""
         self._kind.close()
 
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _run(self, operation: Callable[[Connection], T], tx: Connection) -> T:
         self._here.inside = True
         try:

@@ -22,14 +22,18 @@ _INDEX = "ix_jobs_pending"
 
 def of_own_queue(query: Select[*Ts]) -> Select[*Ts]:
     """Only the jobs in the own queue of the worker `:of`, in the order in which they are leased."""
-    return by_index(query.where(_PENDING, jobs.c.assigned_worker == bindparam("of")).order_by(jobs.c.seq), _INDEX)
+    # Not `=`: PostgreSQL would leave the worker out of the order then, and could walk through all jobs by their number.
+    return _in_order(query.where(jobs.c.assigned_worker.between(bindparam("of"), bindparam("of"))))
 
 
 def of_general_queue(query: Select[*Ts]) -> Select[*Ts]:
     """Only the jobs in the general queue, in the order in which they are leased."""
-    # All are assigned to nobody. PostgreSQL does not conclude that the index has them in order; so it is said.
-    queue = query.where(_PENDING, jobs.c.assigned_worker.is_(None)).order_by(jobs.c.assigned_worker, jobs.c.seq)
-    return by_index(queue, _INDEX)
+    return _in_order(query.where(jobs.c.assigned_worker.is_(None)))
+
+
+def _in_order(queue: Select[*Ts]) -> Select[*Ts]:
+    """That of the index, so that the first job is found at once however many there are."""
+    return by_index(queue.where(_PENDING).order_by(jobs.c.assigned_worker, jobs.c.seq), _INDEX)
 
 
 _TO_ASSIGN = (
@@ -45,7 +49,12 @@ _TO_ASSIGN = (
 _ASSIGN = update(jobs).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
 _FIRST_OWN = of_own_queue(select(*JOB)).limit(bindparam("most"))
 _FIRST_GENERAL = of_general_queue(select(*JOB)).limit(bindparam("most"))
-_HAS_PENDING = select(of_own_queue(select(jobs.c.seq)).exists() | of_general_queue(select(jobs.c.seq)).exists())
+_FIRST_OF_BOTH = select(
+    func.coalesce(
+        of_own_queue(select(jobs.c.seq)).limit(1).scalar_subquery(),
+        of_general_queue(select(jobs.c.seq)).limit(1).scalar_subquery(),
+    )
+)
 _BY_STATUS = select(jobs.c.status, func.count()).group_by(jobs.c.status)
 _DEPTHS = by_index(
     select(jobs.c.assigned_worker, func.count()).where(_PENDING).group_by(jobs.c.assigned_worker), _INDEX
@@ -83,7 +92,7 @@ def _count(tx: Connection, gained: Counter[str | None], lost: Counter[str | None
 
 def has_pending(tx: Connection, worker_id: str) -> bool:
     """There is a job that the worker could lease: in its own queue or in the general one."""
-    return bool(tx.execute(_HAS_PENDING, {"of": worker_id}).scalar_one())
+    return tx.execute(_FIRST_OF_BOTH, {"of": worker_id}).scalar_one() is not None
 
 
 def pending_of(tx: Connection, worker_id: str | None, limit: int) -> list[Job]:

@@ -49,9 +49,19 @@ def bring_up_to_date(connection: Connection) -> None:
 
 def create(connection: Connection) -> None:
     """Makes all tables in a database that has none of them; the result is that of all migrations."""
+    if connection.dialect.name == "postgresql":
+        _say_what_partial_indexes_hold()
     metadata.create_all(connection, checkfirst=False)
     _VERSION.create(connection, checkfirst=False)
     connection.execute(insert(_VERSION).values(version_num=HEAD))
+
+
+def _say_what_partial_indexes_hold() -> None:
+    """To PostgreSQL too; said in `tables` it would load that dialect, 35 ms, in programs that use SQLite alone."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if "sqlite_where" in index.dialect_kwargs:
+                index.dialect_kwargs["postgresql_where"] = index.dialect_kwargs["sqlite_where"]
 
 
 def migrate(connection: Connection, revision: str | None) -> None:

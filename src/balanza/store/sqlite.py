@@ -70,7 +70,7 @@ class Sqlite:
         try:
             self._connection = self._writer.connect()
             schema.bring_up_to_date(self._connection)
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             raise StartupError(f"The database {url.database} cannot be used. {translated(error)}") from error
         # Savepoints go to the driver: those of SQLAlchemy take as long as an operation.
         self._raw = cast(sqlite3.Connection, self._connection.connection.driver_connection)
@@ -139,6 +139,8 @@ class Sqlite:
                 for waiting in group:
                     self._carry_out(waiting)
         except BaseException as error:  # noqa: BLE001 - the top of the loop: the callers get it, the thread lives on
+            if self._raw.in_transaction:  # a COMMIT that fails may leave it open
+                self._raw.execute("ROLLBACK")
             for waiting in group:
                 waiting.reject(error)
         else:

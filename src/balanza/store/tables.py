@@ -40,7 +40,7 @@ metadata = MetaData(
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """An index over the rows that satisfy `where`. A query uses it when it says the same, with constants, not binds."""
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    return Index(name, *columns, unique=unique, sqlite_where=text(where))
 
 
 TO_PURGE = "deleted_at IS NOT NULL AND NOT purged"
@@ -85,7 +85,9 @@ media = Table(
     Column("storage_key", Text, nullable=False, unique=True),
     Column("probe", Probed, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("job_id", ForeignKey("jobs.id", use_alter=True), unique=True),
+    # Unique: a job has one result at most. No foreign key either way between the two: the guarded UPDATE of the job
+    # comes first, its result's row after it, and a deferred key would make SQLite read all jobs at each result.
+    Column("job_id", String(64), unique=True),
     Column("deleted_at", Instant),
     Column("purged", Boolean, nullable=False, default=False),
     CheckConstraint("size_bytes >= 0", name="size"),
@@ -123,8 +125,6 @@ jobs = Table(
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("completed_at", Instant),
-    # No foreign key: the guarded UPDATE comes before the result's row, which names its one job by a key that is unique.
-    # A deferred key would make SQLite read all jobs at each result, to see whether the new row is what one waits for.
     Column("result_id", String(64)),
     Column("output_file", Prose),
     Column("output_size_bytes", BigInteger),

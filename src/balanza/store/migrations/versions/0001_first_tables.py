@@ -15,8 +15,6 @@ def upgrade() -> None:
     _jobs()
     _attempts()
     _events()
-    if op.get_context().dialect.name != "sqlite":
-        op.create_foreign_key("fk_media_job_id", "media", "jobs", ["job_id"], ["id"])
 
 
 def _workers() -> None:
@@ -66,8 +64,6 @@ def _media() -> None:
         sa.UniqueConstraint("id", name="uq_media_id"),
         sa.UniqueConstraint("storage_key", name="uq_media_storage_key"),
         sa.UniqueConstraint("job_id", name="uq_media_job_id"),
-        # PostgreSQL gets it when the table of jobs exists; SQLite cannot add it later, and does not ask.
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_media_job_id", use_alter=True),
         _check("media", "size", "size_bytes >= 0"),
         _check("media", "sha256", "length(sha256) = 64"),
         _check("media", "purged", "deleted_at IS NOT NULL OR NOT purged"),

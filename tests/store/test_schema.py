@@ -1,0 +1,144 @@
+"""New databases, old ones, newer ones, and those of somebody else."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy.pool import NullPool
+
+from balanza.errors import StartupError
+from balanza.store import events, schema
+from balanza.store.database import Database
+from tests.store.scene import START
+from tests.store.test_races import together
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'balanza.db'}"
+    return str(request.getfixturevalue("postgres").new_database())
+
+
+@pytest.fixture
+def connection(url: str) -> Iterator[Connection]:
+    engine: Engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection
+
+
+def described(connection: Connection) -> dict[str, Any]:
+    """Everything that the database tells of its schema, whatever the order in which it was made."""
+    if connection.dialect.name == "sqlite":  # it keeps the statements, with one column or constraint a line
+        made = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+        return {name: sorted(line.strip(" \t,") for line in sql.splitlines()) for name, sql in made}
+    inspector = inspect(connection)
+    tell: tuple[Callable[[str], Iterable[Any]], ...] = (
+        inspector.get_columns,
+        inspector.get_check_constraints,
+        inspector.get_foreign_keys,
+        inspector.get_unique_constraints,
+        inspector.get_indexes,
+    )
+    return {
+        table: [inspector.get_pk_constraint(table), *(sorted(map(plain, ask(table))) for ask in tell)]
+        for table in inspector.get_table_names()
+    }
+
+
+def plain(value: Any) -> str:
+    """With types and conditions as SQL instead of as objects."""
+    if isinstance(value, Mapping):
+        return str({key: plain(part) for key, part in value.items()})
+    return str(value)
+
+
+def test_a_new_database_is_the_same_as_a_migrated_one(connection: Connection) -> None:
+    schema.create(connection)
+    new = described(connection)
+    for statement in _drop_all(connection):
+        connection.execute(text(statement))
+    assert described(connection).keys() <= {"sqlite_sequence"}
+
+    schema.migrate(connection, None)
+
+    assert described(connection) == new
+    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == schema.HEAD
+
+
+def _drop_all(connection: Connection) -> list[str]:
+    cascade = " CASCADE" if connection.dialect.name == "postgresql" else ""
+    return [f"DROP TABLE {table}{cascade}" for table in inspect(connection).get_table_names()]
+
+
+def test_the_newest_migration_is_the_one_that_the_quick_way_knows() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema._MIGRATIONS))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
+
+
+def test_what_a_database_holds_is_there_when_it_is_opened_again(url: str) -> None:
+    with Database.open(url) as database:
+        database.write(lambda tx: events.append(tx, "kept", now=START))
+
+    with Database.open(url) as database:
+        assert [event.type for event in database.read(lambda tx: events.after(tx, 0, 5))] == ["kept"]
+
+
+def test_a_database_made_by_migrations_can_be_opened(url: str, connection: Connection) -> None:
+    schema.migrate(connection, None)
+    connection.commit()
+
+    with Database.open(url) as database:
+        assert database.write(lambda tx: events.append(tx, "test", now=START)) == 1
+
+
+def test_a_database_of_a_newer_version_is_not_touched(url: str) -> None:
+    Database.open(url).close()
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(StartupError, match="made by a newer version of Balanza: its schema is 9999"):
+        Database.open(url)
+
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+
+
+def test_a_database_with_tables_of_somebody_else_is_not_touched(url: str, connection: Connection) -> None:
+    connection.execute(text("CREATE TABLE jobs (what TEXT)"))
+    connection.commit()
+
+    with pytest.raises(StartupError, match="has a table named jobs that Balanza did not make"):
+        Database.open(url)
+
+
+def test_a_new_and_a_current_database_are_opened_without_the_weight_of_alembic(tmp_path: Path) -> None:
+    program = f"""
+import sys
+from balanza.store.database import Database
+for _ in range(2):
+    Database.open("sqlite:///{tmp_path / "balanza.db"}").close()
+heavy = {{"alembic", "psycopg", "sqlalchemy.dialects.postgresql"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_new_database_can_be_opened_by_several_at_once(url: str) -> None:
+    databases = together(*[partial(Database.open, url)] * 4)
+
+    for database in databases:
+        database.write(lambda tx: events.append(tx, "test", now=START))
+    assert [database.read(events.bounds) for database in databases] == [(1, 4)] * 4
+    for database in databases:
+        database.close()
