@@ -16,7 +16,8 @@ from balanza.errors import EmptyFile, NotMedia, StartupError
 from balanza.media import probe as probe_module
 from balanza.media.probe import Prober
 from balanza.model import StreamKind
-from tests.support.clips import clip, film_with_everything, rotated_film, run_ffmpeg
+from tests.media.conversion import Converter
+from tests.support.clips import clip, decode_sound, film_with_everything, rotated_film, run_ffmpeg
 from tests.support.waiting import eventually
 
 
@@ -71,6 +72,17 @@ def test_file_that_was_cut_off_can_still_be_a_film_or_a_song(prober: Prober, tmp
     whole = clip(name).read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) * 2 // 3])
     assert prober.probe(tmp_path / name).streams
+
+
+def test_dts_in_a_wav_file_is_seen(prober: Prober, convert: Converter, tmp_path: Path) -> None:
+    """As on some compact discs. Taken for PCM it would be converted to noise."""
+    raw, disc = tmp_path / "raw.dts", tmp_path / "disc.wav"
+    run_ffmpeg("-i", str(clip("halves.wav")), "-c:a", "dca", "-strict", "-2", "-b:a", "1411200", "-f", "dts", str(raw))
+    raw.write_bytes(bytes(4000) + raw.read_bytes())
+    run_ffmpeg("-f", "s16le", "-ar", "44100", "-ac", "2", "-i", str(raw), "-c", "copy", "-f", "wav", str(disc))
+
+    assert prober.probe(disc).audio[0].codec == "dts"
+    assert decode_sound(convert(disc, "mp3").path).tone_hz() == pytest.approx(440, abs=2)
 
 
 def test_empty_file_is_said_to_be_empty(prober: Prober, tmp_path: Path) -> None:

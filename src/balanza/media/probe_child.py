@@ -76,10 +76,10 @@ def _answer(av: Any, path: str, options: dict[str, str]) -> dict[str, Any]:
 
 def _hints(path: str) -> dict[str, str]:
     """Options that save time. In WAV files the sound may be DTS in disguise: FFmpeg looks for it through 2,500 packets,
-    which takes 20 ms; that four packets tell as much was measured with DTS from the start, and after 4,000 bytes."""
+    which takes 20 ms; two packets, 8 KiB, tell as much when the DTS begins within them."""
     with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs a millisecond of import)
         head = file.read(12)
-    return {"max_probe_packets": "4"} if head[8:12] == b"WAVE" else {}
+    return {"max_probe_packets": "2"} if head[8:12] == b"WAVE" else {}
 
 
 def _is_proven(av: Any, path: str, rules: dict[str, str]) -> bool:
