@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.support.clips import clip
-from tests.support.commands import balanza, command, said
+from tests.support.commands import alive, balanza, command, said
 from tests.support.waiting import eventually
 
 
@@ -163,7 +163,7 @@ def test_what_comes_through_a_pipe_and_is_no_media_fails(tmp_path: Path) -> None
     for feed in (b"", b"not media"):
         done = convert(tmp_path, "-", "--to", "mp3", feed=feed)
         assert (done.returncode, done.stdout) == (1, b"")
-        assert said(done).startswith("standard input: ")
+        assert said(done).startswith("standard input")
 
 
 def test_a_result_is_not_written_to_a_terminal(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_ctrl_c_leaves_finished_results_and_no_parts_of_others(tmp_path: Path, l
     assert process.returncode == 130
     assert b"Traceback" not in told
     assert files_in(tmp_path / "out") == ["short.opus"]
-    assert not any(child.is_running() for child in children)
+    assert alive(children) == []
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next_one(tmp_path: Path, long_song: Path) -> None:
@@ -240,8 +240,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next_one(tmp_path: Path, long_
     children = eventually(lambda: _ffmpegs(process), 30)
     process.kill()
     process.communicate(timeout=20)
-    psutil.wait_procs(children, timeout=10)
-    assert not any(child.is_running() for child in children)
+    eventually(lambda: alive(children) == [], 10)
     assert [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".balanza-")] == []
     assert files_in(tmp_path / "out") != []
 

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import psutil
 
 SECONDS = 60.0
 
@@ -36,3 +38,15 @@ def said(done: "subprocess.CompletedProcess[bytes]") -> str:
     text = done.stderr.decode()
     assert "Traceback" not in text, text
     return text
+
+
+def alive(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run: one that has ended, and that nobody has waited for yet, does not."""
+    return [process for process in processes if _is_alive(process)]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

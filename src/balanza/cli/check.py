@@ -2,7 +2,6 @@
 
 import json
 import platform
-import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -60,9 +59,6 @@ def check(settings: Settings, *, as_json: bool) -> int:
 
 def _machine() -> Iterator[Finding]:
     yield Finding("Python", sys.version_info >= (3, 11), f"{platform.python_version()} at {sys.executable}")
-    setpriv = shutil.which("setpriv")
-    missing = "missing: a conversion outlives a worker that is killed; install util-linux"
-    yield Finding("setpriv", setpriv is not None, setpriv or missing, needed=False)
 
 
 def _ffmpeg(settings: Settings) -> tuple[Program | None, Finding]:

@@ -79,7 +79,7 @@ class Report:
 
     def fail(self, source: Input, error: str) -> None:
         self.outcomes.append(Outcome(source.shown, error=error))
-        self._display.end(source, error if source.name in error else f"{source.shown}: {error}")
+        self._display.end(source, _about(source, error))
 
     def absent(self, argument: str, error: str) -> None:
         """An argument that stands for no source."""
@@ -126,6 +126,13 @@ class Lines(Display):
 
     def say(self, line: str) -> None:
         sys.stderr.write(f"{line}\n")
+
+
+def _about(source: Input, error: str) -> str:
+    """The sentence, which says of which file it is: several may have the same name."""
+    if error.startswith(source.name):
+        return source.shown + error.removeprefix(source.name)
+    return error if source.shown in error else f"{source.shown}: {error}"
 
 
 def _sizes(outcome: Outcome) -> str:
