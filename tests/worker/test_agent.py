@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from balanza.media.program import Program
 from balanza.protocol import Completion
 from balanza.worker.agent import Agent, Identity
 from balanza.worker.conversion import Tools
+from tests.support.clips import clip
 from tests.worker.conftest import Working
 from tests.worker.fleet import Fleet, until
 
@@ -52,6 +54,17 @@ async def test_without_shared_storage_source_and_result_go_through_the_server(
         completion = await until(lambda: fleet.completed.get(grant.token))
     assert prober.probe(fleet.storage.path(grant.output_key)).audio[0].codec == "mp3"
     assert completion.size_bytes == fleet.storage.size(grant.output_key)
+
+
+async def test_cover_art_is_carried_where_it_takes_a_step_of_its_own(
+    fleet: Fleet, working: Working, tmp_path: Path
+) -> None:
+    song = tmp_path / "song.mp3"
+    shutil.copy(clip("song.mp3"), song)
+    grant = fleet.add(song, "ogg")
+    async with working():
+        completion = await until(lambda: fleet.completed.get(grant.token))
+    assert len(completion.probe.covers) == 1
 
 
 async def test_each_job_is_announced_as_the_seed_shows_it(

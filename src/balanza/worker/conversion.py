@@ -43,8 +43,16 @@ class Conversion:
     """Converts SOURCE to RESULT in `folder`, and reports how it gets on."""
 
     def __init__(
-        self, grant: LeaseGrant, folder: Path, tools: Tools, reaper: Reaper, report: Callable[[LeaseReport], None]
+        self,
+        grant: LeaseGrant,
+        folder: Path,
+        tools: Tools,
+        reaper: Reaper,
+        report: Callable[[LeaseReport], None],
+        *,
+        cover: str | None = None,
     ) -> None:
+        """`cover` is a file in `folder`, from `fetch_cover`."""
         self._grant = grant
         self._folder = folder
         self._tools = tools
@@ -58,7 +66,7 @@ class Conversion:
         self._progress: Progress | None = None
         self._signs_of_life: tuple[object, ...] = ()
         self._alive_at = time.monotonic()
-        self._process = FfmpegProcess(self._argv(), folder, reaper)
+        self._process = FfmpegProcess(self._argv(cover), folder, reaper)
 
     async def run(self) -> str:
         """The last lines ffmpeg wrote. Raises AttemptFailed when it failed, or made no progress for too long."""
@@ -68,7 +76,7 @@ class Conversion:
             raise AttemptFailed(failure, log_tail=ended.log_tail)
         return ended.log_tail
 
-    def _argv(self) -> list[str]:
+    def _argv(self, cover: str | None) -> list[str]:
         return build_argv(
             program=self._tools.program.path,
             source=SOURCE,
@@ -77,6 +85,7 @@ class Conversion:
             options=self._grant.options,
             probe=self._grant.source.probe,
             threads=self._tools.threads,
+            cover=cover,
         )
 
     def _hear(self, output: bytes) -> None:

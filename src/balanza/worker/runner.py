@@ -3,9 +3,11 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from balanza.errors import AttemptFailed, BalanzaError, InvalidRequest, LeaseLost
+from balanza.media.covers import fetch_cover
 from balanza.media.verify import check_result
 from balanza.model import Probe
 from balanza.protocol import Completion, LeaseGrant, LeaseReport, StoredObject
@@ -37,7 +39,8 @@ class Runner:
         folder = self._tools.scratch.folder_of(grant.job_id, grant.attempt)
         try:
             await self._bring_source(grant, folder)
-            log_tail = await Conversion(grant, folder, self._tools, self._reaper, report).run()
+            cover = await self._cover(grant, folder)
+            log_tail = await Conversion(grant, folder, self._tools, self._reaper, report, cover=cover).run()
             return await self._publish(grant, folder / RESULT, log_tail)
         except (AttemptFailed, LeaseLost):
             raise
@@ -57,6 +60,20 @@ class Runner:
         if stored is None:
             await self._link.persist(lambda: self._client.fetch_source(grant.token, folder / SOURCE))
             await in_thread(_check_received, folder / SOURCE, grant.source.sha256)
+
+    async def _cover(self, grant: LeaseGrant, folder: Path) -> str | None:
+        """The file with the source's cover art, where the conversion needs it apart."""
+        if not grant.source.probe.covers:
+            return None
+        call = partial(
+            fetch_cover,
+            program=self._tools.program.path,
+            source=SOURCE,
+            folder=folder,
+            format_name=grant.output_format,
+            probe=grant.source.probe,
+        )
+        return await in_thread(call)
 
     async def _publish(self, grant: LeaseGrant, result: Path, log_tail: str) -> Completion:
         try:
