@@ -1,14 +1,16 @@
 """The command line: `main` is the program `balanza`.
 
-Exit codes: 0 all went well, 1 something failed, 2 it was asked for wrongly or could not start, 130 it was interrupted.
+Exit codes: 0 all went well, 1 something failed, 2 it was asked for wrongly or could not start, 3 another process works
+under this worker's id, 130 it was interrupted.
 """
 
 import sys
 
-from balanza.errors import BalanzaError, InvalidRequest, StartupError
+from balanza.errors import BalanzaError, InvalidRequest, StartupError, WorkerReplaced
 
 FAILED = 1
 NOT_STARTED = 2
+REPLACED = 3
 INTERRUPTED = 130
 
 
@@ -20,4 +22,14 @@ def main() -> None:
         app(prog_name="balanza")
     except BalanzaError as error:
         sys.stderr.write(f"balanza: {error.sentence}\n")
-        sys.exit(NOT_STARTED if isinstance(error, StartupError | InvalidRequest) else FAILED)
+        sys.exit(_code_of(error))
+
+
+def _code_of(error: BalanzaError) -> int:
+    match error:
+        case StartupError() | InvalidRequest():
+            return NOT_STARTED
+        case WorkerReplaced():
+            return REPLACED
+        case _:
+            return FAILED

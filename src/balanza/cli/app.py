@@ -101,7 +101,7 @@ def check(data: Data = None, as_json: Json = False) -> None:
 
 @app.command()
 def convert(
-    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Files, folders, globs, or - for a pipe.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files, folders, globs, or - for a pipe.")],
     to: Annotated[str, typer.Option("--to", "-t", metavar="FORMAT", help="The format to make, such as mp3 or mp4.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where results go [beside their sources].")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from balanza.cli import FAILED, NOT_STARTED
+from balanza.cli import FAILED, NOT_STARTED, REPLACED
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -73,6 +73,11 @@ class Child:
                 break
             if is_first and code == NOT_STARTED:
                 return code
+            if code == REPLACED:
+                # Started again it would replace the other one, and so on for ever.
+                self._say(self.spec.name, "stays down: another process works under its name")
+                await self._stopping.wait()
+                break
             is_first = False
             pause = backoff.after(time.monotonic() - started)
             self._say(self.spec.name, f"ended unexpectedly ({_how(code)}); it is started again in {pause:g} s")

@@ -43,7 +43,7 @@ def convert(files: Sequence[str], wanted: Wanted, way: Way, settings: Settings) 
         for argument in absent:
             report.absent(argument.argument, argument.sentence)
         interrupted_by = _carry_out(sources, wanted, way, settings, outputs, report) if sources else None
-        report.summarize()
+        report.summarize(len(sources) + len(absent), interrupted=interrupted_by is not None)
     if way.as_json:
         report.print_json()
     if interrupted_by is not None:

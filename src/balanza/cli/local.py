@@ -109,8 +109,8 @@ class LocalRun:
     def _agent(self, client: LocalFleet, storage: UnhashedStorage, scratch: Scratch, sources: int) -> Agent:
         cpus = usable_cpus()
         slots = min(self._wanted.jobs or max(1, round(cpus)), max(1, sources))
-        # Not the cores divided by the slots: the last conversions of a run would leave cores idle.
-        threads = max(1, round(cpus))
+        # Two at least, where there are two cores: the last conversion of a run has them for itself.
+        threads = max(min(2, round(cpus)), int(cpus) // slots, 1)
         tools = Tools(self._kit.program, self._kit.prober, scratch, threads, self._kit.settings.stall_seconds)
         return Agent(client, Identity(WORKER_ID, slots, cpus), tools, storage=storage)
 

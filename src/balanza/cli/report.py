@@ -91,11 +91,17 @@ class Report:
         self.skipped += 1
         self._display.end(source, "")
 
-    def summarize(self) -> None:
-        converted = len(self.outcomes) - self.failed
-        if len(self.outcomes) + self.skipped != 1:
-            skipped = f", {self.skipped} passed over" if self.skipped else ""
-            self._display.say(f"{converted} converted, {self.failed} failed{skipped}")
+    def summarize(self, sources: int, *, interrupted: bool) -> None:
+        """Says how many became what, of several or when it was interrupted."""
+        failed, skipped = self.failed, self.skipped
+        converted = len(self.outcomes) - failed
+        parts = [f"{converted} converted", f"{failed} failed"]
+        if skipped:
+            parts.append(f"{skipped} passed over")
+        if interrupted:
+            parts.append(f"{max(0, sources - len(self.outcomes) - skipped)} interrupted")
+        if interrupted or len(self.outcomes) + skipped != 1:
+            self._display.say(", ".join(parts))
 
     def print_json(self) -> None:
         report = {"files": [outcome.as_json() for outcome in self.outcomes], "skipped": self.skipped}
