@@ -42,7 +42,7 @@ def test_a_deadlock_is_tried_again(postgresql_database: Database) -> None:
 def test_what_always_loses_is_given_up_with_a_sentence(
     postgresql_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("balanza.store.postgresql._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("balanza.store.postgresql._PAUSES_SECONDS", (0, 0))
     tries = []
 
     def always_loses(tx: Connection) -> None:
@@ -51,7 +51,7 @@ def test_what_always_loses_is_given_up_with_a_sentence(
 
     with pytest.raises(Retryable, match=r"busy with the same rows: no luck\. Try again"):
         postgresql_database.write(always_loses)
-    assert len(tries) == 6
+    assert len(tries) == 3
 
 
 def test_connections_that_the_server_closed_are_replaced(url: str) -> None:

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
-from balanza.errors import StartupError
+from balanza.errors import Retryable, StartupError
 from balanza.store import events, schema
 from balanza.store.database import Database
 from tests.store.scene import START
@@ -91,6 +91,16 @@ def test_what_a_database_holds_is_there_when_it_is_opened_again(url: str) -> Non
 
     with Database.open(url) as database:
         assert [event.type for event in database.read(lambda tx: events.after(tx, 0, 5))] == ["kept"]
+
+
+def test_a_closed_database_refuses_everything_and_can_be_closed_again(url: str) -> None:
+    database = Database.open(url)
+    database.close()
+
+    for call in (database.read, database.write):
+        with pytest.raises(Retryable, match="database is closed"):
+            call(events.bounds)
+    database.close()
 
 
 def test_a_database_made_by_migrations_can_be_opened(url: str, connection: Connection) -> None:

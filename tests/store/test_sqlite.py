@@ -58,14 +58,14 @@ def in_one_group(sqlite: Sqlite, *operations: Callable[[Connection], object]) ->
         outcomes: list[Future[object]] = []
         for operation in operations:
             outcomes.append(pool.submit(sqlite.write, operation))
-            eventually(lambda: sqlite._queue.qsize() == len(outcomes))
+            eventually(lambda: sqlite._writer._queue.qsize() == len(outcomes))
         go_on.set()
     return outcomes
 
 
 def test_operations_that_wait_together_are_committed_together(sqlite: Sqlite) -> None:
     commits: list[int] = []
-    event.listen(sqlite._writer, "commit", lambda _: commits.append(1))
+    event.listen(sqlite._writing, "commit", lambda _: commits.append(1))
 
     outcomes = in_one_group(sqlite, *(append(f"event {number}") for number in range(20)))
 

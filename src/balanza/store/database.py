@@ -7,7 +7,8 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
-from balanza.errors import StartupError
+from balanza.errors import Retryable, StartupError
+from balanza.store.failures import CLOSED
 from balanza.store.postgresql import Postgresql
 from balanza.store.sqlite import Sqlite
 
@@ -28,6 +29,7 @@ class Database:
     def __init__(self, kind: _Kind) -> None:
         self._kind = kind
         self._here = local()
+        self._closed = False
 
     @classmethod
     def open(cls, url: str, *, durable: bool = True) -> "Database":
@@ -59,16 +61,17 @@ class Database:
             Retryable: the database cannot be reached, or is too busy; nothing was changed.
             StorageFull: there is no room; nothing was changed.
         """
-        self._refuse_nesting()
+        self._refuse()
         return self._kind.write(lambda tx: self._run(operation, tx))
 
     def read(self, operation: Callable[[Connection], T]) -> T:
         """What `operation` returned, in a read-only transaction in which all is of one moment. Raises as `write`."""
-        self._refuse_nesting()
+        self._refuse()
         return self._kind.read(lambda tx: self._run(operation, tx))
 
     def close(self) -> None:
         """What was asked before is carried out and answered, what is asked afterwards refused with Retryable."""
+        self._closed = True
         self._kind.close()
 
     def __enter__(self) -> "Database":
@@ -84,7 +87,9 @@ class Database:
         finally:
             self._here.inside = False
 
-    def _refuse_nesting(self) -> None:
-        """The outer operation would wait for the inner one, which would wait for the outer one to end."""
+    def _refuse(self) -> None:
+        """Refuses calls after the end, and inside an operation, which would wait for itself to end."""
+        if self._closed:
+            raise Retryable(CLOSED)
         if getattr(self._here, "inside", False):
             raise RuntimeError("Database.write and read must not be called inside an operation: use its transaction.")

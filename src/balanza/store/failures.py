@@ -1,10 +1,14 @@
 """Errors of the databases, said as errors of ours. What remains untranslated is a bug."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import exc
 
 from balanza.errors import BalanzaError, Retryable, StorageError, StorageFull
+
+CLOSED = "The database is closed: the program is ending. Try again when it runs."
 
 _FULL = "The disk that holds the database is full; nothing of the request was kept. Make room and try again."
 _BROKEN = "The database file is damaged, or no SQLite database at all: {}. Restore it from a backup."
@@ -29,6 +33,18 @@ _POSTGRESQL: dict[str, tuple[type[BalanzaError], str]] = {
 }
 _POSTGRESQL_AWAY = ("08", "53", "57P")
 """Classes of codes: connection failure, lack of resources (too many clients), shutting down or starting up."""
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Failures of the database come out as errors of ours."""
+    try:
+        yield
+    except exc.SQLAlchemyError as error:
+        ours = translated(error)
+        if ours is error:
+            raise
+        raise ours from error
 
 
 def translated(error: BaseException) -> BaseException:
