@@ -38,8 +38,8 @@ def _check_attempts(tx: Connection, everything: Sequence[AnyRow]) -> None:
         history = histories[job.id]
         assert [attempt.number for attempt in history] == list(range(1, job.leases + 1))
         assert job.attempts == sum(attempt.outcome is not Outcome.RELEASED for attempt in history)
-        still_open = [attempt.number for attempt in history if attempt.ended_at is None]
-        assert still_open == ([job.leases] if job.status is JobStatus.PROCESSING else [])
+        still_open = [(attempt.number, attempt.token) for attempt in history if attempt.ended_at is None]
+        assert still_open == ([(job.leases, job.lease_token)] if job.status is JobStatus.PROCESSING else [])
         assert job.worker_id == (history[-1].worker_id if history else None)
 
 

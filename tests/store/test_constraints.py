@@ -96,6 +96,8 @@ def test_an_impossible_job_is_refused(scene: Scene, job_id: str, values: dict[st
         (attempts, "completed", {"number": 0}),
         (attempts, "completed", {"job_id": "processing"}),
         (attempts, "completed", {"worker_id": "nobody"}),
+        (attempts, "completed", {"token": "second"}),
+        (attempts, "completed", {"token": None}),
     ],
 )
 def test_other_impossible_rows_are_refused(scene: Scene, table: Table, row_id: str, values: dict[str, Any]) -> None:
@@ -104,10 +106,12 @@ def test_other_impossible_rows_are_refused(scene: Scene, table: Table, row_id: s
 
 
 def test_a_job_cannot_have_two_attempts_at_once(scene: Scene) -> None:
-    second = {"job_id": "processing", "number": 2, "worker_id": "worker_a", "started_at": START}
+    second = {"job_id": "processing", "number": 2, "worker_id": "worker_a", "token": "fourth", "started_at": START}
 
-    with scene.unchanged(), pytest.raises(IntegrityError):
+    with scene.unchanged(), pytest.raises(IntegrityError, match="attempts"):
         scene.database.write(lambda tx: tx.execute(insert(attempts), second))
+    scene.database.write(lambda tx: tx.execute(insert(attempts), second | {"job_id": "pending", "number": 1}))
+    scene.database.write(lambda tx: tx.execute(attempts.delete().where(attempts.c.token == "fourth")))
 
 
 def test_two_jobs_never_have_the_same_token(scene: Scene) -> None:

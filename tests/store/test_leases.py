@@ -64,6 +64,17 @@ def test_a_job_whose_source_was_deleted_can_still_name_it(scene: Scene) -> None:
     assert scene.leased().source.deleted_at == START
 
 
+def test_an_attempt_is_found_by_its_token_even_when_it_has_ended(scene: Scene) -> None:
+    scene.submit()
+    scene.leased(token="first")
+    scene.fail("first")
+    scene.leased(token="second")
+
+    for number, token in enumerate(["first", "second"]):
+        assert scene.see(jobs.attempt_under, token) == scene.see(jobs.attempts_of, "job")[number]
+    assert scene.see(jobs.attempt_under, "unknown") is None
+
+
 def test_the_tokens_of_a_worker_are_those_of_its_leases(scene: Scene) -> None:
     for number in range(3):
         scene.submit(f"job {number}")

@@ -28,6 +28,7 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "oldest_pending_at": jobs.oldest_pending_at,
     "live_jobs_of_media": lambda tx: jobs.live_jobs_of_media(tx, "song"),
     "by_idempotency_key": lambda tx: jobs.by_idempotency_key(tx, "key"),
+    "attempt_under": lambda tx: jobs.attempt_under(tx, "token"),
     "attempts_of": lambda tx: jobs.attempts_of(tx, "job"),
     "first page of one status": lambda tx: jobs.list_jobs(
         tx, status=JobStatus.COMPLETED, worker_id=None, before_seq=None, limit=5

@@ -15,7 +15,7 @@ from balanza.store import events, jobs, workers
 from tests.store.scene import LEASE_TIME, START, Scene, a_job, a_registration
 
 T = TypeVar("T")
-ROUNDS = 15
+ROUNDS = 10
 
 
 def together(*calls: Callable[[], T]) -> list[T]:

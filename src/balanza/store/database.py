@@ -58,7 +58,8 @@ class Database:
         thread, so that all it does must be done to the transaction it is given.
 
         Raises:
-            Retryable: the database cannot be reached, or is too busy; nothing was changed.
+            Retryable: the database cannot be reached, or is too busy; nothing was changed. (When the connection to a
+                server breaks during the commit itself, nobody can tell: so every operation must bear being repeated.)
             StorageFull: there is no room; nothing was changed.
         """
         self._refuse()
