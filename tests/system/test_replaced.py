@@ -4,11 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.clips import clip
 from tests.support.live import Live
 
 
-def test_a_worker_whose_id_another_process_takes_stays_down_and_the_other_one_works(live: Live, tmp_path: Path) -> None:
+def test_a_worker_whose_id_another_process_takes_stays_down_and_the_other_one_works(
+    live: Live, tmp_path: Path, long_song: Path
+) -> None:
     command = [sys.executable, "-m", "balanza", "worker", "--server", live.address, "--id", "worker_a"]
     newcomer = subprocess.Popen(
         [*command, "--scratch", str(tmp_path / "scratch")], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
@@ -16,9 +17,10 @@ def test_a_worker_whose_id_another_process_takes_stays_down_and_the_other_one_wo
     try:
         assert "Another process is registered as worker_a" in live.logged("is registered as worker_a now")
         live.logged("stays down: another process works under its name")
-        song = live.upload(clip("song.wav"))
-        done = [live.until(live.convert(song, "flac"), "completed") for _ in range(2)]
-        assert {job["worker_id"] for job in done} == {"worker_a", "worker_b"}
+        song = live.upload(long_song)
+        # Both run at once: each has a worker of its own.
+        running = [live.until(job_id, "processing") for job_id in [live.convert(song, "opus") for _ in range(2)]]
+        assert {job["worker_id"] for job in running} == {"worker_a", "worker_b"}
     finally:
         newcomer.terminate()
         assert newcomer.wait(20) == 0
