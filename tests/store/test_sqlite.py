@@ -128,6 +128,45 @@ def test_when_the_commit_fails_everyone_in_the_group_hears_of_it(sqlite: Sqlite)
     assert sqlite.write(append("afterwards")) > 0
 
 
+class BrokenDisk:
+    """The connection of a writer whose ROLLBACK fails, as after an error of the disk."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.in_order = False
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, statement: str) -> sqlite3.Cursor:
+        if statement == "ROLLBACK" and not self.in_order:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+            raise error
+        return self._connection.execute(statement)
+
+
+def test_when_even_taking_back_fails_everyone_hears_of_it_until_the_disk_works_again(
+    sqlite: Sqlite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_the_commit(tx: Connection) -> None:
+        tx.execute(text("PRAGMA defer_foreign_keys = ON"))
+        jobs.submit(tx, a_job("job", source_id="never uploaded"))
+
+    disk = BrokenDisk(sqlite._writer._raw)
+    monkeypatch.setattr(sqlite._writer, "_raw", disk)
+
+    for outcome in in_one_group(sqlite, append("first"), break_the_commit):
+        assert isinstance(outcome.exception(10), IntegrityError)
+    for _ in range(2):
+        with pytest.raises(Retryable, match="cannot be read or written: disk I/O error"):
+            sqlite.write(append("still broken"))
+    disk.in_order = True
+    assert sqlite.write(append("afterwards")) > 0
+    assert stored(sqlite) == ["afterwards"]
+
+
 def test_closing_answers_everyone_who_waits_and_refuses_those_who_come_later(path: Path) -> None:
     database = Database.open(f"sqlite:///{path}", durable=False)
 

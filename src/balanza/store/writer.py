@@ -7,6 +7,7 @@ in a savepoint of its own, commits once, and only then answers.
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, TypeVar, cast
@@ -98,18 +99,25 @@ class Writer:
 
     def _write(self, group: list[_Waiting]) -> None:
         try:
+            self._take_back_what_is_open()
             with self._connection.begin():
                 self._raw.execute("BEGIN IMMEDIATE")
                 for waiting in group:
                     self._carry_out(waiting)
         except BaseException as error:  # noqa: BLE001 - the top of the loop: the callers get it, the thread lives on
-            if self._raw.in_transaction:  # a COMMIT that fails may leave it open
-                self._raw.execute("ROLLBACK")
+            # First of all: whoever is not answered waits for ever.
             for waiting in group:
                 waiting.reject(error)
+            with suppress(Exception):  # the next group tries again, and hears why when that fails too
+                self._take_back_what_is_open()
         else:
             for waiting in group:
                 waiting.resolve()
+
+    def _take_back_what_is_open(self) -> None:
+        """A COMMIT or ROLLBACK that fails may leave its transaction open: no other can begin before it has ended."""
+        if self._raw.in_transaction:
+            self._raw.execute("ROLLBACK")
 
     def _carry_out(self, waiting: _Waiting) -> None:
         self._raw.execute("SAVEPOINT operation")
