@@ -42,7 +42,7 @@ class Registered(Message):
     heartbeat_seconds: float
     lease_seconds: float
     storage_folder: str | None
-    """Where the server keeps its files, if in a local folder. Reading `storage_marker` in it proves that it is shared."""
+    """Where the server keeps its files, if in a local folder; reading `storage_marker` there proves it is shared."""
     storage_marker: str | None
 
 

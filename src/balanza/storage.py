@@ -86,7 +86,7 @@ class LocalStorage:
                 yield piece
 
     def size(self, key: str) -> int | None:
-        with suppress(FileNotFoundError):
+        with _translated(f"Cannot read the stored object {key}"), suppress(FileNotFoundError):
             return self._file(key).stat().st_size
         return None
 

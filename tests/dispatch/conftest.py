@@ -1,6 +1,5 @@
-"""A desk on a real SQLite store and a real storage folder, with a clock that the test moves."""
+"""A desk on each of the real databases and a real storage folder, with a clock that the test moves."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -151,10 +150,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(database: Database, tmp_path: Path) -> World:
     clock = Clock()
-    database = Database.open(f"sqlite:///{tmp_path / 'balanza.db'}", durable=False)
     storage = LocalStorage(tmp_path / "storage", durable=False)
     desk = Desk(database, storage, Settings(data=tmp_path, events_kept=1000), Signals(), clock=clock)
-    yield World(desk, clock)
-    database.close()
+    return World(desk, clock)

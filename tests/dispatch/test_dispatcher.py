@@ -195,10 +195,34 @@ def test_a_draining_worker_gives_its_pending_jobs_away_and_gets_none(
     assert job.assigned_worker == "worker_a"
     with caplog.at_level(logging.INFO, "balanza.dispatch"):
         assert world.dispatcher.drain("worker_a").draining
-    assert caplog.messages == [f"[BALANCEO] Reasignado {job.id}: worker_a → worker_b (en drenaje)"]
+    assert caplog.messages == [
+        "[BALANCEO] Seleccionado worker_b (jobs: 1, CPU: 0.00)",
+        f"[BALANCEO] Reasignado {job.id}: worker_a → worker_b (en drenaje)",
+    ]
     assert world.submit().assigned_worker == "worker_b"
     assert world.lease("a") is None
     assert world.beat("a").drain
+
+
+def test_a_drained_worker_keeps_draining_when_it_is_restarted(world: World) -> None:
+    world.join("a")
+    world.dispatcher.drain("worker_a")
+    world.join("a", instance="second")
+    assert world.beat("a", instance="second").drain
+
+
+def test_a_job_that_was_cancelled_and_tried_again_keeps_its_result(world: World) -> None:
+    world.join("a")
+    job = world.submit()
+    world.granted("a")
+    world.dispatcher.cancel(job.id)
+    world.dispatcher.retry(job.id)
+    done = world.finish(world.granted("a"))
+    assert done.status is JobStatus.COMPLETED
+    assert f"result-{job.id}-2" in world.stored()
+    with pytest.raises(Conflict, match="completed"):
+        world.dispatcher.cancel(job.id)
+    assert f"result-{job.id}-2" in world.stored()
 
 
 def test_a_resumed_worker_takes_jobs_again(world: World) -> None:

@@ -204,6 +204,15 @@ def test_an_unknown_worker_is_asked_to_register(world: World) -> None:
         world.beat("a")
 
 
+def test_what_a_leaving_worker_was_running_does_not_count_as_an_attempt(world: World) -> None:
+    world.join("a", "b")
+    job = world.submit()
+    world.granted("a")
+    world.fleet.leave("worker_a", "first")
+    assert (world.job(job.id).status, world.job(job.id).attempts) == (JobStatus.PENDING, 0)
+    assert outcomes(world, job.id) == [("worker_a", Outcome.RELEASED)]
+
+
 def test_a_worker_that_leaves_gives_everything_back_at_once(world: World) -> None:
     world.join("a", "b")
     running, _, waiting = world.submit(), world.submit(), world.submit()

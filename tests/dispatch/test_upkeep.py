@@ -1,10 +1,18 @@
 """What is left over is removed, and nothing else."""
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import Connection
+
+from balanza.dispatch.assignment import REDISTRIBUTED_AT_ONCE
 from balanza.dispatch.upkeep import ORPHAN_AFTER, SWEEP_EVERY
-from balanza.store import events, library
+from balanza.lifecycle import JobStatus
+from balanza.model import Lease
+from balanza.protocol import LeaseReport
+from balanza.store import events, jobs, library
 from tests.dispatch.conftest import World
 
 
@@ -39,6 +47,72 @@ def test_the_bytes_of_a_file_deleted_just_before_a_crash_are_removed(world: Worl
     sweep(world)
     assert world.stored() == set()
     assert world.desk.database.read(lambda tx: library.deleted_keys(tx, 10)) == []
+
+
+def test_a_queue_longer_than_one_transaction_moves_is_given_away_all_the_same(world: World) -> None:
+    world.join("a", "b")
+    source = world.song().id
+    for number in range(REDISTRIBUTED_AT_ONCE + 20):
+        new = jobs.NewJob(f"job-{number}", source, "song.wav", 5, "mp3", {}, "worker_a", 3, None, None, world.clock.now)
+        world.desk.database.write(lambda tx, new=new: jobs.submit(tx, new))  # type: ignore[misc]
+    world.dispatcher.drain("worker_a")
+    world.let_pass(1, "a", "b")
+    assert (world.worker("a").assigned_jobs, world.worker("b").assigned_jobs) == (0, REDISTRIBUTED_AT_ONCE + 20)
+
+
+def test_after_a_sleep_of_the_whole_machine_workers_get_a_lease_time_to_be_heard(world: World) -> None:
+    world.join("a")
+    world.let_pass(11, "a")
+    job = world.submit()
+    grant = world.granted("a")
+    world.clock.pass_seconds(3600)
+    world.upkeep.run_once()
+    assert world.beat("a", LeaseReport(token=grant.token, progress=5)).lost == ()
+    world.upkeep.run_once()
+    assert world.job(job.id).status is JobStatus.PROCESSING
+    assert not world.worker("a").offline
+
+
+def test_one_lease_that_cannot_be_ended_does_not_keep_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.join("a", slots=2)
+    stuck, other = world.submit(), world.submit()
+    token = world.granted("a").token
+    world.granted("a")
+    held = jobs.held
+
+    def fail_for_one(tx: Connection, asked: str) -> Lease | None:
+        if asked == token:
+            raise RuntimeError("broken row")
+        return held(tx, asked)
+
+    monkeypatch.setattr(jobs, "held", fail_for_one)
+    world.let_pass(11, "a")
+    assert world.job(other.id).status is JobStatus.PENDING
+    assert world.job(stuck.id).status is JobStatus.PROCESSING
+    assert "trying again" in caplog.text
+
+
+def test_a_job_that_fails_by_silence_is_measured_too(world: World) -> None:
+    ended: list[JobStatus] = []
+
+    class Measuring:
+        def job_leased(self, wait_seconds: float) -> None: ...
+
+        def job_ended(self, status: JobStatus, run_seconds: float) -> None:
+            ended.append(status)
+
+        def jobs_moved(self, count: int) -> None: ...
+
+    world = World(replace(world.desk, observer=Measuring()), world.clock)
+    world.join("a")
+    job = world.submit()
+    for _ in range(3):
+        world.granted("a")
+        world.let_pass(12, "a")
+    assert world.job(job.id).status is JobStatus.FAILED
+    assert ended == [JobStatus.FAILED]
 
 
 def test_old_events_are_forgotten_beyond_the_number_kept(world: World) -> None:

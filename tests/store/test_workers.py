@@ -39,7 +39,7 @@ def test_a_registered_worker_is_what_it_says_of_itself(scene: Scene) -> None:
     assert (scene.last_event().type, scene.last_event().worker_id) == ("worker.registered", "worker_a")
 
 
-def test_a_new_instance_replaces_the_old_one_and_keeps_its_counters(scene: Scene) -> None:
+def test_a_new_instance_replaces_the_old_one_and_keeps_its_counters_and_its_draining(scene: Scene) -> None:
     scene.worker()
     scene.submit("done", "worker_a")
     scene.submit("waiting", "worker_a")
@@ -50,7 +50,7 @@ def test_a_new_instance_replaces_the_old_one_and_keeps_its_counters(scene: Scene
 
     worker = scene.worker(instance="second", slots=4)
 
-    assert (worker.instance, worker.slots, worker.draining, worker.offline) == ("second", 4, False, False)
+    assert (worker.instance, worker.slots, worker.draining, worker.offline) == ("second", 4, True, False)
     assert (worker.assigned_jobs, worker.running_jobs, worker.conversions_success) == (1, 0, 1)
     with scene.unchanged():
         assert heartbeat(scene, instance="first") is None

@@ -1,7 +1,7 @@
 """Assigning pending jobs inside a write transaction: the live counts, the choice, the write, the log line.
 
-Every function takes the locks of the workers first, in the order of their ids, so that two transactions never wait
-for each other.
+Locks are taken in one order, so that no two transactions wait for each other in a circle: a source, then workers in the
+order of their ids, then jobs, then the events.
 """
 
 import logging
@@ -18,17 +18,21 @@ from balanza.store import jobs, workers
 log = logging.getLogger("balanza.dispatch")
 
 REDISTRIBUTED_AT_ONCE = 500
-"""How many jobs one transaction moves; the next pass of upkeep moves the rest."""
+"""How many jobs one transaction moves; each pass of upkeep moves some of the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A pending job that was taken from one queue and put into another (None: the general queue)."""
+    """A pending job that was taken from one queue (None: the general one) and put into another, by a decision."""
 
     job_id: str
     source: str | None
-    target: str | None
+    decision: Decision
     reason: str
+
+    @property
+    def target(self) -> str | None:
+        return self.decision.worker_id
 
 
 def choose(tx: Connection, *, avoid: str | None = None) -> Decision:
@@ -41,14 +45,15 @@ def assign_anew(tx: Connection, pending: Sequence[Job], *, avoid: str | None, re
     fleet = {worker.id: worker for worker in workers.list_workers(tx, lock=True)}
     moves = []
     for job in pending:
-        target = _decide(list(fleet.values()), avoid).worker_id
+        decision = _decide(list(fleet.values()), avoid)
+        target = decision.worker_id
         if target == job.assigned_worker or not jobs.assign(tx, [job.id], target, now=now):
             continue
         if target is not None:
             given = fleet[target]
             fleet[target] = replace(given, assigned_jobs=given.assigned_jobs + 1, chosen_at=now)
             workers.mark_chosen(tx, target, now=now)
-        moves.append(Move(job.id, job.assigned_worker, target, reason))
+        moves.append(Move(job.id, job.assigned_worker, decision, reason))
     return moves
 
 
@@ -71,6 +76,7 @@ def log_choice(decision: Decision) -> None:
 
 def log_moves(moves: Sequence[Move]) -> None:
     for move in moves:
+        log_choice(move.decision)
         source, target = move.source or "cola general", move.target or "cola general"
         log.info("[BALANCEO] Reasignado %s: %s → %s (%s)", move.job_id, source, target, move.reason)
 

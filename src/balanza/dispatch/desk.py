@@ -8,10 +8,11 @@ from typing import Protocol
 
 from balanza.dispatch import signals
 from balanza.dispatch.assignment import Move, log_moves
+from balanza.dispatch.endings import Ended
 from balanza.dispatch.signals import Signals
 from balanza.errors import StorageError
 from balanza.lifecycle import JobStatus
-from balanza.model import Job, Lease
+from balanza.model import Job
 from balanza.settings import Settings
 from balanza.storage import Storage
 from balanza.store.database import Database
@@ -59,10 +60,12 @@ class Desk:
             self.observer.jobs_moved(len(moves))
         self.tell(*{signals.work_for(move.target) for move in moves})
 
-    def settle(self, leases: Sequence[Lease], moves: Sequence[Move]) -> None:
-        """Leases were ended without a result."""
-        self.discard(*(lease.output_key for lease in leases))
-        self.moved(moves)
+    def settle(self, ended: Ended) -> None:
+        """Attempts were ended without a result: measured, and what they may have stored is removed."""
+        self.discard(*ended.output_keys)
+        for job in ended.jobs:
+            self.ended(job)
+        self.moved(ended.moves)
 
     def ended(self, job: Job) -> None:
         """An attempt ended; measured when the job ended with it."""

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from balanza.dispatch import assignment, library, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
+from balanza.dispatch.endings import Ended
 from balanza.errors import Conflict, InvalidRequest, MissingStream, NotFound
 from balanza.media import formats
-from balanza.model import Attempt, Decision, Job, Options, Worker, result_key
+from balanza.model import Decision, Job, Options, Worker, result_key
 from balanza.store import jobs, workers
 
 
@@ -56,18 +57,17 @@ class Dispatcher:
     def cancel(self, job_id: str) -> Job:
         """The job, cancelled; a running conversion is killed at the next heartbeat. Raises NotFound, Conflict."""
 
-        def operation(tx: Connection) -> Job:
+        def operation(tx: Connection) -> tuple[Job, Ended]:
+            workers.list_workers(tx, lock=True)
             before = _existing(tx, job_id)
+            running = [attempt.number for attempt in jobs.attempts_of(tx, job_id) if attempt.ended_at is None]
             after = jobs.cancel(tx, job_id, now=self._desk.clock())
             if after is None:
                 raise Conflict(f"Job {job_id} is {before.status} and cannot be cancelled any more.")
-            return after
+            return after, Ended(tuple(result_key(job_id, number) for number in running), (after,))
 
-        job = self._desk.database.write(operation)
-        if job.started_at:
-            self._desk.discard(*(result_key(job_id, attempt.number) for attempt in self._attempts(job_id)))
-        self._desk.ended(job)
-        self._desk.tell()
+        job, ended = self._desk.database.write(operation)
+        self._desk.settle(ended)
         return job
 
     def retry(self, job_id: str) -> Job:
@@ -76,6 +76,7 @@ class Dispatcher:
         def operation(tx: Connection) -> list[Move]:
             before = _existing(tx, job_id)
             library.existing(tx, before.source_id, lock=True)
+            workers.list_workers(tx, lock=True)
             now = self._desk.clock()
             job = jobs.retry(tx, job_id, more_attempts=self._desk.settings.max_attempts, now=now)
             if job is None:
@@ -90,6 +91,7 @@ class Dispatcher:
         """The worker takes nothing new, and its pending jobs go to others. Raises NotFound."""
 
         def operation(tx: Connection) -> tuple[Worker, list[Move]]:
+            workers.list_workers(tx, lock=True)
             now = self._desk.clock()
             worker = _found(workers.set_draining(tx, worker_id, True, now=now), worker_id)
             return worker, assignment.redistribute(tx, worker_id, reason="en drenaje", now=now)
@@ -131,9 +133,6 @@ class Dispatcher:
         if decision.worker_id is not None:
             workers.mark_chosen(tx, decision.worker_id, now=now)
         return job, decision
-
-    def _attempts(self, job_id: str) -> list[Attempt]:
-        return self._desk.database.read(lambda tx: jobs.attempts_of(tx, job_id))
 
 
 def _repeated(tx: Connection, submission: Submission) -> Job | None:

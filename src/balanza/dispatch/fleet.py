@@ -5,17 +5,15 @@ lies in storage under it is removed. Docs: docs/leases.md.
 """
 
 import secrets
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from balanza.dispatch import assignment, signals
-from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
+from balanza.dispatch.endings import Ended, end_attempt, end_leases, together
 from balanza.errors import Conflict, LeaseLost, WorkerReplaced, WorkerUnknown
-from balanza.lifecycle import JobStatus
 from balanza.media import formats
 from balanza.model import Job, Lease, Media, Outcome, Worker, result_key
 from balanza.protocol import (
@@ -32,9 +30,6 @@ from balanza.protocol import (
 from balanza.storage import LocalStorage, ObjectWriter
 from balanza.store import jobs, workers
 
-Ended = tuple[list[Lease], list[Move]]
-"""The leases that were ended, and the jobs that were given to others because of it."""
-
 
 class Fleet:
     """Safe to call from many threads; every method returns after its transaction is durable."""
@@ -48,11 +43,12 @@ class Fleet:
 
         def operation(tx: Connection) -> Ended:
             now = self._desk.clock()
+            workers.list_workers(tx, lock=True)
             ended = end_leases(tx, jobs.tokens_of(tx, worker_id), Outcome.FAILED, f"{worker_id} was restarted.", now)
             workers.register(tx, registration, now=now)
             return ended
 
-        self._desk.settle(*self._desk.database.write(operation))
+        self._desk.settle(self._desk.database.write(operation))
         local = self._desk.storage if isinstance(self._desk.storage, LocalStorage) else None
         return Registered(
             heartbeat_seconds=self._desk.settings.heartbeat_seconds,
@@ -109,9 +105,12 @@ class Fleet:
             raise Conflict(f"The result of job {lease.job.id} should have {completion.size_bytes} bytes, not {stored}.")
         now = self._desk.clock()
         result = _result(lease, completion, now)
-        job = self._desk.database.write(
-            lambda tx: jobs.complete(tx, token, result=result, log_tail=completion.log_tail, now=now)
-        )
+
+        def operation(tx: Connection) -> Job | None:
+            workers.get(tx, lease.job.worker_id or "", lock=True)
+            return jobs.complete(tx, token, result=result, log_tail=completion.log_tail, now=now)
+
+        job = self._desk.database.write(operation)
         if job is None:
             return self._completed_before(token)
         self._desk.ended(job)
@@ -120,26 +119,11 @@ class Fleet:
 
     def fail(self, token: str, failure: Failure) -> Job:
         """The attempt has failed: the job goes to another worker, or has failed for good. Raises LeaseLost."""
-        lease = self._held(token)
-
-        def operation(tx: Connection) -> tuple[Job, list[Move]]:
-            return end_attempt(tx, lease, Outcome.FAILED, failure, self._desk.clock())
-
-        return self._end(lease, self._desk.database.write(operation))
+        return self._end(token, Outcome.FAILED, failure)
 
     def release(self, token: str) -> Job:
         """The job is pending again, for another worker, and the attempt does not count. Raises LeaseLost."""
-        lease = self._held(token)
-
-        def operation(tx: Connection) -> tuple[Job, list[Move]]:
-            now = self._desk.clock()
-            workers.list_workers(tx, lock=True)
-            job = jobs.release(tx, token, now=now)
-            if job is None:
-                raise _lost()
-            return job, assignment.assign_anew(tx, [job], avoid=lease.job.worker_id, reason="devuelto", now=now)
-
-        return self._end(lease, self._desk.database.write(operation))
+        return self._end(token, Outcome.RELEASED, Failure(error=""))
 
     def leave(self, worker_id: str, instance: str) -> None:
         """The worker is gone; what it had goes to others at once. Nothing happens when it had been replaced."""
@@ -148,12 +132,13 @@ class Fleet:
             now = self._desk.clock()
             workers.list_workers(tx, lock=True)
             if not _is_registered(workers.get(tx, worker_id), instance):
-                return [], []
+                return Ended()
             workers.set_offline(tx, worker_id, now=now, reason="left")
-            ended, moves = end_leases(tx, jobs.tokens_of(tx, worker_id), Outcome.FAILED, f"{worker_id} left.", now)
-            return ended, moves + assignment.redistribute(tx, worker_id, reason="se fue", now=now)
+            released = end_leases(tx, jobs.tokens_of(tx, worker_id), Outcome.RELEASED, "", now)
+            moves = assignment.redistribute(tx, worker_id, reason="se fue", now=now)
+            return together([released, Ended(moves=tuple(moves))])
 
-        self._desk.settle(*self._desk.database.write(operation))
+        self._desk.settle(self._desk.database.write(operation))
 
     def source_of(self, token: str) -> Media:
         """The source that the holder of the lease may read. Raises LeaseLost."""
@@ -193,40 +178,13 @@ class Fleet:
             raise _lost()
         return job
 
-    def _end(self, lease: Lease, ended: tuple[Job, list[Move]]) -> Job:
-        job, moves = ended
-        self._desk.discard(lease.output_key)
-        self._desk.ended(job)
-        self._desk.moved(moves)
-        return job
-
-
-def end_attempt(
-    tx: Connection, lease: Lease, outcome: Outcome, failure: Failure, now: datetime
-) -> tuple[Job, list[Move]]:
-    """The attempt counts; while attempts remain the job is assigned anew, to another worker if there is one.
-
-    Raises LeaseLost.
-    """
-    workers.list_workers(tx, lock=True)
-    job = jobs.fail_attempt(tx, lease.token, outcome=outcome, error=failure.error, log_tail=failure.log_tail, now=now)
-    if job is None:
-        raise _lost()
-    if job.status is not JobStatus.PENDING:
-        return job, []
-    return job, assignment.assign_anew(tx, [job], avoid=lease.job.worker_id, reason=failure.error, now=now)
-
-
-def end_leases(tx: Connection, tokens: Sequence[str], outcome: Outcome, why: str, now: datetime) -> Ended:
-    """Ends leases whose worker is gone; leases that have ended by themselves meanwhile are passed over."""
-    workers.list_workers(tx, lock=True)
-    ended, moves = [], []
-    for token in tokens:
-        lease = jobs.held(tx, token)
-        if lease is not None:
-            moves += end_attempt(tx, lease, outcome, Failure(error=why), now)[1]
-            ended.append(lease)
-    return ended, moves
+    def _end(self, token: str, outcome: Outcome, failure: Failure) -> Job:
+        lease = self._held(token)
+        ended = self._desk.database.write(lambda tx: end_attempt(tx, lease, outcome, failure, self._desk.clock()))
+        if ended is None:
+            raise _lost()
+        self._desk.settle(ended)
+        return ended.jobs[0]
 
 
 def _is_registered(worker: Worker | None, instance: str) -> bool:

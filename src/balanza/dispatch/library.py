@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from balanza.dispatch.desk import Desk
-from balanza.errors import BalanzaError, Conflict, EmptyFile, Gone, NotFound, NotMedia
+from balanza.errors import BalanzaError, Conflict, EmptyFile, Gone, NotFound, NotMedia, Retryable
 from balanza.media import formats
 from balanza.media.probe import Prober
 from balanza.model import Media
@@ -62,10 +62,6 @@ class Library:
         """Raises NotFound, Gone."""
         return self._desk.database.read(lambda tx: existing(tx, media_id))
 
-    def find(self, reference: str) -> Media:
-        """By id, or by a name that only one file has. Raises NotFound, Gone, Conflict."""
-        return self._desk.database.read(lambda tx: find(tx, reference))
-
     def delete(self, media_id: str) -> None:
         """Afterwards the file is gone for everybody, and its bytes with it. Raises NotFound, Gone, Conflict."""
 
@@ -89,7 +85,10 @@ class Library:
         try:
             media = self._probed(media_id, name, stored)
             self._desk.database.write(lambda tx: self._insert(tx, media))
-        except BalanzaError:
+        except Retryable:
+            # The row may have been committed all the same; if it was not, the sweep removes the object.
+            raise
+        except BaseException:
             self._desk.discard(key)
             raise
         self._desk.tell()

@@ -1,7 +1,7 @@
 """What time does to jobs and workers: leases end, silent workers go offline, what is left over is removed."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from balanza.dispatch.assignment import Move, redistribute
 from balanza.dispatch.desk import Desk
-from balanza.dispatch.fleet import Ended, end_leases
+from balanza.dispatch.endings import Ended, end_leases
 from balanza.model import Outcome
 from balanza.store import events, jobs, library, workers
 
@@ -24,42 +24,46 @@ KEYS_AT_ONCE = 500
 class Upkeep:
     """Runs beside the requests, once a second.
 
-    After a start it first waits one lease time: workers that kept on converting while the server was away must have
-    the chance to say so.
+    After a start, and after a time in which it did not run (a laptop asleep, a database out of reach), it first waits
+    one lease time: workers that kept on converting meanwhile must have the chance to say so.
     """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._patient_until = desk.clock() + desk.lease_time
-        self._sweep_at = desk.clock()
+        self._ran_at = desk.clock()
+        self._patient_until = self._ran_at + desk.lease_time
+        self._sweep_at = self._ran_at
 
     def run_once(self) -> None:
         now = self._desk.clock()
+        if now - self._ran_at > self._desk.lease_time / 2:
+            self._patient_until = now + self._desk.lease_time
+        self._ran_at = now
         if now >= self._patient_until:
-            self._expire_leases(now)
-            self._mark_offline(now)
+            _each(self._desk.database.read(lambda tx: jobs.expired(tx, now)), self._expire)
+            before = now - timedelta(seconds=self._desk.settings.offline_after_seconds)
+            _each(self._desk.database.read(lambda tx: workers.silent_since(tx, before)), self._give_up)
+        _each(self._desk.database.read(_stranded), self._redistribute)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
             self._sweep(now)
 
-    def _expire_leases(self, now: datetime) -> None:
-        for token in self._desk.database.read(lambda tx: jobs.expired(tx, now)):
-            self._expire(token, now)
+    def _expire(self, token: str) -> None:
+        self._desk.settle(self._desk.database.write(lambda tx: _expire(tx, token, self._ran_at)))
 
-    def _expire(self, token: str, now: datetime) -> None:
-        ended = self._desk.database.write(lambda tx: _expire(tx, token, now))
-        self._desk.settle(*ended)
-
-    def _mark_offline(self, now: datetime) -> None:
-        before = now - timedelta(seconds=self._desk.settings.offline_after_seconds)
-        for worker_id in self._desk.database.read(lambda tx: workers.silent_since(tx, before)):
-            self._give_up(worker_id, before, now)
-
-    def _give_up(self, worker_id: str, before: datetime, now: datetime) -> None:
-        moves = self._desk.database.write(lambda tx: _go_offline(tx, worker_id, before, now))
+    def _give_up(self, worker_id: str) -> None:
+        before = self._ran_at - timedelta(seconds=self._desk.settings.offline_after_seconds)
+        moves = self._desk.database.write(lambda tx: _go_offline(tx, worker_id, before, self._ran_at))
         if moves is not None:
             log.warning("[%s] sin señal: fuera de línea", worker_id)
             self._desk.moved(moves)
+
+    def _redistribute(self, worker_id: str) -> None:
+        """What more than one transaction moves, and what came to a lost worker in the moment it was lost."""
+        moves = self._desk.database.write(
+            lambda tx: redistribute(tx, worker_id, reason="no disponible", now=self._ran_at)
+        )
+        self._desk.moved(moves)
 
     def _sweep(self, now: datetime) -> None:
         """Removes old events, the bytes of deleted files, and objects that never got a row."""
@@ -78,11 +82,25 @@ class Upkeep:
         return set(keys) - self._desk.database.read(lambda tx: library.known_keys(tx, keys))
 
 
+def _each(items: Iterable[str], act: Callable[[str], None]) -> None:
+    """One that cannot be dealt with now must not keep the others from it; the next pass tries again."""
+    for item in items:
+        try:
+            act(item)
+        except Exception:
+            log.exception("Upkeep of %s failed; trying again", item)
+
+
+def _stranded(tx: Connection) -> list[str]:
+    """The workers that can take nothing and still have jobs in their own queue."""
+    return [one.id for one in workers.list_workers(tx) if (one.offline or one.draining) and one.assigned_jobs]
+
+
 def _expire(tx: Connection, token: str, now: datetime) -> Ended:
     workers.list_workers(tx, lock=True)
     lease = jobs.held(tx, token)
     if lease is None or lease.expires_at > now:
-        return [], []
+        return Ended()
     return end_leases(tx, [token], Outcome.EXPIRED, f"{lease.job.worker_id} fell silent; its lease ended.", now)
 
 

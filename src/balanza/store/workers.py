@@ -40,7 +40,7 @@ _SILENT = select(workers.c.id).where(_ONLINE, workers.c.seen_at < bindparam("bef
 
 
 def register(tx: Connection, registration: Registration, *, now: datetime) -> Worker:
-    """The worker, online and not draining; an earlier instance under this id is replaced and its counters are kept."""
+    """The worker, online; an earlier instance under this id is replaced, its counters and its draining are kept."""
     values = {
         "instance": registration.instance,
         "slots": registration.slots,
@@ -51,7 +51,6 @@ def register(tx: Connection, registration: Registration, *, now: datetime) -> Wo
         "seen_at": now,
         "cpu_load": registration.load.cpu_load,
         "memory_mb": registration.load.memory_mb,
-        "draining": False,
         "offline": False,
     }
     # Two at once under a new id: the second INSERT is refused, and Database.write runs the operation again.

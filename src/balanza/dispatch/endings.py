@@ -1,0 +1,61 @@
+"""How attempts end without a result: the job goes to another worker, or has failed for good."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from balanza.dispatch.assignment import Move, assign_anew
+from balanza.lifecycle import JobStatus
+from balanza.model import Job, Lease, Outcome
+from balanza.protocol import Failure
+from balanza.store import jobs, workers
+
+_REASONS = {Outcome.FAILED: "intento fallido", Outcome.EXPIRED: "sin señal", Outcome.RELEASED: "devuelto"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Attempts that ended without a result: where each was to store it, their jobs, and who has these now."""
+
+    output_keys: tuple[str, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    moves: tuple[Move, ...] = ()
+
+
+def end_attempt(tx: Connection, lease: Lease, outcome: Outcome, failure: Failure, now: datetime) -> Ended | None:
+    """Ends the attempt; while attempts remain its job is assigned anew, to another worker if there is one.
+
+    Failed and expired attempts count, released ones do not. None when the lease is no longer live.
+    """
+    workers.list_workers(tx, lock=True)
+    if outcome is Outcome.RELEASED:
+        job = jobs.release(tx, lease.token, now=now)
+    else:
+        job = jobs.fail_attempt(
+            tx, lease.token, outcome=outcome, error=failure.error, log_tail=failure.log_tail, now=now
+        )
+    if job is None:
+        return None
+    again = [job] if job.status is JobStatus.PENDING else []
+    moves = assign_anew(tx, again, avoid=lease.job.worker_id, reason=_REASONS[outcome], now=now)
+    return Ended((lease.output_key,), (job,), tuple(moves))
+
+
+def end_leases(tx: Connection, tokens: Sequence[str], outcome: Outcome, why: str, now: datetime) -> Ended:
+    """Ends the attempts under these tokens; those that have ended by themselves meanwhile are passed over."""
+    workers.list_workers(tx, lock=True)
+    leases = [lease for token in tokens if (lease := jobs.held(tx, token))]
+    ended = [end_attempt(tx, lease, outcome, Failure(error=why), now) for lease in leases]
+    return together(one for one in ended if one is not None)
+
+
+def together(all_ended: Iterable[Ended]) -> Ended:
+    """Several endings as one."""
+    every = list(all_ended)
+    return Ended(
+        tuple(key for ended in every for key in ended.output_keys),
+        tuple(job for ended in every for job in ended.jobs),
+        tuple(move for ended in every for move in ended.moves),
+    )
