@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from balanza.lifecycle import ENDED, JobStatus
+from balanza.lifecycle import LIVE, JobStatus
 from balanza.model import Outcome
 from balanza.store import jobs as store
 from balanza.store.database import Database
@@ -67,7 +67,7 @@ def _check_queues(tx: Connection, everything: Sequence[AnyRow]) -> None:
     for worker_id, queue in queues.items():
         assert [job.id for job in store.pending_of(tx, worker_id, len(everything) + 1)] == queue
     assert store.counts_by_status(tx) == dict.fromkeys(JobStatus, 0) | Counter(job.status for job in everything)
-    assert all((job.completed_at is not None) == (job.status in ENDED) for job in everything)
+    assert all((job.completed_at is not None) == (job.status not in LIVE) for job in everything)
 
 
 def _check_counters(tx: Connection, everything: Sequence[AnyRow]) -> None:
