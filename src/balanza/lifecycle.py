@@ -61,7 +61,6 @@ TRANSITIONS: tuple[Transition, ...] = (
 
 _BY_ACTION = {transition.action: transition for transition in TRANSITIONS}
 
-ENDED = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 LIVE = frozenset({JobStatus.PENDING, JobStatus.PROCESSING})
 
 
@@ -73,7 +72,3 @@ def sources_of(action: Action) -> frozenset[JobStatus]:
 def target_of(action: Action) -> JobStatus:
     """The state in which `action` leaves a job."""
     return _BY_ACTION[action].target
-
-
-def allows(status: JobStatus, action: Action) -> bool:
-    return status in sources_of(action)
