@@ -40,5 +40,6 @@ class Settings(BaseSettings):
         return self.data / "scratch"
 
     @property
-    def database(self) -> str:
-        return self.database_url or f"sqlite:///{self.data / 'balanza.db'}"
+    def database(self) -> str | Path:
+        """A URL, or the file of SQLite."""
+        return self.database_url or self.data / "balanza.db"

@@ -103,6 +103,14 @@ def test_a_request_that_cannot_be_carried_out_makes_no_job(
     assert how_many(world) == 0
 
 
+@pytest.mark.parametrize("name", ["MP3", ".mp3", " mp3 "])
+def test_a_format_is_known_in_any_spelling(world: World, name: str) -> None:
+    world.join("a")
+    job = world.dispatcher.submit(Submission(world.song().id, name, {}))
+    assert job.output_format == "mp3"
+    assert world.finish(world.granted("a")).output_file == "song.mp3"
+
+
 def test_a_deleted_source_is_gone(world: World) -> None:
     source = world.song()
     world.desk.database.write(lambda tx: library.mark_deleted(tx, source.id, world.clock.now))

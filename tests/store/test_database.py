@@ -1,5 +1,7 @@
 """What holds for any database, whatever is in it."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Connection
 
@@ -46,3 +48,11 @@ def test_a_database_that_cannot_be_opened_is_said_so_in_a_sentence(url: str, sen
     with pytest.raises(StartupError, match=sentence) as caught:
         Database.open(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["we?ird", "a#b", "100%41", "ñ & co"])
+def test_a_file_is_opened_where_it_is_named_whatever_its_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    Database.open(folder / "balanza.db").close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (folder / "balanza.db").is_file()

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from balanza.cli import FAILED, INTERRUPTED
@@ -33,7 +33,7 @@ class Way:
 
 def convert(files: Sequence[str], wanted: Wanted, way: Way, settings: Settings) -> int:
     """Converts every file it can; returns the exit code. Raises UnknownFormat, InvalidOption, StartupError."""
-    format_named(wanted.format_name)
+    wanted = replace(wanted, format_name=format_named(wanted.format_name).name)
     parse_options(wanted.format_name, wanted.options)
     sources, absent = collect(files, leave_out=way.target)
     outputs = Outputs(way.target, wanted.format_name, sources, force=way.force)

@@ -71,8 +71,7 @@ class LocalRun:
 
     def run(self, sources: Sequence[Input]) -> int | None:
         """Converts; what became of each source is in the report. The signal that interrupted it, if one did."""
-        url = f"sqlite:///{self._kit.folder / 'balanza.db'}"
-        with closing(Database.open(url, durable=False)) as database:
+        with closing(Database.open(self._kit.folder / "balanza.db", durable=False)) as database:
             storage = UnhashedStorage(self._kit.folder / "storage", durable=False)
             own = {
                 "data": self._kit.folder,

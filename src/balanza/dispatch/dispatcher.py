@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -41,6 +41,7 @@ class Dispatcher:
         ambiguous name), UnknownFormat, InvalidOption, MissingStream, and InvalidRequest when the key was used for a
         different request.
         """
+        submission = replace(submission, output_format=formats.format_named(submission.output_format).name)
         options = formats.parse_options(submission.output_format, submission.options)
 
         def operation(tx: Connection) -> tuple[Job, Decision | None]:

@@ -1,10 +1,11 @@
 """The database: where the truth is, and the only way to it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import local
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from balanza.errors import Retryable, StartupError
@@ -32,8 +33,8 @@ class Database:
         self._closed = False
 
     @classmethod
-    def open(cls, url: str, *, durable: bool = True) -> "Database":
-        """The database at `url`, with the schema of this version; a new SQLite file is made, with its folder.
+    def open(cls, where: str | Path, *, durable: bool = True) -> "Database":
+        """The database at a URL, or in a file of SQLite, with the schema of this version; a new file is made.
 
         Without `durable` what SQLite commits survives the end of the program, but not that of the machine.
 
@@ -41,9 +42,10 @@ class Database:
             StartupError: it cannot be reached, is of a newer version, or of a kind that we do not know.
         """
         try:
-            parsed = make_url(url)
+            # A path is not made part of a text: `?` and `%` mean something in a URL.
+            parsed = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else make_url(where)
         except ArgumentError as error:
-            raise StartupError(f"{url!r} is no database URL. Use sqlite:///FILE or postgresql+psycopg://…") from error
+            raise StartupError(f"{where!r} is no database URL. Use sqlite:///FILE or postgresql+psycopg://…") from error
         kind = parsed.get_backend_name()
         if kind == "sqlite":
             return cls(Sqlite(parsed, durable=durable))
