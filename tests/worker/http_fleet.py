@@ -31,7 +31,10 @@ class HttpFleet:
         """Given to every request in place of the real answer."""
         self.delay_seconds = 0.0
         self.cut_source_after: int | None = None
-        """Breaks the connection after so many bytes of a source, once."""
+        """Breaks the connection after so many bytes of a source, `cuts` times."""
+        self.cuts = 1
+        self.answer_to_results: Response | None = None
+        """Given to every result in place of storing it."""
         self.connections: set[tuple[str, int]] = set()
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
@@ -57,7 +60,7 @@ class HttpFleet:
             self._server = None
 
 
-def _app(http: HttpFleet) -> FastAPI:  # noqa: C901 - one small function per path
+def _app(http: HttpFleet) -> FastAPI:
     app = FastAPI()
     fleet = http.fleet
 
@@ -100,7 +103,8 @@ def _app(http: HttpFleet) -> FastAPI:  # noqa: C901 - one small function per pat
             sent = 0
             for piece in fleet.storage.read(grant.source.storage_key):
                 if http.cut_source_after is not None and sent + len(piece) > http.cut_source_after:
-                    http.cut_source_after = None
+                    http.cuts -= 1
+                    http.cut_source_after = http.cut_source_after if http.cuts else None
                     raise ConnectionResetError("cut on purpose")
                 yield piece
                 sent += len(piece)
@@ -109,6 +113,8 @@ def _app(http: HttpFleet) -> FastAPI:  # noqa: C901 - one small function per pat
 
     @app.put("/fleet/leases/{token}/result")
     async def result(token: str, request: Request) -> Any:
+        if http.answer_to_results:
+            return http.answer_to_results
         writer = fleet.storage.writer(fleet.held(token).output_key)
         async for piece in request.stream():
             writer.write(piece)

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from balanza.errors import (
     BalanzaError,
+    CallerError,
     LeaseLost,
     Retryable,
     ServerUnreachable,
@@ -21,6 +22,7 @@ from balanza.errors import (
 )
 from balanza.protocol import Completion, Failure, Heartbeat, LeaseRequest, Load, Registration, StoredObject
 from balanza.worker import client as client_module
+from balanza.worker import link as link_module
 from balanza.worker.agent import Agent, Identity
 from balanza.worker.client import HttpFleetClient
 from balanza.worker.conversion import Tools
@@ -123,6 +125,7 @@ async def test_what_the_server_refuses_is_the_error_it_raised(client: HttpFleetC
         (HTMLResponse("<h1>Bad gateway</h1>", 502), ServerUnreachable, "is a Balanza server there"),
         (HTMLResponse("<h1>Welcome</h1>", 200), ServerUnreachable, "cannot be understood"),
         (JSONResponse({"detail": "Not Found"}, 404), ServerUnreachable, "is a Balanza server there"),
+        (HTMLResponse("<h1>Forbidden</h1>", 403), ServerUnreachable, "is a Balanza server there"),
     ],
 )
 async def test_other_answers_are_told_apart(
@@ -132,6 +135,25 @@ async def test_other_answers_are_told_apart(
     with pytest.raises(expected, match=sentence) as raised:
         await client.heartbeat(heartbeat())
     assert type(raised.value) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(413, CallerError), (404, ServerUnreachable), (429, ServerUnreachable)]
+)
+async def test_a_stranger_may_refuse_a_request_about_a_job_for_good(
+    http: HttpFleet, client: HttpFleetClient, tmp_path: Path, status: int, expected: type[BalanzaError]
+) -> None:
+    http.answer_instead = HTMLResponse("<h1>nginx</h1>", status)
+    (tmp_path / "result").write_bytes(b"x" * 3_000_000)
+    for call in (
+        client.send_result("a-secret", tmp_path / "result"),
+        client.fetch_source("a-secret", tmp_path / "source"),
+        client.fail("a-secret", Failure(error="it failed")),
+    ):
+        with pytest.raises(expected, match=f"answered {status}") as raised:
+            await call
+        assert type(raised.value) is expected
+        assert "a-secret" not in raised.value.sentence
 
 
 async def test_a_server_that_is_gone_or_slow_is_unreachable(
@@ -167,6 +189,39 @@ async def test_a_source_cut_off_on_its_way_is_fetched_again(
     await running
     assert http.cut_source_after is None
     assert not http.fleet.failed
+
+
+async def test_a_source_cut_off_each_time_is_a_failure(
+    http: HttpFleet, client: HttpFleetClient, tools: Tools, song: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "TRANSFER_PAUSE_SECONDS", 0.01)
+    http.fleet.shared = False
+    http.cut_source_after, http.cuts = 0, 1_000_000
+    grant = http.fleet.add(song)
+    agent = Agent(client, Identity("worker_a", 1, 1.0), tools)
+    running = asyncio.create_task(agent.run())
+    failure = await until(lambda: http.fleet.failed.get(grant.token))
+    agent.stop()
+    await running
+    assert failure.error.startswith("The source could not be transferred in 5 tries: ")
+    assert grant.token not in failure.error
+    assert 1_000_000 - http.cuts == 5
+
+
+async def test_a_result_that_a_proxy_finds_too_large_is_a_failure(
+    http: HttpFleet, client: HttpFleetClient, tools: Tools, song: Path
+) -> None:
+    http.fleet.shared = False
+    http.answer_to_results = HTMLResponse("<h1>413 Request Entity Too Large</h1>", 413)
+    grant = http.fleet.add(song)
+    agent = Agent(client, Identity("worker_a", 1, 1.0), tools)
+    running = asyncio.create_task(agent.run())
+    failure = await until(lambda: http.fleet.failed.get(grant.token))
+    agent.stop()
+    await running
+    assert "answered 413" in failure.error
+    assert "PUT result" in failure.error
+    assert not http.fleet.stored()
 
 
 @pytest.mark.parametrize("keeps_its_store", [True, False])

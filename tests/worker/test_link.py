@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from balanza.errors import LeaseLost, Retryable, ServerUnreachable
+from balanza.errors import AttemptFailed, LeaseLost, Retryable, ServerUnreachable
 from balanza.worker import link as link_module
 from balanza.worker.link import Link
 
@@ -86,3 +88,60 @@ async def test_pauses_grow_up_to_a_bound_and_are_spread(link: Link, monkeypatch:
     for seen, bound in zip(per_try, (0.1, 0.2, 0.4, 2.0), strict=True):
         assert all(bound / 2 <= seconds <= bound for seconds in seen)
         assert len(set(seen)) > 10
+
+
+@asynccontextmanager
+async def heartbeats(link: Link, *, answered: bool) -> AsyncIterator[None]:
+    """Other calls, as often as can be: all answered, or every other one lost."""
+
+    async def beat() -> None:
+        while True:
+            if not answered:
+                link.failed(ServerUnreachable("Away."))
+                await asyncio.sleep(0)
+            link.answered()
+            await asyncio.sleep(0)
+
+    beating = asyncio.create_task(beat())
+    yield
+    beating.cancel()
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "TRANSFER_PAUSE_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_a_transfer_that_fails_while_other_calls_are_answered_is_given_up(link: Link) -> None:
+    flaky = Flaky(ServerUnreachable("It was cut."), 99)
+    async with heartbeats(link, answered=True):
+        with pytest.raises(AttemptFailed, match="The source could not be transferred in 5 tries: It was cut"):
+            await link.transfer("source", flaky)
+    assert flaky.calls == 5
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_a_transfer_that_fails_with_all_other_calls_is_tried_until_it_succeeds(link: Link) -> None:
+    flaky = Flaky(ServerUnreachable("Away."), 30)
+    async with heartbeats(link, answered=False):
+        assert await link.transfer("source", flaky) == "answer"
+    assert flaky.calls == 31
+
+
+async def test_a_failed_transfer_waits_until_the_server_answers(link: Link) -> None:
+    flaky = Flaky(ServerUnreachable("Away."), 1)
+    transfer = asyncio.create_task(link.transfer("source", flaky))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert flaky.calls == 1
+    link.answered()
+    async with asyncio.timeout(5):
+        assert await transfer == "answer"
+
+
+async def test_an_answer_ends_a_transfer(link: Link) -> None:
+    flaky = Flaky(LeaseLost("It is lost."), 9)
+    with pytest.raises(LeaseLost):
+        await link.transfer("result", flaky)
+    assert flaky.calls == 1

@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal, NoReturn, Protocol, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from balanza.errors import BalanzaError, ServerUnreachable
+from balanza.errors import BalanzaError, CallerError, ServerUnreachable
 from balanza.protocol import (
     Completion,
     Failure,
@@ -38,11 +38,17 @@ STORING_SECONDS = 300.0
 """From the last byte of a result until the server has flushed it to its disk; many gigabytes take minutes."""
 LEAVE_SECONDS = 1.0
 IDLE_CONNECTION_SECONDS = 4.0
-"""uvicorn closes idle connections after 5 s: be first, or a request meets a connection that is just being closed."""
+"""Our server closes idle connections after 75 s, a proxy before it perhaps after 5 s: be first, or a request meets a
+connection that is just being closed. The heartbeats, one a second, keep theirs open all the same."""
+_PERHAPS_LATER = frozenset({404, 408, 425, 429})
+"""Of the 4xx that are not our server's, those that may pass: a proxy whose server is being started says 404 too."""
 
 
 class FleetClient(Protocol):
-    """Every call raises Retryable when it may be tried again; those about a job raise LeaseLost when it is gone."""
+    """Every call raises Retryable when it may be tried again.
+
+    Those about a job raise LeaseLost when it is gone, CallerError when something on the way refuses them for good.
+    """
 
     async def register(self, registration: Registration) -> Registered: ...
 
@@ -183,11 +189,21 @@ def _raise_problem(response: httpx2.Response) -> NoReturn:
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError as error:
-        raise ServerUnreachable(
-            f"{response.url} answered {response.status_code} {response.reason_phrase}: is a Balanza server there?"
-        ) from error
+        raise _stranger(response) from error
     slug = re.split(r"[:/]", problem.type)[-1]
     raise _BY_SLUG.get(slug, BalanzaError)(problem.detail)
+
+
+def _stranger(response: httpx2.Response) -> BalanzaError:
+    """What an answer means that no Balanza server gave. The job's history will show it: without the lease token."""
+    host, status = response.url.host, f"{response.status_code} {response.reason_phrase}".strip()
+    if "/leases/" in response.url.path and response.is_client_error and response.status_code not in _PERHAPS_LATER:
+        what = response.url.path.rpartition("/")[2]
+        return CallerError(
+            f"{host} answered {status} to {response.request.method} {what}, which Balanza does not: does a proxy in "
+            "between refuse it?"
+        )
+    return ServerUnreachable(f"{host} answered {status}: is a Balanza server there?")
 
 
 def _parsed(model: type[Answer], response: httpx2.Response) -> Answer:
@@ -195,7 +211,7 @@ def _parsed(model: type[Answer], response: httpx2.Response) -> Answer:
         return model.model_validate_json(response.content)
     except ValidationError as error:
         raise ServerUnreachable(
-            f"{response.url} gave an answer that cannot be understood; do server and worker have the same version?"
+            f"{response.url.host} gave an answer that cannot be understood; do server and worker have the same version?"
         ) from error
 
 
