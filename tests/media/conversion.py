@@ -4,7 +4,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from balanza.media.covers import fetch_cover
+from balanza.media.covers import cover_file, picture_argv
 from balanza.media.ffmpeg import build_argv
 from balanza.media.formats import check_source, format_named, parse_options
 from balanza.media.probe import Prober
@@ -36,9 +36,7 @@ class Converter:
         options = parse_options(format_name, raw)
         check_source(format_name, options, probe)
         program = find_program(None).path
-        cover = fetch_cover(
-            program=program, source=str(source), folder=self._folder, format_name=format_name, probe=probe
-        )
+        cover = self._fetch_cover(program, source, format_name, probe)
         output = self._folder / f"result.{format_named(format_name).extension}"
         argv = build_argv(
             program=program,
@@ -55,3 +53,9 @@ class Converter:
         result = self._prober.probe(output)
         check_result(format_name=format_name, options=options, source=probe, result=result)
         return Converted(output, result, argv)
+
+    def _fetch_cover(self, program: str, source: Path, format_name: str, probe: Probe) -> str | None:
+        argv = picture_argv(program=program, source=str(source), format_name=format_name, probe=probe)
+        if argv is None or subprocess.run(argv, cwd=self._folder, capture_output=True, check=False).returncode != 0:
+            return None
+        return cover_file(self._folder, format_name, probe)

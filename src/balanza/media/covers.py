@@ -1,11 +1,11 @@
 """Cover art for the containers into which FFmpeg does not write it as a stream: Ogg, Opus and Matroska.
 
 It takes a step of its own before the conversion: the picture is taken out of the source into a file, which the command
-line of the conversion then names (`build_argv(cover=…)`).
+line of the conversion then names (`build_argv(cover=…)`). Here is what that step runs and what it makes of the picture;
+whoever converts runs it, and goes on without a cover when it fails.
 """
 
 import base64
-import subprocess
 from pathlib import Path
 
 from balanza.media.ffmpeg import cover_argv, picture_type
@@ -13,7 +13,7 @@ from balanza.media.options import format_named
 from balanza.media.table import Aside
 from balanza.model import Probe
 
-_SECONDS = 20
+_PICTURE = "cover"
 _LARGEST_BYTES = 16 * 1024 * 1024
 """Beyond this a cover is left behind: as a comment it would have to be read before the song can play."""
 
@@ -21,26 +21,27 @@ _FRONT_COVER = 3
 _BITS_PER_PIXEL = 24
 
 
-def fetch_cover(*, program: str, source: str, folder: Path, format_name: str, probe: Probe) -> str | None:
-    """The path, relative to `folder`, of a file for `build_argv(cover=…)`; None when there is nothing to be done.
+def picture_argv(*, program: str, source: str, format_name: str, probe: Probe) -> list[str] | None:
+    """The command line that takes the picture out of `source`; None when the format does not need that.
 
-    `source` may be relative to `folder` too. Blocks while FFmpeg runs, some 15 ms. Never fails: a song whose cover
-    cannot be read is converted without it.
+    To be run in the folder that `cover_file` is then asked about; `source` may be relative to it.
     """
-    argv = cover_argv(program=program, source=source, output="cover", format_name=format_name, probe=probe)
-    if argv is None:
+    return cover_argv(program=program, source=source, output=_PICTURE, format_name=format_name, probe=probe)
+
+
+def cover_file(folder: Path, format_name: str, probe: Probe) -> str | None:
+    """The name of the file in `folder` for `build_argv(cover=…)`, made of the picture that was taken out into it.
+
+    None when the picture is empty or too large. Raises OSError when there is none.
+    """
+    picture = folder / _PICTURE
+    if not 0 < picture.stat().st_size <= _LARGEST_BYTES:
         return None
-    picture = folder / "cover"
-    try:
-        done = subprocess.run(argv, cwd=folder, capture_output=True, timeout=_SECONDS, check=False)
-        if done.returncode != 0 or not 0 < picture.stat().st_size <= _LARGEST_BYTES:
-            return None
-        if format_named(format_name).cover_aside is Aside.ATTACHMENT:
-            return picture.name
-        (folder / "cover.meta").write_text(_comment(picture.read_bytes(), probe), encoding="ascii")
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return "cover.meta"
+    if format_named(format_name).cover_aside is Aside.ATTACHMENT:
+        return picture.name
+    comment = folder / f"{_PICTURE}.meta"
+    comment.write_text(_comment(picture.read_bytes(), probe), encoding="ascii")
+    return comment.name
 
 
 def _comment(picture: bytes, probe: Probe) -> str:

@@ -3,17 +3,16 @@
 import hashlib
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
-from balanza.errors import AttemptFailed, BalanzaError, InvalidRequest, LeaseLost
-from balanza.media.covers import fetch_cover
+from balanza.errors import AttemptFailed, BalanzaError, CallerError, LeaseLost
 from balanza.media.verify import check_result
 from balanza.model import Probe
 from balanza.protocol import Completion, LeaseGrant, LeaseReport, StoredObject
 from balanza.storage import Storage
 from balanza.worker.client import FleetClient
 from balanza.worker.conversion import RESULT, SOURCE, Conversion, Tools
+from balanza.worker.cover import fetch_cover
 from balanza.worker.failures import why_not_done
 from balanza.worker.link import Link
 from balanza.worker.reaper import Reaper
@@ -39,7 +38,7 @@ class Runner:
         folder = self._tools.scratch.folder_of(grant.job_id, grant.attempt)
         try:
             await self._bring_source(grant, folder)
-            cover = await self._cover(grant, folder)
+            cover = await fetch_cover(grant, SOURCE, folder, self._tools.program.path, self._reaper)
             log_tail = await Conversion(grant, folder, self._tools, self._reaper, report, cover=cover).run()
             return await self._publish(grant, folder / RESULT, log_tail)
         except (AttemptFailed, LeaseLost):
@@ -58,22 +57,8 @@ class Runner:
         stored = self._storage.path(grant.source.storage_key) if self._storage else None
         await in_thread(_prepare, folder, stored, grant.source.size_bytes)
         if stored is None:
-            await self._link.persist(lambda: self._client.fetch_source(grant.token, folder / SOURCE))
+            await self._link.transfer("source", lambda: self._client.fetch_source(grant.token, folder / SOURCE))
             await in_thread(_check_received, folder / SOURCE, grant.source.sha256)
-
-    async def _cover(self, grant: LeaseGrant, folder: Path) -> str | None:
-        """The file with the source's cover art, where the conversion needs it apart."""
-        if not grant.source.probe.covers:
-            return None
-        call = partial(
-            fetch_cover,
-            program=self._tools.program.path,
-            source=SOURCE,
-            folder=folder,
-            format_name=grant.output_format,
-            probe=grant.source.probe,
-        )
-        return await in_thread(call)
 
     async def _publish(self, grant: LeaseGrant, result: Path, log_tail: str) -> Completion:
         try:
@@ -82,7 +67,7 @@ class Runner:
             else:
                 probe, stored = await in_thread(self._check_and_digest, grant, result)
                 await self._send(grant, result, stored)
-        except (AttemptFailed, InvalidRequest) as error:
+        except (AttemptFailed, CallerError) as error:
             raise AttemptFailed(error.sentence, log_tail=log_tail) from error
         return Completion(size_bytes=stored.size_bytes, sha256=stored.sha256, probe=probe, log_tail=log_tail)
 
@@ -102,7 +87,7 @@ class Runner:
         return probe
 
     async def _send(self, grant: LeaseGrant, result: Path, sent: StoredObject) -> None:
-        received = await self._link.persist(lambda: self._client.send_result(grant.token, result))
+        received = await self._link.transfer("result", lambda: self._client.send_result(grant.token, result))
         if received != sent:
             raise AttemptFailed(
                 f"The result was damaged on its way to the server: {sent.size_bytes} bytes were sent, "
