@@ -55,22 +55,28 @@ class FfmpegProcess:
         """Hands its standard output to `on_output`, and kills it when `has_stalled`, which is asked every so often."""
         process = Popen(self._argv, cwd=self._folder, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True)
         self.pid = process.pid
-        self._reaper.watch(process.pid)
-        output = asyncio.create_task(_read(process.stdout, on_output))
-        log = asyncio.create_task(_read(process.stderr, self._keep_tail))
-        exited = asyncio.create_task(_exit_of(process))
         stalled = False
+        tasks: list[asyncio.Task[None] | asyncio.Task[int]] = []
         try:
+            exited = asyncio.create_task(_exit_of(process))
+            tasks.append(exited)
+            listening = [
+                asyncio.create_task(_read(process.stdout, on_output)),
+                asyncio.create_task(_read(process.stderr, self._keep_tail)),
+            ]
+            tasks += listening
+            self._reaper.watch(process.pid)  # may need a new shell, which the system may refuse
             while not stalled and not (await asyncio.wait([exited], timeout=every_seconds))[0]:
                 stalled = has_stalled()
-            await asyncio.wait([output, log], timeout=0 if stalled else LINGER_SECONDS)
+            await asyncio.wait(listening, timeout=0 if stalled else LINGER_SECONDS)
         finally:
             kill_group(process.pid)
-            await asyncio.wait([exited, output, log], timeout=KILLED_SECONDS)
-            self._reaper.forget(process.pid)
-            for task in (exited, output, log):
+            if tasks:
+                await asyncio.wait(tasks, timeout=KILLED_SECONDS)
+            for task in tasks:
                 task.cancel()
-        for task in (output, log):
+            self._reaper.forget(process.pid)
+        for task in listening:
             if task.done() and not task.cancelled():
                 task.result()  # raises what `on_output` raised
         return Ended(exited.result() if exited.done() else -signal.SIGKILL, self.log_tail, stalled)

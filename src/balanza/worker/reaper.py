@@ -36,8 +36,10 @@ class Reaper:
         self._say(f"watch {group}\n")
 
     def forget(self, group: int) -> None:
+        """Never fails: what the shell could not be told, the next one will know."""
         self._groups.discard(group)
-        self._say(f"forget {group}\n")
+        with suppress(OSError):
+            self._say(f"forget {group}\n")
 
     def close(self) -> None:
         """Whatever is still watched is killed."""
