@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from balanza.errors import ServerUnreachable, WorkerReplaced
+from balanza.errors import ServerUnreachable, StorageError, WorkerReplaced
 from balanza.media.probe import Prober
 from balanza.media.program import Program
 from balanza.protocol import Completion
@@ -151,7 +151,9 @@ async def test_a_completion_that_crosses_a_heartbeat_is_not_taken_for_a_lost_lea
     assert fleet.stored() == {grant.output_key, following.output_key}
 
 
-async def test_a_result_whose_completion_is_refused_is_removed(fleet: Fleet, working: Working, song: Path) -> None:
+async def test_a_refused_completion_leaves_the_result_to_the_server_and_frees_the_slot(
+    fleet: Fleet, working: Working, song: Path
+) -> None:
     fleet.heartbeat_seconds = 30  # the worker learns of it from the answer to its completion
     refused, following = fleet.add(song), fleet.add(song)
     complete = fleet.complete
@@ -165,7 +167,8 @@ async def test_a_result_whose_completion_is_refused_is_removed(fleet: Fleet, wor
     fleet.complete = too_late  # type: ignore[method-assign]
     async with working():
         await until(lambda: following.token in fleet.completed)
-    assert fleet.stored() == {following.output_key}
+    assert not fleet.failed
+    assert fleet.stored() == {refused.output_key, following.output_key}
 
 
 async def test_a_result_stays_when_an_earlier_completion_may_have_arrived(
@@ -200,6 +203,72 @@ async def test_stopping_kills_hands_back_and_takes_leave(
     assert fleet.released == [grant.token]
     assert not ffmpegs()
     assert not fleet.stored()
+
+
+async def test_a_completion_that_is_on_its_way_at_the_end_gets_its_chance(
+    fleet: Fleet, working: Working, song: Path
+) -> None:
+    complete = fleet.complete
+    under_way, going_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(token: str, completion: Completion) -> None:
+        under_way.set()
+        await going_on.wait()
+        await complete(token, completion)
+
+    fleet.complete = slowly  # type: ignore[method-assign]
+    grant = fleet.add(song)
+    async with working() as agent:
+        await under_way.wait()
+        agent.stop()
+        asyncio.get_running_loop().call_later(0.2, going_on.set)
+        await until(lambda: fleet.left)
+    assert grant.token in fleet.completed
+    assert not fleet.released
+    assert fleet.stored() == {grant.output_key}
+
+
+async def test_a_published_result_stays_when_its_answer_does_not_come_before_the_end(
+    fleet: Fleet, working: Working, song: Path
+) -> None:
+    complete = fleet.complete
+
+    async def unanswered(token: str, completion: Completion) -> None:
+        await complete(token, completion)
+        await asyncio.Event().wait()
+
+    fleet.complete = unanswered  # type: ignore[method-assign]
+    grant = fleet.add(song)
+    async with working() as agent:
+        await until(lambda: grant.token in fleet.completed)
+        started = asyncio.get_running_loop().time()
+        agent.stop()
+        await until(lambda: fleet.left)
+        assert asyncio.get_running_loop().time() - started < 3
+    assert not fleet.released
+    assert fleet.stored() == {grant.output_key}
+
+
+async def test_a_storage_that_fails_after_a_cancellation_costs_nothing_else(
+    fleet: Fleet,
+    working: Working,
+    long_song: Path,
+    song: Path,
+    slow_ffmpeg: Program,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(_storage: object, _key: str) -> None:
+        raise StorageError("Cannot delete the stored object: Input/output error.")
+
+    monkeypatch.setattr("balanza.storage.LocalStorage.delete", fails)
+    lost, other, following = fleet.add(long_song), fleet.add(long_song, end=4), fleet.add(song)
+    async with working(slots=2, program=slow_ffmpeg):
+        await until(lambda: len(ffmpegs()) == 2)
+        fleet.take_away(lost)
+        await until(lambda: {other.token, following.token} <= set(fleet.completed))
+    assert len(fleet.registrations) == 1
+    assert any(f"No pude borrar el resultado de {lost.job_id}" in message for message in caplog.messages)
 
 
 async def test_draining_takes_nothing_new_and_finishes_what_runs(

@@ -10,6 +10,9 @@ from balanza.worker.client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.runner import Runner
 
+OUTCOME_SECONDS = 1.0
+"""What an outcome that is on its way when the worker ends may take; handing the job back needs the rest."""
+
 
 class Ending(StrEnum):
     """How an attempt ended for this worker."""
@@ -39,12 +42,14 @@ class Attempt:
     async def run(self) -> Ending:
         """Returns when the server knows the outcome or has taken the lease away.
 
-        Cancelled, it kills the conversion and hands the job back.
+        Cancelled, it kills the conversion and hands the job back; an outcome that is on its way gets a moment first.
         """
         self._work = work = asyncio.create_task(self._carry_out())
         try:
             await asyncio.wait([work])
         except asyncio.CancelledError:
+            if self._outcome_sent:
+                await asyncio.wait([work], timeout=OUTCOME_SECONDS)
             self._kill()
             await asyncio.wait([work])
             if work.cancelled():
@@ -71,7 +76,7 @@ class Attempt:
         try:
             completion = await self._runner.run(self.grant, self._note)
         except asyncio.CancelledError:
-            await self._runner.withdraw(self.grant)
+            await self._withdraw()
             raise
         except LeaseLost:
             return Ending.LOST
@@ -81,6 +86,13 @@ class Attempt:
             self._log.exception("💥 Error interno con el trabajo %s", self.grant.job_id)
             return await self._fail(AttemptFailed("The worker made a mistake of its own; its log says more."))
         return await self._complete(completion)
+
+    async def _withdraw(self) -> None:
+        """Only while no `complete` has been sent: after it the result may be published."""
+        try:
+            await self._runner.withdraw(self.grant)
+        except BalanzaError as error:  # nobody sees it, and the server clears away what no job refers to
+            self._log.warning("No pude borrar el resultado de %s: %s", self.grant.job_id, error.sentence)
 
     async def _complete(self, completion: Completion) -> Ending:
         self._outcome_sent = True
