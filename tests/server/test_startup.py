@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from balanza.errors import StartupError
-from balanza.server.main import serve
+from balanza.server.main import opened, serve
 from balanza.server.startup import address_of, bound_socket, check_address, claimed_folder
 from balanza.settings import Settings
+from tests.system.restrained import as_its_owner
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
@@ -69,3 +70,46 @@ def test_a_folder_that_cannot_be_written_is_refused() -> None:
     refusal = r"^Cannot write to the data folder /proc/balanza: "
     with pytest.raises(StartupError, match=refusal), claimed_folder(Path("/proc/balanza")):
         pass
+
+
+@pytest.mark.parametrize("place", ["storage", "storage/objects", "storage/incoming"])
+def test_a_file_in_place_of_a_folder_of_the_storage_is_refused(place: str, tmp_path: Path) -> None:
+    file = tmp_path / place
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("kept")
+    with (
+        pytest.raises(StartupError, match=r"storage.* choose another folder with --data\.$"),
+        opened(Settings(data=tmp_path)),
+    ):
+        pass
+    assert file.read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("place", "mode", "sentence"),
+    [
+        ("storage/objects", 0o500, "Cannot write to the storage: Permission denied. Make {data}/storage and all in it"),
+        (
+            "storage/incoming",
+            0o500,
+            "Cannot write to the storage folder {data}/storage/objects: Permission denied. Make",
+        ),
+        ("balanza.db", 0o400, "The database file cannot be written: attempt to write a readonly database."),
+    ],
+)
+def test_what_can_be_read_but_not_written_is_refused(place: str, mode: int, sentence: str, tmp_path: Path) -> None:
+    with opened(Settings(data=tmp_path)):
+        pass
+    (tmp_path / place).chmod(mode)
+    try:
+        done = as_its_owner("serve", "--port", "0", "--data", str(tmp_path))
+    finally:
+        (tmp_path / place).chmod(0o700)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert done.stderr.startswith(f"balanza: {sentence.format(data=tmp_path)}")
+
+
+def test_the_probe_leaves_nothing_in_the_storage(tmp_path: Path) -> None:
+    with opened(Settings(data=tmp_path)):
+        pass
+    assert not [*(tmp_path / "storage/objects").iterdir(), *(tmp_path / "storage/incoming").iterdir()]

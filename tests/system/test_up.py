@@ -86,6 +86,15 @@ def test_what_prevents_a_start_is_said_in_one_sentence(live: Live, tmp_path: Pat
         assert said(done).count("\n") == 1
 
 
+def test_a_storage_that_cannot_be_used_ends_it_and_is_not_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "storage").touch()
+    done = balanza("up", "--port", str(free_port()), "--metrics-port", "0", "--data", tmp_path)
+    assert done.returncode == 2
+    printed = said(done) + done.stdout.decode()
+    assert printed.count(f"balanza: Cannot use the storage folder {tmp_path / 'storage'}: Not a directory.") == 1
+    assert "started again" not in printed
+
+
 @pytest.mark.parametrize(
     ("ffmpeg", "expected"),
     [

@@ -6,11 +6,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from socket import socket
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import delete, false
 
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher
@@ -18,6 +19,7 @@ from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
 from balanza.dispatch.signals import Signals
 from balanza.dispatch.upkeep import Upkeep
+from balanza.errors import Retryable, StartupError, StorageError, StorageFull
 from balanza.media.probe import Prober
 from balanza.server import startup
 from balanza.server.app import create_app
@@ -25,6 +27,7 @@ from balanza.server.metrics import Metrics, StateCollector
 from balanza.server.parts import LoopParts, Parts
 from balanza.settings import Settings
 from balanza.storage import LocalStorage
+from balanza.store import tables
 from balanza.store.database import Database
 
 log = logging.getLogger("balanza.server")
@@ -32,6 +35,8 @@ log = logging.getLogger("balanza.server")
 GRACE_SECONDS = 5
 """How long uploads and downloads may go on once the server is told to end."""
 UPKEEP_EVERY_SECONDS = 1.0
+PROBE_KEY = "probe"
+"""The object that is written at the start to see whether others can be."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than a worker's or a browser's pause between requests, so that few find their connection just closed."""
 
@@ -57,17 +62,55 @@ def serve(settings: Settings) -> None:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Parts]:
-    """Everything behind the application, upkeep included, for a data folder that is this process's own."""
+    """Everything behind the application, upkeep included, for a data folder that is this process's own.
+
+    Raises StartupError, also when what is there can be read but not written.
+    """
     with ExitStack() as stack:
         database = stack.enter_context(closing(Database.open(settings.database)))
-        storage = LocalStorage(settings.storage_folder)
-        storage.clear_incoming()
+        _refuse_unwritable_database(database)
+        storage = _writable_storage(settings)
         metrics = Metrics()
         desk = Desk(database, storage, settings, Signals(), observer=metrics)
         metrics.registry.register(StateCollector(database, desk.clock))
         prober = stack.enter_context(closing(Prober()))
         stack.enter_context(running_upkeep(Upkeep(desk)))
         yield Parts(desk, Dispatcher(desk), Fleet(desk), Library(desk, prober), metrics)
+
+
+def _refuse_unwritable_database(database: Database) -> None:
+    # BEGIN alone does not tell: SQLite lets it pass on a file that it may only read.
+    try:
+        with suppress(StorageFull):
+            database.write(lambda tx: tx.execute(delete(tables.jobs).where(false())))
+    except (StorageError, Retryable) as error:
+        raise StartupError(error.sentence) from error
+
+
+def _writable_storage(settings: Settings) -> LocalStorage:
+    """The storage, after an object went all the way in and out again. A full one is let pass, to be made room in."""
+    try:
+        storage = LocalStorage(settings.storage_folder)
+        storage.clear_incoming()
+        with suppress(StorageFull):
+            _try_out(storage)
+    except StorageError as error:
+        raise StartupError(
+            f"{error.sentence} Make {settings.storage_folder} and all in it writable, "
+            "or choose another folder with --data."
+        ) from error
+    return storage
+
+
+def _try_out(storage: LocalStorage) -> None:
+    writer = storage.writer(PROBE_KEY)
+    try:
+        writer.write(b"probe")
+        writer.commit()
+    except BaseException:
+        writer.abort()
+        raise
+    storage.delete(PROBE_KEY)
 
 
 @contextmanager
