@@ -4,6 +4,8 @@ A worker registers once, then heartbeats every second and asks for leases in a l
 fenced by its lease token; the answer to a stale one is `LeaseLost`.
 """
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from balanza.model import OptionValue, Probe
@@ -12,10 +14,22 @@ MIB = 1024 * 1024
 
 
 class Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """Bounded in every field: what passes here, every database can keep and every answer can say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-WorkerId = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+WORKER_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+WorkerId = Field(pattern=WORKER_ID)
+Instance = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+"""Drawn anew by each process of a worker."""
+
+MOST_SLOTS = 1000
+MOST_CPUS = 10_000
+MOST_ENCODERS = 1000
+"""FFmpeg has some 250."""
+MOST_LEASES = 2 * MOST_SLOTS
+EncoderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class Load(Message):
@@ -23,18 +37,18 @@ class Load(Message):
 
     cpu_load: float = Field(ge=0, le=1)
     """Over the cores it may use: 1 is all of them."""
-    memory_mb: float = Field(ge=0)
+    memory_mb: float = Field(ge=0, le=1e12)
 
 
 class Registration(Message):
     """A worker says that it is here. A later registration under the same id replaces it."""
 
     worker_id: str = WorkerId
-    instance: str
-    slots: int = Field(ge=1)
-    cpus: float = Field(gt=0)
-    encoders: frozenset[str]
-    metrics_address: str | None = None
+    instance: str = Instance
+    slots: int = Field(ge=1, le=MOST_SLOTS)
+    cpus: float = Field(gt=0, le=MOST_CPUS)
+    encoders: frozenset[EncoderName] = Field(max_length=MOST_ENCODERS)
+    metrics_address: str | None = Field(default=None, max_length=255, pattern=r"^[\x21-\x7e]*$")
     load: Load
 
 
@@ -49,7 +63,7 @@ class Registered(Message):
 class LeaseReport(Message):
     """How one running attempt is getting on."""
 
-    token: str
+    token: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
     progress: float = Field(ge=0, le=100)
     speed: float | None = None
     eta_seconds: float | None = None
@@ -57,9 +71,9 @@ class LeaseReport(Message):
 
 class Heartbeat(Message):
     worker_id: str = WorkerId
-    instance: str
+    instance: str = Instance
     load: Load
-    leases: tuple[LeaseReport, ...] = ()
+    leases: tuple[LeaseReport, ...] = Field(default=(), max_length=MOST_LEASES)
     """Every lease it holds: those named are renewed, others are left to expire."""
 
 
@@ -72,7 +86,8 @@ class HeartbeatReply(Message):
 
 class LeaseRequest(Message):
     worker_id: str = WorkerId
-    instance: str
+    instance: str = Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")
+    """Empty, it is that of no worker."""
     wait_seconds: float = Field(default=0, ge=0, le=30)
 
 

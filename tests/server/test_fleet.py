@@ -201,6 +201,77 @@ def test_a_message_that_is_not_as_agreed_is_refused_by_field(
     assert named in answer.json()["detail"]
 
 
+REGISTRATION = {
+    "worker_id": "worker_odd",
+    "instance": "first",
+    "slots": 1,
+    "cpus": 1,
+    "encoders": ["flac"],
+    "load": {"cpu_load": 0, "memory_mb": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("worker_id", "a\0b"),
+        ("instance", "a\0b"),
+        ("instance", ""),
+        ("slots", 10**12),
+        ("cpus", 10**12),
+        ("cpus", float("inf")),
+        ("encoders", ["a\0b"]),
+        ("encoders", [f"encoder_{n}" for n in range(1001)]),
+        ("metrics_address", "a\0b"),
+        ("load", {"cpu_load": 0, "memory_mb": float("inf")}),
+    ],
+)
+def test_a_registration_that_no_database_could_keep_is_refused_by_field(
+    stand: Stand, field: str, value: object
+) -> None:
+    before = stand.get("/workers/stats")
+    registration = json.dumps(REGISTRATION | {field: value})
+    answer = stand.client.post("/fleet/register", content=registration, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert f"'{field}" in answer.json()["detail"]
+    assert stand.get("/workers/stats") == before
+
+
+@pytest.mark.parametrize("field", ["worker_id", "instance"])
+@pytest.mark.parametrize("path", ["heartbeat", "lease", "leave"])
+def test_who_speaks_is_named_without_tricks(stand: Stand, hand: Hand, path: str, field: str) -> None:
+    message: dict[str, object] = {"worker_id": "worker_a", "instance": hand.instance, field: "a\0b"}
+    if path == "heartbeat":
+        message["load"] = REGISTRATION["load"]
+    answer = stand.client.post(f"/fleet/{path}", json=message)
+    assert answer.status_code == 422
+    assert f"'{field}'" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [{"token": "a\0b", "progress": 1}, {"token": "a", "progress": 1, "speed": float("inf")}],
+)
+def test_a_report_that_no_answer_could_say_is_refused(stand: Stand, hand: Hand, report: dict[str, Any]) -> None:
+    beat = {"worker_id": "worker_a", "instance": hand.instance, "load": REGISTRATION["load"], "leases": [report]}
+    answer = stand.client.post(
+        "/fleet/heartbeat", content=json.dumps(beat), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+
+
+def test_a_result_whose_length_is_no_number_is_refused(stand: Stand, hand: Hand, song: dict[str, Any]) -> None:
+    job_id = stand.convert(song["id"])["job_id"]
+    grant = hand.grant()
+    completion = {"size_bytes": 1, "sha256": "a1" * 32, "probe": grant["source"]["probe"]}
+    completion["probe"]["duration_seconds"] = float("nan")
+    path = f"/fleet/leases/{grant['token']}/complete"
+    answer = stand.client.post(path, content=json.dumps(completion), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert "'probe.duration_seconds'" in answer.json()["detail"]
+    end(stand, job_id)
+
+
 def test_many_workers_may_wait_at_once_and_each_job_goes_to_one(own_stand: Stand) -> None:
     song = own_stand.upload()
     hands = [Hand.register(own_stand.client, f"worker_{n}") for n in range(30)]

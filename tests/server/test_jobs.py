@@ -162,6 +162,7 @@ def test_jobs_are_listed_newest_first_in_pages_that_stay_the_same(stand: Stand, 
         ("limit=501", "'limit'"),
         ("cursor=x", "'cursor'"),
         ("cursor=99999999999999999999", "'cursor'"),
+        ("worker=%00", "'worker'"),
     ],
 )
 def test_a_wrong_filter_is_refused_by_name(stand: Stand, query: str, named: str) -> None:

@@ -72,6 +72,12 @@ def test_a_range_outside_the_file_is_refused_with_its_size(stand: Stand, media: 
     assert f"has {len(content)} bytes" in answer.json()["detail"]
 
 
+def test_a_range_of_thousands_of_digits_is_refused_like_any_other(stand: Stand, media: dict[str, Any]) -> None:
+    answer = stand.client.get(f"/media/{media['id']}", headers={"Range": f"bytes={'9' * 5000}-"})
+    assert answer.status_code == 416
+    assert len(answer.json()["detail"]) < 200
+
+
 def test_what_the_client_has_is_not_sent_again(stand: Stand, media: dict[str, Any], content: bytes) -> None:
     etag = f'"{media["sha256"]}"'
     unchanged = stand.client.get(f"/media/{media['id']}", headers={"If-None-Match": etag})
@@ -138,6 +144,15 @@ def test_the_last_page_names_no_next_one(own_stand: Stand) -> None:
     first = own_stand.get("/media", limit=2)
     last = own_stand.get("/media", limit=2, cursor=first["next_cursor"])
     assert (len(last["media"]), last["next_cursor"]) == (1, None)
+
+
+@pytest.mark.parametrize("cursor", ["garbage", "%00", "a%20b", "x" * 65])
+def test_a_cursor_that_no_page_gave_is_refused_instead_of_answered_with_an_empty_page(
+    stand: Stand, cursor: str
+) -> None:
+    answer = stand.client.get(f"/media?cursor={cursor}")
+    assert answer.status_code == 422
+    assert "'cursor'" in answer.json()["detail"]
 
 
 def test_a_result_names_its_job(stand: Stand) -> None:

@@ -117,8 +117,8 @@ def test_only_leases_that_the_worker_really_holds_are_renewed(scene: Scene) -> N
     scene.submit("job 1")
     scene.submit("job 2")
     scene.leased("worker_a", "mine")
-    scene.leased("worker_b", "of another")
-    reports = [LeaseReport(token=token, progress=50) for token in ("mine", "of another", "unknown")]
+    scene.leased("worker_b", "of-another")
+    reports = [LeaseReport(token=token, progress=50) for token in ("mine", "of-another", "unknown")]
 
     assert scene.renew(*reports) == {"mine"}
     assert scene.job("job 2").progress == 0

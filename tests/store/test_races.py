@@ -53,7 +53,7 @@ def _leased(scene: Scene) -> None:
     scene.worker()
     for number in range(ROUNDS):
         scene.submit(f"job {number}", max_attempts=1)
-        scene.leased(token=f"token {number}")
+        scene.leased(token=f"token-{number}")
 
 
 def test_a_job_is_either_cancelled_or_completed(scene: Scene) -> None:
@@ -61,7 +61,7 @@ def test_a_job_is_either_cancelled_or_completed(scene: Scene) -> None:
     for number in range(ROUNDS):
         outcomes = together(
             partial(scene.cancel, f"job {number}"),
-            partial(scene.complete, f"token {number}", result_id=f"result {number}"),
+            partial(scene.complete, f"token-{number}", result_id=f"result {number}"),
         )
 
         [winner] = [job for job in outcomes if job]
@@ -72,7 +72,7 @@ def test_a_job_is_completed_once_under_one_token(scene: Scene) -> None:
     _leased(scene)
     for number in range(ROUNDS):
         outcomes = together(
-            *(partial(scene.complete, f"token {number}", result_id=f"result {number} {i}") for i in range(3))
+            *(partial(scene.complete, f"token-{number}", result_id=f"result {number} {i}") for i in range(3))
         )
 
         [winner] = [job for job in outcomes if job]
@@ -84,8 +84,8 @@ def test_a_lease_is_either_taken_back_or_completed(scene: Scene) -> None:
     scene.now += LEASE_TIME
     for number in range(ROUNDS):
         outcomes = together(
-            partial(scene.expire, f"token {number}"),
-            partial(scene.complete, f"token {number}", result_id=f"result {number}"),
+            partial(scene.expire, f"token-{number}"),
+            partial(scene.complete, f"token-{number}", result_id=f"result {number}"),
         )
 
         [winner] = [job for job in outcomes if job]
@@ -97,8 +97,8 @@ def test_a_lease_is_either_taken_back_or_renewed(scene: Scene) -> None:
     scene.now += LEASE_TIME
     for number in range(ROUNDS):
         expired, renewed = together(
-            partial(scene.expire, f"token {number}"),
-            partial(scene.renew, LeaseReport(token=f"token {number}", progress=9)),
+            partial(scene.expire, f"token-{number}"),
+            partial(scene.renew, LeaseReport(token=f"token-{number}", progress=9)),
         )
 
         assert bool(expired) != bool(renewed)
@@ -112,7 +112,7 @@ def test_a_pending_job_is_either_moved_or_leased(scene: Scene) -> None:
         scene.submit(f"job {number}", "worker_a")
         moved, lease = together(
             partial(scene.assign, [f"job {number}"], "worker_b"),
-            partial(scene.lease, "worker_a", f"token {number}"),
+            partial(scene.lease, "worker_a", f"token-{number}"),
         )
 
         assert bool(moved) != bool(lease)
@@ -132,7 +132,7 @@ def test_one_idempotency_key_makes_one_job(scene: Scene) -> None:
 
 def test_a_new_worker_can_register_twice_at_once(scene: Scene) -> None:
     for number in range(ROUNDS):
-        registrations = [a_registration(f"worker_{number}", instance=f"instance {i}") for i in range(3)]
+        registrations = [a_registration(f"worker_{number}", instance=f"instance-{i}") for i in range(3)]
         registered = together(*(partial(scene.do, workers.register, new, now=START) for new in registrations))
 
         assert scene.see(workers.get, f"worker_{number}") in registered

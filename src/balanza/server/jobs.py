@@ -11,6 +11,7 @@ from balanza.errors import NotFound
 from balanza.lifecycle import JobStatus
 from balanza.media import formats
 from balanza.model import Attempt, Job
+from balanza.protocol import WORKER_ID
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, problems
 from balanza.server.parts import PartsDep
@@ -52,7 +53,7 @@ def list_jobs(
     parts: PartsDep,
     status: JobStatus | None = None,
     worker: Annotated[
-        str | None, Query(max_length=64, description="Assigned to, or processed by, this worker.")
+        str | None, Query(pattern=WORKER_ID, description="Assigned to, or processed by, this worker.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
     cursor: Annotated[int | None, Query(ge=0, le=LAST_SEQ, description="`next_cursor` of the page before.")] = None,

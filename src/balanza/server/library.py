@@ -3,7 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from sqlalchemy import Connection
 
+from balanza.errors import InvalidRequest
+from balanza.model import Media
 from balanza.server.openapi import content, problems
 from balanza.server.parts import LoopPartsDep, PartsDep
 from balanza.server.serving import media_response
@@ -13,7 +16,8 @@ from balanza.store import library
 
 router = APIRouter(tags=["library"])
 
-MediaId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A media id.")]
+_ID = r"^[A-Za-z0-9_-]{1,64}$"
+MediaId = Annotated[str, Path(pattern=_ID, description="A media id.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 
 _FORM = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]}
@@ -60,9 +64,14 @@ async def upload(
 def list_media(
     parts: PartsDep,
     limit: Limit = 100,
-    cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(pattern=_ID, description="`next_cursor` of the page before.")] = None,
 ) -> MediaPage:
-    found = parts.desk.database.read(lambda tx: library.list_media(tx, before=cursor, limit=limit + 1))
+    def read(tx: Connection) -> list[Media]:
+        if cursor is not None and library.get(tx, cursor) is None:
+            raise InvalidRequest(f"The query parameter 'cursor' names no file: {cursor}. Begin again without it.")
+        return library.list_media(tx, before=cursor, limit=limit + 1)
+
+    found = parts.desk.database.read(read)
     shown = found[:limit]
     more = shown[-1].id if len(found) > limit else None
     return MediaPage(media=[MediaOut.of(media) for media in shown], next_cursor=more)

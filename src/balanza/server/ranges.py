@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-_ONE_RANGE = re.compile(r"(\d*)\s*-\s*(\d*)", re.ASCII)
+_ONE_RANGE = re.compile(r"(\d{0,19})\s*-\s*(\d{0,19})", re.ASCII)
+"""No file has a size of more digits, and Python refuses to read a number of some thousands."""
 
 
 @dataclass(frozen=True, slots=True)

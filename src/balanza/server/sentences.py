@@ -33,7 +33,7 @@ def of_validation(error: RequestValidationError, path: str) -> Refusal:
     if first["type"] == "json_invalid":
         return _malformed(first)
     if first["loc"][0] == "path":
-        return Refusal(404, "not-found", "Not found", f"There is nothing at {path}: {_shown(first['input'])} is no id.")
+        return Refusal(404, "not-found", "Not found", f"There is nothing at {path}: {shown(first['input'])} is no id.")
     if isinstance(error.body, bytes) and error.body:
         return Refusal(415, "unsupported-media-type", "Not JSON", _NEEDS_JSON)
     said = [_sentence(one) for one in errors[:SHOWN_ERRORS]]
@@ -87,11 +87,11 @@ def _say_unknown(name: str, _: _Error) -> str:
 
 
 def _say_object(name: str, error: _Error) -> str:
-    return f"{name} should be a JSON object; it is {_shown(error['input'])}."
+    return f"{name} should be a JSON object; it is {shown(error['input'])}."
 
 
 def _say_pattern(name: str, error: _Error) -> str:
-    return f"{name} may not be {_shown(error['input'])}: it does not match {error['ctx']['pattern']}."
+    return f"{name} may not be {shown(error['input'])}: it does not match {error['ctx']['pattern']}."
 
 
 def _say_value_error(name: str, error: _Error) -> str:
@@ -100,7 +100,7 @@ def _say_value_error(name: str, error: _Error) -> str:
 
 def _say_what_was_expected(name: str, error: _Error) -> str:
     expected = error["msg"].removeprefix("Input ").rstrip(".")
-    return f"{name} {expected}; it is {_shown(error['input'])}."
+    return f"{name} {expected}; it is {shown(error['input'])}."
 
 
 _SAID: dict[str, Callable[[str, _Error], str]] = {
@@ -128,6 +128,7 @@ def _dotted(parts: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in parts)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A caller's own value, cut short."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

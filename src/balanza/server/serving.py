@@ -11,6 +11,7 @@ from balanza.model import Media
 from balanza.server.names import content_disposition
 from balanza.server.problems import problem
 from balanza.server.ranges import NotSatisfiable, Span, is_unchanged, requested_span
+from balanza.server.sentences import shown
 from balanza.storage import Storage
 
 _POLICY = "sandbox; default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'"
@@ -65,6 +66,6 @@ def _not_satisfiable(asked: str | None, media: Media) -> Response:
         status=416,
         slug="range-not-satisfiable",
         title="No such range",
-        detail=f"{media.name} has {media.size_bytes} bytes; the range {asked!r} is not within them.",
+        detail=f"{media.name} has {media.size_bytes} bytes; the range {shown(asked)} is not within them.",
         headers={"Content-Range": f"bytes */{media.size_bytes}"},
     )

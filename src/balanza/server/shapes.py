@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from balanza.lifecycle import JobStatus
 from balanza.model import Attempt, Job, Media, OptionValue, Outcome, Stream, StreamKind
+from balanza.protocol import Instance, WorkerId
 
 _NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]+$"
 
@@ -209,8 +210,8 @@ class Leaving(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    worker_id: str
-    instance: str
+    worker_id: str = WorkerId
+    instance: str = Instance
 
 
 def _media_fields(media: Media) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from balanza.dispatch.load import FleetStats, WorkerStats, fleet_stats, get_worker_stats
+from balanza.protocol import WORKER_ID
 from balanza.server.openapi import problems
 from balanza.server.parts import PartsDep
 
 router = APIRouter(tags=["workers"])
 
-WorkerId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="Such as worker_a.")]
+WorkerId = Annotated[str, Path(pattern=WORKER_ID, description="Such as worker_a.")]
 
 
 @router.get("/workers/stats", summary="How loaded each worker is", responses=problems())
