@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 from balanza.media.table import FORMATS
+from balanza.server.startup import claimed_folder
 from tests.support.commands import balanza, said
+from tests.system.restrained import as_its_owner
 
 
 def test_everything_that_is_needed_is_found_and_each_format_listed(tmp_path: Path) -> None:
@@ -21,7 +23,7 @@ def test_everything_that_is_needed_is_found_and_each_format_listed(tmp_path: Pat
     }
     formats = {one["format"]: one for one in report["formats"]}
     assert list(formats) == list(FORMATS)
-    assert formats["mp3"]["encoders"] == ["libmp3lame"]
+    assert "libmp3lame" in formats["mp3"]["encoders"]
     assert all(one["missing"] == [] for one in formats.values())
     assert not (tmp_path / "data").exists()
 
@@ -29,7 +31,10 @@ def test_everything_that_is_needed_is_found_and_each_format_listed(tmp_path: Pat
 def test_a_person_reads_a_table(tmp_path: Path) -> None:
     done = balanza("check", "--data", tmp_path / "data")
     text = done.stdout.decode()
-    assert all(word in text for word in ("ffmpeg", "libx264", "mp4", "Everything that is needed is there.")), text
+    assert all(
+        word in text
+        for word in ("ffmpeg", "libx264", "mp4", "filters", "aresample", "Everything that is needed is there.")
+    ), text
 
 
 def test_a_data_folder_that_cannot_be_used_is_told_and_a_missing_ffmpeg_fails(tmp_path: Path) -> None:
@@ -39,6 +44,32 @@ def test_a_data_folder_that_cannot_be_used_is_told_and_a_missing_ffmpeg_fails(tm
     found = {one["name"]: one for one in json.loads(done.stdout)["found"]}
     assert "is not a folder" in found["data folder"]["found"]
     assert "BALANZA_FFMPEG names /nowhere" in found["ffmpeg"]["found"]
+
+
+def test_a_data_folder_that_cannot_be_written_or_made_fails(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    for data in (locked, locked / "a" / "b"):
+        done = as_its_owner("check", "--json", "--data", str(data))
+        assert done.returncode == 1
+        found = {one["name"]: one for one in json.loads(done.stdout)["found"]}
+        assert found["data folder"]["needed"]
+        assert found["data folder"]["found"].startswith(f"Cannot write to the data folder {data}: Permission denied.")
+    assert not list(locked.iterdir())
+
+
+def test_a_file_in_place_of_the_storage_fails(tmp_path: Path) -> None:
+    (tmp_path / "storage").touch()
+    done = balanza("check", "--json", "--data", tmp_path)
+    assert done.returncode == 1
+    assert f"{tmp_path / 'storage' / 'objects'} is not a folder" in done.stdout.decode()
+
+
+def test_a_data_folder_in_use_is_only_a_note(tmp_path: Path) -> None:
+    with claimed_folder(tmp_path):
+        done = balanza("check", "--json", "--data", tmp_path)
+    assert done.returncode == 0
+    assert "is in use by another Balanza" in done.stdout.decode()
 
 
 def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,7 +18,7 @@ from balanza.cli.tables import console, table_of
 from balanza.errors import StartupError
 from balanza.media.program import Program, find_program, missing_for, needs_of
 from balanza.media.table import FORMATS
-from balanza.server.startup import claimed_folder
+from balanza.server.startup import FolderInUse, check_folder, claimed_folder
 from balanza.settings import Settings
 
 
@@ -84,15 +85,18 @@ def _package(name: str, package: str) -> Finding:
 
 
 def _data_folder(settings: Settings) -> Finding:
-    """Its state as `balanza up` would find it. A folder that a running Balanza uses is well."""
-    name = "data folder"
-    if not settings.data.exists():
-        return Finding(name, True, f"{settings.data.absolute()} will be made")
+    """Its state as `balanza up` would find it; what is missing is not made. A folder that is in use is only a note."""
+    name, data = "data folder", settings.data.absolute()
+    exists = settings.data.exists()
     try:
-        with claimed_folder(settings.data):
-            return Finding(name, True, f"{settings.data.absolute()} can be used")
-    except StartupError as error:
+        with claimed_folder(data) if exists else nullcontext():
+            for part in (data, settings.storage_folder / "objects", settings.storage_folder / "incoming"):
+                check_folder(part)
+    except FolderInUse as error:
         return Finding(name, False, error.sentence, needed=False)
+    except StartupError as error:
+        return Finding(name, False, error.sentence)
+    return Finding(name, True, f"{data} {'can be used' if exists else 'will be made'}")
 
 
 def _abilities(program: Program) -> list[Ability]:
@@ -109,9 +113,10 @@ def _rendered(findings: list[Finding], abilities: list[Ability], *, ok: bool) ->
     found = table_of("", "what", "found")
     for finding in findings:
         found.add_row(_mark(finding.ok, finding.needed), finding.name, finding.found)
-    formats = table_of("", "format", "encoders", "muxer", "missing")
+    formats = table_of("", "format", "encoders", "muxer", "filters", "missing")
+    formats.columns[4].no_wrap = False
     for one in abilities:
-        lists = (", ".join(names) for names in (one.encoders, one.muxers, one.missing))
+        lists = (", ".join(names) for names in (one.encoders, one.muxers, one.filters, one.missing))
         formats.add_row(_mark(not one.missing, needed=True), one.format, *lists)
     end = "Everything that is needed is there." if ok else "Something that is needed is missing."
     return Group(found, formats, Text(end, style="green" if ok else "red"))

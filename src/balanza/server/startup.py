@@ -7,12 +7,17 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from balanza.errors import StartupError
 from balanza.server.guard import is_loopback
 
 LOCK_NAME = "balanza.lock"
 BACKLOG = 2048
+
+
+class FolderInUse(StartupError):
+    """Another Balanza runs there."""
 
 
 def check_address(host: str) -> None:
@@ -33,7 +38,7 @@ def claimed_folder(data: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             owner = file.read().strip() or "unknown"
-            raise StartupError(
+            raise FolderInUse(
                 f"The data folder {data} is in use by another Balanza (process {owner}). "
                 "End that one, or choose another folder with --data."
             ) from error
@@ -41,6 +46,16 @@ def claimed_folder(data: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def check_folder(folder: Path) -> None:
+    """A file can be made in `folder`, or where that is to be made if it is missing; nothing of it is left there.
+
+    Raises StartupError.
+    """
+    nearest = next(place for place in (folder, *folder.absolute().parents) if os.access(place, os.F_OK))
+    with _told(folder), TemporaryFile(dir=nearest):
+        pass
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -59,9 +74,15 @@ def address_of(listening: socket.socket) -> str:
 
 
 def _open_lock(data: Path) -> int:
-    try:
+    with _told(data):
         data.mkdir(parents=True, exist_ok=True)
         return os.open(data / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+
+
+@contextmanager
+def _told(data: Path) -> Iterator[None]:
+    try:
+        yield
     except (FileExistsError, NotADirectoryError) as error:
         raise StartupError(f"The data folder {data} is not a folder. Choose another with --data.") from error
     except OSError as error:
