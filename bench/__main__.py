@@ -18,9 +18,11 @@ BENCHES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which to run; all when none is named")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHES)}; all when none is named")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds of each comparison")
     arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(BENCHES):
+        parser.error(f"there is no bench {', '.join(sorted(unknown))}; choose from {', '.join(BENCHES)}")
     print(f"{os.cpu_count()} cores, load average before: {_load()}")
     for name in arguments.names or BENCHES:
         with tempfile.TemporaryDirectory(prefix="balanza-bench-") as folder:

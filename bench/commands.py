@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from balanza.cli.local import threads_of_each
 from balanza.media.ffmpeg import build_argv
 from balanza.media.formats import parse_options
 from balanza.media.probe import Prober
@@ -36,28 +37,27 @@ class Xargs:
 
     def __init__(self, batches: Sequence[Batch], target: Path) -> None:
         program = find_program(None)
-        threads = max(1, round(usable_cpus()))
+        threads = threads_of_each(JOBS, usable_cpus())
         with Prober() as prober:
-            self._inputs = [
-                b"".join(
-                    _line(program.path, source, batch.format_name, target, prober, threads) for source in batch.sources
-                )
+            self._batches = [
+                [_argv(program.path, source, batch.format_name, target, prober, threads) for source in batch.sources]
                 for batch in batches
             ]
 
     def __call__(self) -> None:
-        for lines in self._inputs:
+        for commands in self._batches:
+            (words,) = {len(argv) for argv in commands}  # the same kind of file, so the same kind of command line
             subprocess.run(
-                ["xargs", "-0", "-P", str(JOBS), "-n", "1", "sh", "-c", 'eval "exec $0"'],
-                input=lines,
+                ["xargs", "-0", "-P", str(JOBS), "-n", str(words - 1), commands[0][0]],
+                input=b"".join(word.encode() + b"\0" for argv in commands for word in argv[1:]),
                 check=True,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
 
 
-def _line(program: str, source: Path, format_name: str, target: Path, prober: Prober, threads: int) -> bytes:
-    argv = build_argv(
+def _argv(program: str, source: Path, format_name: str, target: Path, prober: Prober, threads: int) -> list[str]:
+    return build_argv(
         program=program,
         source=str(source),
         output=str(target / f"{source.stem}.{format_name}"),
@@ -66,5 +66,3 @@ def _line(program: str, source: Path, format_name: str, target: Path, prober: Pr
         probe=prober.probe(source),
         threads=threads,
     )
-    quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in argv)
-    return quoted.encode() + b"\0"

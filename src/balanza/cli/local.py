@@ -41,6 +41,11 @@ that a heartbeat could tell."""
 SHOW_EVERY_SECONDS = 0.2
 
 
+def threads_of_each(slots: int, cpus: float) -> int:
+    """Two at least, where there are two cores: the last conversion of a run has them for itself."""
+    return max(min(2, round(cpus)), int(cpus) // slots, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Kit:
     """What conversions here need and the command has prepared."""
@@ -108,8 +113,7 @@ class LocalRun:
     def _agent(self, client: LocalFleet, storage: UnhashedStorage, scratch: Scratch, sources: int) -> Agent:
         cpus = usable_cpus()
         slots = min(self._wanted.jobs or max(1, round(cpus)), max(1, sources))
-        # Two at least, where there are two cores: the last conversion of a run has them for itself.
-        threads = max(min(2, round(cpus)), int(cpus) // slots, 1)
+        threads = threads_of_each(slots, cpus)
         tools = Tools(self._kit.program, self._kit.prober, scratch, threads, self._kit.settings.stall_seconds)
         return Agent(client, Identity(WORKER_ID, slots, cpus), tools, storage=storage)
 
