@@ -1,8 +1,13 @@
 """What Prometheus reads."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.server.stand import Hand, Stand, wav
+from tests.server.stand import Hand, Stand, running, wav
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -55,4 +60,28 @@ def test_addresses_that_do_not_exist_make_one_series_only(stand: Stand) -> None:
 
 
 def test_a_server_that_works_is_ready(stand: Stand) -> None:
+    before = stand.stored()
     assert stand.get("/ready") == {"ok": True}
+    assert stand.stored() == before
+
+
+@pytest.mark.parametrize("part", ["incoming", "objects"])
+def test_a_server_without_its_storage_is_not_ready(own_stand: Stand, part: str) -> None:
+    folder = own_stand.parts.desk.settings.storage_folder / part
+    folder.rename(folder.with_name("away"))
+    answer = own_stand.client.get("/ready")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "Cannot write to the storage" in answer.json()["detail"]
+    folder.with_name("away").rename(folder)
+    assert own_stand.get("/ready") == {"ok": True}
+
+
+def test_a_server_whose_database_takes_no_writes_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("balanza.store.sqlite._BUSY_SECONDS", 0.05)
+    with running(tmp_path) as stand, closing(sqlite3.connect(tmp_path / "balanza.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = stand.client.get("/ready")
+        assert answer.status_code == 503
+        assert "Another program is writing to the database file" in answer.json()["detail"]
+        other.execute("ROLLBACK")
+        assert stand.get("/ready") == {"ok": True}
