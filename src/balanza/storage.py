@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from balanza.errors import StorageError, StorageFull
 from balanza.protocol import StoredObject
 
 PIECE_BYTES = 1024 * 1024
+LEFT_SECONDS = 24 * 3600
+"""Nobody writes a file any more that nothing was added to for so long."""
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 
 
@@ -120,10 +123,13 @@ class LocalStorage:
                 yield entry.name, datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
 
     def clear_incoming(self) -> None:
-        """Removes what writers of an earlier process left unfinished. Only for a folder that no other process uses."""
+        """Removes what writers that ended in the middle left long ago. Others may be writing here meanwhile."""
+        oldest = time.time() - LEFT_SECONDS
         with _translated(f"Cannot clear {self._incoming}"):
-            for left in self._incoming.iterdir():
-                left.unlink(missing_ok=True)
+            for file in self._incoming.iterdir():
+                with suppress(FileNotFoundError):  # written to its end just now
+                    if file.stat().st_mtime < oldest:
+                        file.unlink()
 
     def _copy_in(self, path: Path, key: str) -> StoredObject:
         writer = self.writer(key)

@@ -165,7 +165,7 @@ def test_what_was_acknowledged_survives_a_kill_and_half_an_upload_does_not(
     with start().client() as client:
         assert [one["id"] for one in client.get("/media").json()["media"]] == [media["id"]]
         assert client.get(f"/jobs/{job['job_id']}").json()["status"] == "pending"
-        assert list((tmp_path / "data/storage/incoming").iterdir()) == []
+        assert [path.name for path in (tmp_path / "data/storage/objects").iterdir()] == [f"media-{media['id']}"]
 
 
 def _sound(size: int) -> Iterator[bytes]:

@@ -54,12 +54,23 @@ def test_nothing_is_seen_before_commit_and_nothing_left_after_abort(storage: Loc
     assert everything_below(storage.folder) == [".marker"]
 
 
-def test_what_a_killed_process_left_unfinished_is_cleared(storage: LocalStorage) -> None:
+def test_what_a_killed_process_left_unfinished_is_cleared_after_a_day(storage: LocalStorage) -> None:
+    killed = storage.writer("media-1")
+    killed.write(WHOLE)
+    [left] = (storage.folder / "incoming").iterdir()
+    two_days_ago = left.stat().st_mtime - 2 * 24 * 3600
+    os.utime(left, (two_days_ago, two_days_ago))
+    LocalStorage(storage.folder).clear_incoming()
+    assert everything_below(storage.folder) == [".marker"]
+    killed.abort()
+
+
+def test_what_another_process_is_writing_is_not_cleared(storage: LocalStorage) -> None:
     writer = storage.writer("media-1")
     writer.write(WHOLE)
     LocalStorage(storage.folder).clear_incoming()
-    assert everything_below(storage.folder) == [".marker"]
-    writer.abort()
+    writer.commit()
+    assert storage.size("media-1") == len(WHOLE)
 
 
 def test_an_adopted_file_is_moved(storage: LocalStorage, tmp_path: Path) -> None:
