@@ -19,10 +19,12 @@ state() {
     cat requirements.lock requirements-dev.lock pyproject.toml
 }
 
+# Compared as texts: a pipe to cmp breaks at the first difference, and where SIGPIPE is ignored cat complains.
 installed() {
-    [ -x .venv/bin/python ] && [ -f "$stamp" ] &&
-        { state dev | cmp -s - "$stamp" || { [ "$wanted" = run ] && state run | cmp -s - "$stamp"; }; } &&
-        .venv/bin/python -c "$new_enough" 2>/dev/null
+    [ -x .venv/bin/python ] && [ -f "$stamp" ] || return 1
+    there=$(cat "$stamp")
+    [ "$there" = "$(state dev)" ] || { [ "$wanted" = run ] && [ "$there" = "$(state run)" ]; } || return 1
+    .venv/bin/python -c "$new_enough" 2>/dev/null
 }
 
 find_python() {
@@ -79,9 +81,13 @@ choose_cache() {
 
 install() {
     export UV_PYTHON_DOWNLOADS=never
+    # Behind a proxy with a certificate of its own uv's list is not enough; without certificates the system's is not.
+    if [ -n "$(ls -d /etc/ssl/cert.pem /etc/ssl/certs/* 2>/dev/null)" ]; then
+        export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
+    fi
     rm -f "$stamp"
     if ! .venv/bin/python -c "$new_enough" 2>/dev/null || ! grep -qF "$(pwd -P)/.venv" .venv/bin/activate; then
-        "$uv" venv --quiet --clear --python "$python" .venv
+        "$uv" venv --quiet --clear --python "$python" .venv || die "uv could not make .venv (see above)."
     fi
     # Compiled now, so that every process starts fast, also where Python may not write beside its modules.
     set -- --quiet --compile-bytecode --require-hashes --python .venv/bin/python
@@ -89,8 +95,9 @@ install() {
     case $wanted in
     run) "$uv" pip install "$@" -r requirements.lock ;;
     dev) "$uv" pip sync "$@" requirements-dev.lock ;;
-    esac
-    "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+    esac &&
+        "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable . ||
+        die "uv could not install what Balanza needs (see above); check the network, then try again."
     state "$wanted" >"$stamp"
 }
 
