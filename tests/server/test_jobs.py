@@ -171,6 +171,18 @@ def test_a_wrong_filter_is_refused_by_name(stand: Stand, query: str, named: str)
     assert named in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(("files", "count"), [(2, "2"), (5, "5"), (7, "more than 5")])
+def test_a_name_of_several_files_is_answered_with_the_ids_of_the_first(
+    own_stand: Stand, files: int, count: str
+) -> None:
+    ids = [own_stand.upload("same.wav")["id"] for _ in range(files)]
+    answer = own_stand.client.post("/convert", json={"input_file": "same.wav", "output_format": "mp3"})
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == (
+        f"There are {count} files named 'same.wav'. Use the id of the one you mean: {', '.join(ids[:5])}."
+    )
+
+
 def test_an_unknown_job_is_not_found(stand: Stand) -> None:
     for method, path in [("GET", ""), ("POST", "/cancel"), ("POST", "/retry")]:
         answer = stand.client.request(method, f"/jobs/nobody{path}")

@@ -31,6 +31,14 @@ def test_equal_names_are_told_apart_by_their_ids(scene: Scene) -> None:
     assert scene.see(library.by_name, "SONG.MP3") == []
 
 
+def test_of_many_media_of_one_name_only_the_oldest_few_are_read(scene: Scene) -> None:
+    for number in range(9):
+        scene.do(library.insert, a_media(f"media {number}", name="same.mp3"))
+
+    assert [media.id for media in scene.see(library.by_name, "same.mp3", limit=2)] == ["media 0", "media 1"]
+    assert len(scene.see(library.by_name, "same.mp3")) == 6
+
+
 def test_a_name_with_a_nul_in_it_can_be_stored_and_found(scene: Scene) -> None:
     scene.do(library.insert, a_media("odd", name="so\0ng.mp3"))
 

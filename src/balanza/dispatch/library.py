@@ -17,6 +17,9 @@ from balanza.store import events, jobs, library
 
 log = logging.getLogger("balanza.dispatch")
 
+NAMED_AT_MOST = 5
+"""Of files that share a name, how many ids are told."""
+
 
 def existing(tx: Connection, media_id: str, *, lock: bool = False) -> Media:
     """The file of that id. Raises NotFound, or Gone when it was deleted."""
@@ -32,12 +35,14 @@ def find(tx: Connection, reference: str, *, lock: bool = False) -> Media:
     """The file with that id, or else the only one of that name. Raises NotFound, Gone, Conflict."""
     if library.get(tx, reference) is not None:
         return existing(tx, reference, lock=lock)
-    named = library.by_name(tx, reference)
+    # Thousands may have this name, and this is read inside the one writer.
+    named = library.by_name(tx, reference, limit=NAMED_AT_MOST + 1)
     if not named:
         raise NotFound(f"There is no file {reference!r}. Upload it first, or see what there is with GET /media.")
     if len(named) > 1:
-        ids = ", ".join(media.id for media in named[:5])
-        raise Conflict(f"There are {len(named)} files named {reference!r}. Use the id of the one you mean: {ids}.")
+        ids = ", ".join(media.id for media in named[:NAMED_AT_MOST])
+        count = len(named) if len(named) <= NAMED_AT_MOST else f"more than {NAMED_AT_MOST}"
+        raise Conflict(f"There are {count} files named {reference!r}. Use the id of the one you mean: {ids}.")
     return existing(tx, named[0].id, lock=lock)
 
 

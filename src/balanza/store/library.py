@@ -19,7 +19,9 @@ _INSERT = sqlalchemy.insert(media)
 _GET = select(*MEDIA).where(_THIS)
 # FOR NO KEY UPDATE: it waits for other writers of the row, not for foreign keys that point at it.
 _GET_LOCKED = _GET.with_for_update(key_share=True)
-_BY_NAME = select(*MEDIA).where(media.c.name == bindparam("this_name"), _KEPT).order_by(media.c.seq)
+_BY_NAME = (
+    select(*MEDIA).where(media.c.name == bindparam("this_name"), _KEPT).order_by(media.c.seq).limit(bindparam("most"))
+)
 _NEWEST = select(*MEDIA).where(_KEPT).order_by(media.c.seq.desc()).limit(bindparam("most"))
 _CURSOR = select(media.c.seq).where(media.c.id == bindparam("before")).scalar_subquery()
 _OLDER = _NEWEST.where(media.c.seq < _CURSOR)
@@ -44,9 +46,9 @@ def get(tx: Connection, media_id: str, *, lock: bool = False) -> Media | None:
     return None if row is None else Media(*row)
 
 
-def by_name(tx: Connection, name: str) -> list[Media]:
-    """Those that bear exactly this name and are not deleted, oldest first."""
-    return [Media(*row) for row in tx.execute(_BY_NAME, {"this_name": name})]
+def by_name(tx: Connection, name: str, limit: int = 6) -> list[Media]:
+    """The oldest of those that bear exactly this name and are not deleted, oldest first."""
+    return [Media(*row) for row in tx.execute(_BY_NAME, {"this_name": name, "most": limit})]
 
 
 def list_media(tx: Connection, *, before: str | None, limit: int) -> list[Media]:
