@@ -39,6 +39,35 @@ def test_a_deadlock_is_tried_again(postgresql_database: Database) -> None:
     assert len(tries) == 3
 
 
+def test_a_lock_that_is_never_let_go_is_not_waited_for_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("balanza.store.postgresql._LOCK_SECONDS", 0.05)
+
+    def lock(tx: Connection) -> None:
+        tx.execute(text("SELECT pg_advisory_xact_lock(1)"))
+
+    with Database.open(url) as database, psycopg.connect(url.replace("+psycopg", "")) as other:
+        other.execute("SELECT pg_advisory_xact_lock(1)")
+        with pytest.raises(Retryable, match=r"busy with the same rows: .*lock timeout"):
+            database.write(lock)
+        other.rollback()
+        database.write(lock)
+
+
+def test_a_statement_that_takes_too_long_is_given_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("balanza.store.postgresql._STATEMENT_SECONDS", 0.05)
+    with Database.open(url) as database, pytest.raises(Retryable, match=r"took too long: .*statement timeout"):
+        database.read(lambda tx: tx.execute(text("SELECT pg_sleep(5)")))
+
+
+def test_what_the_url_says_of_limits_goes_before_ours(url: str) -> None:
+    with Database.open(f"{url}&options=-c%20lock_timeout%3D7s&keepalives_idle=99") as database:
+        shown = [
+            database.read(lambda tx, name=name: tx.execute(text(f"SHOW {name}")).scalar_one())  # type: ignore[misc]
+            for name in ("lock_timeout", "statement_timeout")
+        ]
+    assert shown == ["7s", "30s"]
+
+
 def test_what_always_loses_is_given_up_with_a_sentence(
     postgresql_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,9 @@ _POSTGRESQL: dict[str, tuple[type[BalanzaError], str]] = {
     "53100": (StorageFull, _FULL),
     "40001": (Retryable, _CONTENDED),
     "40P01": (Retryable, _CONTENDED),
+    "55P03": (Retryable, _CONTENDED),
+    "57014": (Retryable, "The database took too long: {}. Try again in a moment."),
+    "25006": (StorageError, "The database takes no writes: {}. Check that it is not a standby."),
 }
 _POSTGRESQL_AWAY = ("08", "53", "57P")
 """Classes of codes: connection failure, lack of resources (too many clients), shutting down or starting up."""
