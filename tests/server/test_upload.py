@@ -5,9 +5,12 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from balanza.model import Probe
+from balanza.server.app import FILE_THREADS
 from balanza.storage import LocalStorage, LocalWriter
 from tests.server.stand import Stand, wav
 from tests.support.waiting import eventually
@@ -152,6 +155,45 @@ def test_a_client_that_goes_away_mid_way_leaves_nothing(
     eventually(lambda: stand.stored() == before[0])
     assert stand.get("/media") == before[1]
     assert "Incident" not in caplog.text
+
+
+@pytest.mark.parametrize("content_type", ["application/octet-stream", f"multipart/form-data; boundary={BOUNDARY}"])
+def test_a_client_that_stalls_is_given_up_and_nothing_is_kept(
+    stand: Stand, content_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.server.upload.STALL_SECONDS", 0.2)
+    before = stand.stored(), stand.get("/media")
+    start = form(('name="file"; filename="a.wav"', wav(200)), end=False)
+    with socket.create_connection(("127.0.0.1", stand.port), timeout=30) as connection:
+        head = (
+            f"POST /upload?name=a.wav HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
+            f"Content-Length: {len(start) + 1}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + start)
+        with connection.makefile("rb") as answer:
+            told = answer.read().decode()  # to its end: the server closes the connection
+    assert told.startswith("HTTP/1.1 408 ")
+    assert '"type":"urn:balanza:problem:stalled"' in told
+    assert "Send it again." in told
+    assert (stand.stored(), stand.get("/media")) == before
+
+
+def test_slow_looks_into_files_hold_up_no_download(own_stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    media = own_stand.upload("ready.wav")
+    go_on, library = Event(), own_stand.parts.library
+    look = library._prober.probe
+
+    def look_slowly(path: Path) -> Probe:
+        assert go_on.wait(30)
+        return look(path)
+
+    monkeypatch.setattr(library._prober, "probe", look_slowly)
+    with ThreadPoolExecutor(FILE_THREADS + 4) as pool:
+        uploads = [pool.submit(own_stand.upload, f"{n}.wav") for n in range(FILE_THREADS + 4)]
+        eventually(lambda: len(own_stand.stored()) == 1 + len(uploads))
+        assert own_stand.client.get(f"/media/{media['id']}", timeout=10).content == wav()
+        go_on.set()
+        assert {upload.result()["sha256"] for upload in uploads} == {media["sha256"]}
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ REQUEST_THREADS = 40
 """For short questions to the database. SQLite's writer commits what several of them wait for together."""
 FILE_THREADS = 16
 """For pieces of uploads and downloads; more at once only wait for the same disk."""
-
+ADMITTING_THREADS = 8
+"""For uploads that are complete: files are looked into one at a time, the others are flushed meanwhile."""
 
 ROUTERS = (
     library.router,
@@ -62,7 +63,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = REQUEST_THREADS
     bells = Bells(parts.desk.signals)
     feed = Feed(parts.desk.database, bells)
-    app.state.loop_parts = LoopParts(bells, feed, CapacityLimiter(FILE_THREADS))
+    app.state.loop_parts = LoopParts(bells, feed, CapacityLimiter(FILE_THREADS), CapacityLimiter(ADMITTING_THREADS))
     following = asyncio.create_task(feed.run())
     try:
         yield

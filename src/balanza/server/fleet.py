@@ -120,7 +120,7 @@ results = APIRouter(prefix="/fleet", tags=["fleet"])
 @results.put(
     "/leases/{token}/result",
     summary="Store the bytes of the result",
-    responses=problems(404, 409, 507),
+    responses=problems(404, 408, 409, 507),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -130,4 +130,5 @@ results = APIRouter(prefix="/fleet", tags=["fleet"])
 )
 async def store_result(token: Token, request: Request, parts: PartsDep, loop_parts: LoopPartsDep) -> StoredObject:
     """Nobody sees them before the job is completed."""
-    return await pour(request, lambda: CommittingSink(parts.fleet.result_writer(token)), loop_parts.file_threads)
+    threads = loop_parts.file_threads
+    return await pour(request, lambda: CommittingSink(parts.fleet.result_writer(token)), threads, finishing=threads)

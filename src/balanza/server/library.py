@@ -46,7 +46,7 @@ _UPLOAD_BODY = {
     status_code=201,
     summary="Upload a file",
     response_model=Uploaded,
-    responses=problems(400, 507),
+    responses=problems(400, 408, 507),
     openapi_extra=_UPLOAD_BODY,
 )
 async def upload(
@@ -57,7 +57,7 @@ async def upload(
 ) -> Uploaded:
     """Answers when the file is durable. Files of the same name are kept apart by their id."""
     sink = sink_for(request, parts.library, name)
-    return Uploaded.of(await pour(request, sink, loop_parts.file_threads))
+    return Uploaded.of(await pour(request, sink, loop_parts.file_threads, finishing=loop_parts.admitting_threads))
 
 
 @router.get("/media", summary="List the files, newest first", responses=problems())

@@ -19,6 +19,7 @@ _MEANINGS = {
     400: "The body cannot be read.",
     403: "Refused: not from this computer, or from another site's page.",
     404: "There is no such thing.",
+    408: "The body stopped coming.",
     409: "Not possible in this state.",
     410: "It was deleted.",
     413: "The body is too large.",

@@ -34,6 +34,8 @@ class LoopParts:
     feed: Feed
     file_threads: CapacityLimiter
     """How many threads read and write stored files at once; others stay free for short questions."""
+    admitting_threads: CapacityLimiter
+    """How many uploads are flushed and looked into at once: a slow look must not hold up the files of others."""
 
 
 async def _parts(request: Request) -> Parts:

@@ -63,7 +63,7 @@ _HTTP = {
 }
 
 
-_TITLES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large"}
+_TITLES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large", HTTPStatus.REQUEST_TIMEOUT: "Stalled"}
 
 
 def _malformed(error: _Error) -> Refusal:

@@ -1,11 +1,11 @@
 """Bytes on their way from a request into storage, a piece at a time and never as a whole."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import Request
+from anyio import CapacityLimiter, fail_after, to_thread
+from fastapi import HTTPException, Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
+STALL_SECONDS = 120.0
+"""Longer than any network that still works keeps a sender waiting."""
+_STALLED = "No more of the file came for a long time, so nothing of it was kept. Send it again."
+
 
 class Sink(Protocol[T_co]):
     """Where the bytes of a request go. Blocking; nothing is kept unless `finish` returns."""
@@ -32,24 +36,40 @@ class Sink(Protocol[T_co]):
     def abort(self) -> None: ...
 
 
-async def pour(request: Request, open_sink: Callable[[], Sink[T]], limiter: CapacityLimiter) -> T:
-    """Writes the body of `request` into a sink, in threads. When the client goes away nothing is kept."""
+async def pour(
+    request: Request, open_sink: Callable[[], Sink[T]], limiter: CapacityLimiter, *, finishing: CapacityLimiter
+) -> T:
+    """Writes the body of `request` into a sink, in threads. When the client goes away or stalls nothing is kept."""
     sink = await to_thread.run_sync(open_sink, limiter=limiter)
     finished = False
     try:
         gathered = bytearray()
-        async for chunk in request.stream():
+        async for chunk in _chunks(request):
             gathered += chunk
             if len(gathered) >= PIECE_BYTES:
                 piece, gathered = bytes(gathered), bytearray()
                 await to_thread.run_sync(sink.write, piece, limiter=limiter)
         await to_thread.run_sync(sink.write, bytes(gathered), limiter=limiter)
-        result = await to_thread.run_sync(sink.finish, limiter=limiter)
+        result = await to_thread.run_sync(sink.finish, limiter=finishing)
         finished = True
     finally:
         if not finished:
             sink.abort()
     return result
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes in. A client that vanished without a word would otherwise be waited for until the end."""
+    chunks = request.stream()
+    while True:
+        try:
+            with fail_after(STALL_SECONDS):
+                chunk = await anext(chunks, None)
+        except TimeoutError as error:
+            raise HTTPException(408, _STALLED, headers={"Connection": "close"}) from error
+        if chunk is None:
+            return
+        yield chunk
 
 
 def sink_for(request: Request, library: Library, name: str | None) -> Callable[[], Sink[Media]]:
