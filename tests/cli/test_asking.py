@@ -1,6 +1,7 @@
 """`balanza jobs`, `balanza workers` and `balanza convert --server`, against a Balanza that runs."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -164,7 +165,21 @@ def test_what_the_server_refuses_is_said_in_its_words(live: Live) -> None:
         assert said(done).count("\n") == 1
 
 
-def test_what_is_no_server_is_said_so() -> None:
-    done = balanza("jobs", "--server", "ftp://example.invalid")
-    assert done.returncode == 1
-    assert "is no address of a server" in said(done)
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://example.invalid", "http://127.0.0.1:abc", "http://[::1", "http://", "http://127.0.0.1:99999"],
+)
+def test_what_is_no_address_is_said_so(address: str, tmp_path: Path) -> None:
+    have(tmp_path, "song.wav")
+    for arguments in (("jobs",), ("convert", "song.wav", "--to", "mp3")):
+        done = balanza(*arguments, "--server", address, folder=tmp_path)
+        assert done.returncode == 1
+        assert said(done) == f"balanza: {address!r} is no address of a server; write it like http://127.0.0.1:8000.\n"
+
+
+def test_a_name_that_is_no_text_reaches_the_server(live: Live, tmp_path: Path) -> None:
+    source = tmp_path / os.fsdecode(b"bad\xff.wav")
+    source.write_bytes(clip("song.wav").read_bytes())
+    done = balanza("convert", source.name, "--to", "mp3", "--server", live.address, folder=tmp_path)
+    assert done.returncode == 0, said(done)
+    assert source.with_suffix(".mp3").exists()

@@ -219,6 +219,24 @@ def test_what_was_asked_for_wrongly_is_said_before_anything_is_converted(
     assert files_in(tmp_path) == ["song.wav"]
 
 
+def test_an_empty_name_is_not_the_current_folder(tmp_path: Path) -> None:
+    have(tmp_path, "song.wav")
+    done = convert(tmp_path, "", "--to", "mp3")
+    assert done.returncode == 1
+    assert said(done).startswith('"": There is no such file.')
+    assert files_in(tmp_path) == ["song.wav"]
+
+
+def test_the_help_states_what_is_done_unless_asked_otherwise() -> None:
+    for name, defaults in {
+        "convert": ("[beside their sources]", "[one per core]"),
+        "up": ("BALANZA_HOST, or 127.0.0.1]", "BALANZA_PORT, or 8000]", "BALANZA_DATA, or data]", "[default: 2"),
+        "jobs": ("[http://127.0.0.1:8000]",),
+    }.items():
+        text = " ".join(balanza(name, "--help").stdout.decode().split())
+        assert all(default in text for default in defaults), text
+
+
 def test_ctrl_c_leaves_finished_results_and_no_parts_of_others(tmp_path: Path, long_song: Path) -> None:
     have(tmp_path, "short.wav")
     (tmp_path / "long.flac").symlink_to(long_song)

@@ -11,6 +11,7 @@ from balanza.errors import BalanzaError, EmptyFile, MissingStream, NotMedia, Ser
 
 ANSWER_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
+LAST_PORT = 65535
 TIMEOUT = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
 
 KINDS = {kind.slug: kind for kind in (EmptyFile, MissingStream, NotMedia)}
@@ -41,8 +42,15 @@ class Api:
 
 
 def base_of(server: str) -> str:
-    """The address as people write it, with or without `http://`."""
-    return (server if "://" in server else f"http://{server}").rstrip("/")
+    """The address as people write it, with or without `http://`. Raises ServerUnreachable when it is none."""
+    address = (server if "://" in server else f"http://{server}").rstrip("/")
+    try:
+        url = httpx2.URL(address)
+    except httpx2.InvalidURL as error:
+        raise _no_address(server) from error
+    if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > LAST_PORT:
+        raise _no_address(server)
+    return address
 
 
 def is_own(server: str) -> bool:
@@ -59,10 +67,6 @@ def reachable(server: str) -> Iterator[None]:
     """Turns what goes wrong on the way into one sentence."""
     try:
         yield
-    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-        raise ServerUnreachable(
-            f"{server!r} is no address of a server; write it like http://127.0.0.1:8000."
-        ) from error
     except httpx2.ConnectError as error:
         raise ServerUnreachable(
             f"No server answers at {server}; start one with `balanza up`, or name another with --server."
@@ -84,3 +88,7 @@ def answer_of(response: httpx2.Response) -> Any:
     problem = answer if isinstance(answer, dict) else {}
     kind = KINDS.get(str(problem.get("type")).rpartition(":")[2], BalanzaError)
     raise kind(problem.get("detail") or f"{response.url} answered {response.status_code} {response.reason_phrase}.")
+
+
+def _no_address(server: str) -> ServerUnreachable:
+    return ServerUnreachable(f"{server!r} is no address of a server; write it like http://127.0.0.1:8000.")

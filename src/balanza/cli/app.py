@@ -16,14 +16,23 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings=ASK,
 )
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(workers_app, name="workers")
 
-Host = Annotated[str | None, typer.Option(help="The address to listen on: one of this computer's own.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The port of page and API; 0 takes a free one.")]
-Data = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the database and the files.")]
+Host = Annotated[
+    str | None,
+    typer.Option(help="The address to listen on: one of this computer's own [BALANZA_HOST, or 127.0.0.1]."),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="The port of page and API; 0 takes a free one [BALANZA_PORT, or 8000]."),
+]
+Data = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The folder of the database and the files [BALANZA_DATA, or data].")
+]
 Slots = Annotated[int, typer.Option(min=1, help="How many conversions a worker runs at once.")]
 
 

@@ -15,8 +15,10 @@ Watch = Annotated[bool, typer.Option("--watch", "-w", help="Keep showing, until 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The id of a job.")]
 WorkerId = Annotated[str, typer.Argument(metavar="ID", help="The id of a worker, such as worker_a.")]
 
-jobs_app = typer.Typer(context_settings=ASK, help="List the jobs of a running server, newest first.")
-workers_app = typer.Typer(context_settings=ASK, help="List the workers of a running server.")
+jobs_app = typer.Typer(
+    context_settings=ASK, rich_markup_mode=None, help="List the jobs of a running server, newest first."
+)
+workers_app = typer.Typer(context_settings=ASK, rich_markup_mode=None, help="List the workers of a running server.")
 
 
 @jobs_app.callback(invoke_without_command=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STANDARD_INPUT = "-"
+EMPTY_NAME = '""'
 PIECE_BYTES = 1024 * 1024
 LOOK_UP_SECONDS = 0.2
 _NO_MEDIA = ("image/", "text/", "font/")
@@ -100,6 +101,8 @@ def _expand(argument: str, leave_out: Path | None) -> Iterator[Input]:
     if argument == STANDARD_INPUT:
         yield Input(None, Path("stdin"), is_named=True, is_stream=True)
         return
+    if not argument:  # which would be the current folder
+        raise FileNotFoundError
     # A name with brackets in it is a name first, and a pattern only when there is no such file.
     matches = [] if os.path.lexists(argument) else sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - patterns may be absolute
     for path in map(Path, matches or [argument]):
@@ -138,7 +141,7 @@ def _walk(folder: Path, leave_out: Path | None) -> Iterator[Input]:
 
 def _why_not(error: OSError, argument: str) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"{argument}: There is no such file."
+        return f"{argument or EMPTY_NAME}: There is no such file."
     return f"{error.filename or argument} cannot be read: {error.strerror}."
 
 

@@ -108,7 +108,7 @@ class RemoteRun:
         )
 
     async def _upload(self, http: httpx2.AsyncClient, source: Input) -> str:
-        headers = {"X-Filename": quote(source.name), "Content-Type": "application/octet-stream"}
+        headers = {"X-Filename": quote(os.fsencode(source.name)), "Content-Type": "application/octet-stream"}
         if not source.is_stream:
             headers["Content-Length"] = str(source.size_bytes)
         with reachable(self._server):
