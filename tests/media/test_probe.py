@@ -206,6 +206,32 @@ def test_child_is_replaced_after_a_number_of_files() -> None:
     assert len(children) == 3
 
 
+def test_files_that_hang_do_not_hold_up_another() -> None:
+    with Prober(answer_seconds=5) as prober, ThreadPoolExecutor(2) as pool:
+        hung = []
+        for _ in range(2):
+            prober.probe(clip("song.wav"))
+            os.kill(_child_of(prober), signal.SIGSTOP)
+            hung.append(pool.submit(prober.probe, clip("song.mp3")))
+            eventually(lambda: not prober.pids)
+
+        assert prober.probe(clip("song.wav")).audio
+
+        assert not any(one.done() for one in hung)
+        for one in hung:
+            with pytest.raises(NotMedia, match="took more than 5 s"):
+                one.result()
+
+
+def test_no_more_children_are_started_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_module, "MOST_CHILDREN", 2)
+    with Prober() as prober, ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: prober.probe(clip("song.mp3")), range(60)))
+        children = prober.pids
+        assert 1 <= len(children) <= 2
+    assert not any(_is_alive(child) for child in children)
+
+
 def test_child_ends_when_nobody_listens() -> None:
     prober = Prober()
     prober.probe(clip("song.wav"))
@@ -247,8 +273,8 @@ def test_parent_does_not_import_av() -> None:
 
 
 def _child_of(prober: Prober) -> int:
-    assert prober.pid is not None
-    return prober.pid
+    """The one that will be asked next."""
+    return prober.pids[0]
 
 
 def _is_alive(pid: int) -> bool:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
@@ -20,6 +22,8 @@ ANSWER_SECONDS = 15.0
 START_SECONDS = 30.0
 PROBES_PER_CHILD = 500
 """A child is replaced after so many files, whatever it may have leaked or kept of them."""
+MOST_CHILDREN = 3
+"""So many files that hang hold up the next one; a child that has read something takes some 60 MB."""
 
 _ENVIRONMENT = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV")
 """What a child needs to find Python and PyAV; passwords and keys of the server are not among it."""
@@ -29,39 +33,46 @@ _INPUT_RULES = {"format_whitelist": FORMAT_WHITELIST, "protocol_whitelist": PROT
 
 
 class Prober:
-    """Looks into files, one at a time, in a child process that it keeps. May be shared by threads."""
+    """Looks into files in child processes that it keeps: one from the beginning, others when files come at the same
+    time. May be shared by threads."""
 
     def __init__(self, *, answer_seconds: float = ANSWER_SECONDS, probes_per_child: int = PROBES_PER_CHILD) -> None:
         self._answer_seconds = answer_seconds
         self._probes_per_child = probes_per_child
-        self._lock = threading.Lock()
-        self._child: _Child | None = _Child(answer_seconds)
+        self._changed = threading.Condition()
+        self._busy = 0
+        self._idle = [_Child(answer_seconds)]
+        """The last one to come back is asked first: one file after the other keeps one child warm."""
 
     def probe(self, path: Path) -> Probe:
-        """What the file contains: at least one audio or video stream.
+        """What the file contains: at least one audio or video stream. Waits while MOST_CHILDREN files are being read.
 
         Raises: EmptyFile; NotMedia when it is no audio or video that we read, or nothing that can be read in time;
             StartupError when no child can be started.
         """
         if path.stat().st_size == 0:
             raise EmptyFile("The file is empty: it has 0 bytes.")
-        with self._lock:
-            answer = self._ask(path)
+        try:
+            with self._borrowed() as child:
+                answer = child.ask(os.fspath(path.absolute()))
+        except _ChildDied as died:
+            answer = {"error": str(died)}
         if "error" in answer:
             raise NotMedia(f"The file is not an audio or video file that can be read ({answer['error']}).")
         return _checked(_probe_of(answer["probe"]))
 
     @property
-    def pid(self) -> int | None:
-        """The child's process id, for who watches processes; None when there is none."""
-        return self._child.pid if self._child else None
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of the children that wait for a file, the one that is asked next first."""
+        with self._changed:
+            return tuple(child.pid for child in reversed(self._idle))
 
     def close(self) -> None:
-        """Ends the child. A later probe starts another one."""
-        with self._lock:
-            if self._child is not None:
-                self._child.end()
-                self._child = None
+        """Ends the children, once they have answered. A later probe starts another one."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy)
+            while self._idle:
+                self._idle.pop().end()
 
     def __enter__(self) -> "Prober":
         return self
@@ -69,20 +80,26 @@ class Prober:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    def _ask(self, path: Path) -> dict[str, Any]:
-        child = self._child or _Child(self._answer_seconds)
-        self._child = child
+    @contextmanager
+    def _borrowed(self) -> Iterator["_Child"]:
+        """A child that nobody else asks. It is ended when anything goes wrong, and replaced when it has read enough."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._idle or self._busy < MOST_CHILDREN)
+            self._busy += 1
+            child = self._idle.pop() if self._idle else None
+        kept: _Child | None = None
         try:
-            answer = child.ask(os.fspath(path.absolute()))
-        except _ChildDied as died:
-            child.end()
-            self._child = None
-            return {"error": str(died)}
-        if child.asked >= self._probes_per_child:
-            child.end()
+            child = child or _Child(self._answer_seconds)
+            yield child
             # The next one imports while nobody waits for it.
-            self._child = _Child(self._answer_seconds)
-        return answer
+            kept = child if child.asked < self._probes_per_child else _Child(self._answer_seconds)
+        finally:
+            if child is not None and kept is not child:
+                child.end()
+            with self._changed:
+                self._busy -= 1
+                self._idle += [kept] if kept else []
+                self._changed.notify_all()
 
 
 class _ChildDied(Exception):
@@ -137,7 +154,6 @@ class _Child:
         try:
             self._is_ready = "ready" in self._read(START_SECONDS)
         except _ChildDied as died:
-            self.end()
             raise StartupError(
                 "The process that looks into media files does not start; check that the package av is installed."
             ) from died
