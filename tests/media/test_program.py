@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from balanza.errors import StartupError
-from balanza.media.program import find_program, missing_for
+from balanza.media.program import Program, find_program, missing_for
+from balanza.media.table import FORMATS
 
 
 def test_bundled_program_is_found_and_known() -> None:
@@ -76,5 +77,24 @@ def test_what_each_format_misses_is_named() -> None:
     poorer = replace(
         program, encoders=program.encoders - {"libmp3lame", "webvtt"}, filters=program.filters - {"paletteuse"}
     )
-    missing = {name: names for name, names in missing_for(poorer).items() if names}
+    missing = _missing(poorer)
     assert missing == {"mp3": {"libmp3lame"}, "avi": {"libmp3lame"}, "webm": {"webvtt"}, "gif": {"paletteuse"}}
+
+
+def test_what_cover_art_needs_is_named() -> None:
+    program = find_program(None)
+    with_covers = {"mp3", "flac", "ogg", "opus", "m4a", "aiff", "mp4", "mkv"}
+    assert set(_missing(replace(program, encoders=program.encoders - {"mjpeg"}))) == with_covers
+    assert set(_missing(replace(program, muxers=program.muxers - {"image2pipe"}))) == {"ogg", "opus", "mkv"}
+    assert set(_missing(replace(program, demuxers=program.demuxers - {"ffmetadata"}))) == {"ogg", "opus"}
+
+
+def test_what_sound_needs_is_named() -> None:
+    program = find_program(None)
+    with_sound = {name for name, format_ in FORMATS.items() if format_.audio}
+    for name in ("pan", "asetpts", "aresample", "loudnorm"):
+        assert set(_missing(replace(program, filters=program.filters - {name}))) == with_sound
+
+
+def _missing(program: Program) -> dict[str, frozenset[str]]:
+    return {name: names for name, names in missing_for(program).items() if names}

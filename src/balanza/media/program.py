@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from balanza.errors import StartupError
-from balanza.media.table import FORMATS, Format
+from balanza.media.table import FORMATS, Aside, Format
 
 _ANSWER_SECONDS = 30
 _FLAGS = re.compile(r"[A-Zd.|]{1,6}")
@@ -46,25 +46,30 @@ def missing_for(program: Program) -> Mapping[str, frozenset[str]]:
 def needs_of(format_: Format) -> Mapping[str, frozenset[str]]:
     """FFmpeg's names of what the format needs, by kind: `encoders`, `muxers`, `filters`."""
     encoders = {format_.subtitles.text_encoder}
-    filters = {"aformat", "aresample", "loudnorm"} if format_.audio else set()
+    filters = {"aformat", "aresample", "asetpts", "atrim", "loudnorm", "pan"} if format_.audio else set()
     if format_.audio:
         encoders |= {format_.audio.name} | {depth.encoder for depth in format_.audio.depths.values()}
     if format_.video:
         encoders.add(format_.video.name)
-        filters |= {"fps", "scale", "setsar", "crop"}
+        # FFmpeg itself turns what a telephone filmed.
+        filters |= {"fps", "scale", "setsar", "crop", "trim", "format", "transpose", "hflip", "vflip"}
+    if format_.covers or format_.cover_aside:
+        encoders.add("mjpeg")
     if format_.gif:
         filters |= {"split", "palettegen", "paletteuse"}
     return {
         "encoders": frozenset(encoders - {""}),
-        "muxers": frozenset({format_.muxer}),
+        "muxers": frozenset({format_.muxer} | ({"image2pipe"} if format_.cover_aside else set())),
         "filters": frozenset(filters),
     }
 
 
 def _missing(program: Program, format_: Format) -> frozenset[str]:
     needs = needs_of(format_)
+    demuxers = frozenset({"ffmetadata"} if format_.cover_aside is Aside.COMMENT else ())
     return (
-        (needs["encoders"] - program.encoders)
+        (demuxers - program.demuxers)
+        | (needs["encoders"] - program.encoders)
         | (needs["muxers"] - program.muxers)
         | (needs["filters"] - program.filters)
     )
