@@ -66,9 +66,33 @@ def test_length_is_that_of_the_trim(trim: dict[str, float], seconds: float) -> N
 def test_length_is_that_of_the_stream_that_was_taken() -> None:
     film = replace(FILM, streams=(PICTURE, replace(SOUND, duration_seconds=30.0)))
     check("mp3", film, lasting(MP3, 30.0))
-    with pytest.raises(AttemptFailed):
-        check("mp3", film, MP3)
+    with pytest.raises(AttemptFailed, match=r"instead of 30\.00 s"):
+        check("mp3", film, lasting(MP3, 29.0))
     check("mp4", film, FILM)
+
+
+def test_sound_may_begin_late_and_so_with_silence() -> None:
+    film = replace(FILM, streams=(PICTURE, replace(SOUND, duration_seconds=30.0)))
+    for seconds in (70.0, 100.0):
+        check("mp3", film, lasting(MP3, seconds))
+    with pytest.raises(AttemptFailed, match=r"instead of 100\.00 s"):
+        check("mp3", film, lasting(MP3, 102.0))
+
+
+def test_trim_may_end_before_late_sound_has_begun() -> None:
+    film = replace(FILM, streams=(PICTURE, replace(SOUND, duration_seconds=30.0)))
+    check("m4a", film, replace(FILM, duration_seconds=0.0, streams=(SOUND,)), end=20, copy=True)
+    with pytest.raises(AttemptFailed, match=r"instead of 10\.00 s"):
+        check("mp3", film, lasting(MP3, 9.0), start=20, end=80)
+
+
+def test_copy_of_a_film_may_show_what_an_edit_list_hides() -> None:
+    copied = replace(FILM, container="matroska,webm", duration_seconds=180.0)
+    check("mkv", FILM, copied, copy=True)
+    with pytest.raises(AttemptFailed):
+        check("mkv", FILM, copied)
+    with pytest.raises(AttemptFailed):
+        check("mkv", FILM, replace(copied, duration_seconds=90.0), copy=True)
 
 
 def test_unknown_length_of_one_of_several_streams_is_only_a_limit() -> None:

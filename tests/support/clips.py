@@ -43,6 +43,12 @@ _COLOURS = (
     *("-f", "lavfi", "-i", "color=c=lime:size=64x48:rate=25:duration=2"),
 )
 _TURNING = (*_COLOURS, *_HALVES, "-filter_complex", "[0][1]concat=n=2:v=1:a=0[v]", "-map", "[v]", "-map", "2:a")
+_LONG_PICTURE = ("-f", "lavfi", "-i", "color=c=0x3366CC:size=64x48:rate=25:duration=4")
+_LATE = (*_LONG_PICTURE, "-itsoffset", "2", "-f", "lavfi", "-i", "sine=frequency=440:duration=2:sample_rate=44100")
+_GAP = (
+    *(*_LONG_PICTURE, "-f", "lavfi", "-i", "sine=frequency=440:duration=4:sample_rate=44100"),
+    *("-af", "aselect='lt(t\\,1)+gt(t\\,3)'"),
+)
 
 RECIPES: Mapping[str, tuple[str, ...]] = {
     # A song and a film in every format that we write.
@@ -99,6 +105,19 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
         *("-f", "lavfi", "-i", "color=c=0x3366CC:size=64x48:rate=25:duration=3", *_TONE),
         *(*_H264, "-c:a", "aac", "-f", "matroska"),
     ),
+    # Sound that begins two seconds late, or pauses for two; a picture that begins late.
+    "late.mkv": (*_LATE, *_H264, "-c:a", "aac", "-f", "matroska"),
+    "late.mp4": (*_LATE, *_H264, "-c:a", "aac", "-f", "mp4"),
+    "late.webm": (*_LATE, "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus", "-f", "webm"),
+    "late.avi": (*_LATE, "-c:v", "mpeg4", "-c:a", "libmp3lame", "-f", "avi"),
+    "late.wmv": (*_LATE, "-c:v", "wmv2", "-c:a", "wmav2", "-f", "asf"),
+    "late.mka": (*_LATE, "-map", "1:a", "-c:a", "aac", "-f", "matroska"),
+    "gap.mkv": (*_GAP, *_H264, "-c:a", "aac", "-f", "matroska"),
+    "gap.mp4": (*_GAP, *_H264, "-c:a", "aac", "-f", "mp4"),
+    "late-picture.mkv": (
+        *("-itsoffset", "2", *_PICTURE, "-f", "lavfi", "-i", "sine=frequency=440:duration=3"),
+        *(*_H264, "-c:a", "aac", "-f", "matroska"),
+    ),
 }
 
 Recipe = tuple[str, ...]
@@ -145,6 +164,26 @@ def rotated_film() -> Path:
     path = _folder() / "rotated.mp4"
     if not path.exists():
         _make(("-display_rotation", "90", "-i", str(clip("film.mp4")), "-c", "copy", "-f", "mp4"), path)
+    return path
+
+
+def film_cut_without_encoding(container: str) -> Path:
+    """The last two of four seconds. The first two are in the file too; an edit list says not to show them."""
+    path = _folder() / f"cut.{container}"
+    if not path.exists():
+        _make(("-ss", "2", "-i", str(clip("turning.mp4")), "-c", "copy", "-f", container), path)
+    return path
+
+
+def recording_in_two_parts(kind: str) -> Path:
+    """Two Ogg files of four seconds one after the other in one file, as recorders of radio leave them."""
+    path = _folder() / f"two-parts.{kind}"
+    if not path.exists():
+        codec = {"ogg": "libvorbis", "opus": "libopus"}[kind]
+        parts = [path.with_name(f"part-{serial}.{kind}") for serial in (1, 2)]
+        for serial, part in enumerate(parts, 1):
+            _make((*_HALVES, "-c:a", codec, "-serial_offset", str(serial), "-f", kind), part)
+        _put(path, b"".join(part.read_bytes() for part in parts))
     return path
 
 

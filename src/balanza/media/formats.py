@@ -17,7 +17,6 @@ __all__ = [
     "mime_type",
     "output_name",
     "parse_options",
-    "required_encoders",
 ]
 
 
@@ -36,11 +35,6 @@ def asked_duration(options: Mapping[str, OptionValue], probe: Probe) -> float | 
     if probe.duration_seconds is not None:
         ends.append(probe.duration_seconds)
     return max(0.0, min(ends) - start) if ends else None
-
-
-def required_encoders(format_name: str, options: Mapping[str, OptionValue], probe: Probe) -> frozenset[str]:
-    """FFmpeg's names of the encoders that this conversion runs; none for a pure copy."""
-    return plan.make_plan(format_named(format_name), options, probe).encoders
 
 
 def output_name(source_name: str, format_name: str) -> str:

@@ -25,6 +25,10 @@ MAKE_TIMES: Arguments = (("fflags", "+genpts"),)
 
 WITHOUT_TIMES = frozenset({"avi", "mpeg"})
 
+WITHOUT_CLOCK = frozenset({"wav", "aiff", "flac", "mp3", "aac", "asf"})
+"""Containers that are one uninterrupted sound. Others note when each piece is heard: it may begin late, or pause.
+ASF notes it too, but WMA comes out of the decoder a frame of 0.1 s after its time, also where nothing is late."""
+
 
 def is_plain_wav(probe: Probe) -> bool:
     return probe.container == "wav" and all(stream.codec.startswith("pcm_") for stream in probe.audio)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from balanza.errors import InvalidOption, MissingStream
 from balanza.media import pictures, sounds
 from balanza.media.encoders import Arguments
+from balanza.media.inputs import WITHOUT_CLOCK
 from balanza.media.table import Format
 from balanza.model import OptionValue, Probe, Stream, StreamKind
 
@@ -41,10 +42,6 @@ class Plan:
     length_seconds: float | None
     """How much of the source is asked for; None is all from the start on."""
     streams: tuple[Planned, ...]
-
-    @property
-    def encoders(self) -> frozenset[str]:
-        return frozenset(stream.encoder for stream in self.streams) - {COPY}
 
 
 def make_plan(format_: Format, options: Mapping[str, OptionValue], probe: Probe) -> Plan:
@@ -104,7 +101,9 @@ def _audio(format_: Format, options: Mapping[str, OptionValue], probe: Probe) ->
         if options.get("copy") and track.codec in format_.copied_audio:
             planned.append(Planned(track, COPY, track.codec))
         else:
-            name, codec, arguments = sounds.arguments(encoder, options, track, is_film=not format_.is_audio)
+            name, codec, arguments = sounds.arguments(
+                encoder, options, track, is_film=not format_.is_audio, has_clock=probe.container not in WITHOUT_CLOCK
+            )
             planned.append(Planned(track, name, codec, arguments))
     return planned
 

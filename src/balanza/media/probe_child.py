@@ -7,6 +7,7 @@ own memory, writes no file, and ends by itself when an answer takes too long or 
 
 import itertools
 import json
+import math
 import os
 import resource
 import signal
@@ -27,6 +28,14 @@ TEXT_SUBTITLES = frozenset(
 PROOF_PACKETS = 64
 UNSURE_OF_STREAMS = frozenset({"mpeg", "mpegts"})
 """Demuxers that look for the last time stamps near the end of the file, and miss those of streams not found there."""
+UNSURE_OF_SOUND = UNSURE_OF_STREAMS | {"avi"}
+"""AVI fills the time before late sound and in its gaps with empty pieces, which are counted but never heard."""
+
+LATE_SECONDS = 0.5
+RESTART_SECONDS = 1.0
+"""Pictures that are not shown in the order of the file go back less."""
+OGG_PAGE_BYTES = 65_307
+"""The most that a page takes (RFC 3533, section 6)."""
 
 
 _kept: list[Any] = []
@@ -98,14 +107,14 @@ def _is_proven(av: Any, path: str, rules: dict[str, str]) -> bool:
 
 
 def _probe(container: Any, path: str) -> dict[str, Any]:
-    duration = container.duration / 1e6 if container.duration else None
-    streams = [_stream(stream, container.format.name) for stream in container.streams]
+    duration = _positive((container.duration or 0) / 1e6)
+    streams = [_stream(stream, container, duration) for stream in container.streams]
     bit_rate = container.bit_rate or None
-    if duration is None or not _tells_duration(container.format.name, path):
-        lengths = _scanned(container)
+    if duration is None or not _tells_duration(container, path):
+        lengths, whole = _scanned(container)
         for stream in streams:
-            stream["duration_seconds"] = lengths.get(stream["index"], stream["duration_seconds"])
-        duration = max(lengths.values(), default=0.0) or duration
+            stream["duration_seconds"] = _positive(lengths.get(stream["index"], 0.0)) or stream["duration_seconds"]
+        duration = _positive(whole) or duration
         bit_rate = int(container.size * 8 / duration) if duration else bit_rate
     return {
         "container": container.format.name,
@@ -116,11 +125,39 @@ def _probe(container: Any, path: str) -> dict[str, Any]:
     }
 
 
-def _tells_duration(demuxer: str, path: str) -> bool:
-    """False where the demuxer would only guess from the bit rate: ADTS, and MP3 without a header that fits the file."""
+def _tells_duration(container: Any, path: str) -> bool:
+    """False where the demuxer would only guess from the bit rate: ADTS, and MP3 without a header that fits the file;
+    where it sees the last of several recordings only; and where it counts time before anything is heard or seen."""
+    demuxer = container.format.name
     if demuxer == "mp3":
         return _has_true_header(path)
-    return demuxer != "aac"
+    if demuxer == "ogg":
+        return not _is_chained(path)
+    if demuxer == "matroska,webm":
+        return bool((container.start_time or 0) < LATE_SECONDS * 1e6)
+    return bool(demuxer != "aac")
+
+
+def _is_chained(path: str) -> bool:
+    """Whether the last page of an Ogg file is of a stream that does not begin at the file's beginning: several files
+    one after the other are an Ogg file too (RFC 3533, section 4), like hours of a radio station. Chains whose links
+    have the same number are not seen."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        head = file.read(OGG_PAGE_BYTES)
+        file.seek(max(0, file.seek(0, 2) - OGG_PAGE_BYTES))
+        tail = file.read()
+    last = tail[max(0, tail.rfind(b"OggS")) :]
+    return last.startswith(b"OggS") and len(last) >= 18 and last[14:18] not in _ogg_streams(head)
+
+
+def _ogg_streams(head: bytes) -> set[bytes]:
+    """The serial numbers of the pages with which streams begin, which come before all others (RFC 3533, section 6)."""
+    found, at = set(), 0
+    while head[at : at + 4] == b"OggS" and at + 27 <= len(head) and head[at + 5] & 2:
+        found.add(head[at + 14 : at + 18])
+        segments = head[at + 27 : at + 27 + head[at + 26]]
+        at += 27 + len(segments) + sum(segments)
+    return found
 
 
 def _has_true_header(path: str) -> bool:
@@ -151,13 +188,14 @@ def _id3_bytes(head: bytes) -> int:
     return size + (20 if head[5] & 0x10 else 10)
 
 
-def _stream(stream: Any, demuxer: str) -> dict[str, Any]:
+def _stream(stream: Any, container: Any, whole: float | None) -> dict[str, Any]:
     context, codec = stream.codec_context, _codec(stream)
+    unsure = UNSURE_OF_SOUND if stream.type == "audio" else UNSURE_OF_STREAMS
     found: dict[str, Any] = {
         "index": stream.index,
         "kind": stream.type if stream.type in {"audio", "video", "subtitle"} else "other",
         "codec": codec,
-        "duration_seconds": None if demuxer in UNSURE_OF_STREAMS else _duration(stream),
+        "duration_seconds": None if container.format.name in unsure else _duration(stream, container, whole),
         "language": _language(stream),
     }
     if stream.type == "audio":
@@ -172,7 +210,7 @@ def _stream(stream: Any, demuxer: str) -> dict[str, Any]:
             "width": context.width or None,
             "height": context.height or None,
             "pixel_format": context.pix_fmt,
-            "fps": float(stream.average_rate) if stream.average_rate else None,
+            "fps": _positive(float(stream.average_rate or 0)),
             "bit_rate_bps": context.bit_rate or None,
             "is_cover": bool(stream.disposition & stream.disposition.attached_pic),
         }
@@ -194,19 +232,41 @@ def _codec(stream: Any) -> str:
     return context.codec.canonical_name if context is not None and context.codec is not None else "unknown"
 
 
-def _duration(stream: Any) -> float | None:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return _clock(stream.metadata.get("DURATION", ""))
+def _duration(stream: Any, container: Any, whole: float | None) -> float | None:
+    """How long the stream is at least, from its own beginning to its end, as far as that is told."""
+    # ASF says of every stream that it is as long as the file.
+    if stream.duration and stream.time_base and container.format.name != "asf":
+        return _positive(min(float(stream.duration * stream.time_base), _counted(stream, container)))
+    tagged = (
+        _clock(stream.metadata.get("DURATION", "")) or float((stream.duration or 0) * (stream.time_base or 0)) or None
+    )
+    if tagged is None or stream.start_time is None or not stream.time_base:
+        return None
+    # FFmpeg notes when the stream ends, others how long it is: it is at least this, and no longer than the file.
+    late = float(stream.start_time * stream.time_base) - (container.start_time or 0) / 1e6
+    return _positive(min(tagged, whole or tagged) - max(0.0, late))
+
+
+def _counted(stream: Any, container: Any) -> float:
+    """How long the sound in an MP4 or QuickTime file is without its gaps; infinite where that is not told."""
+    if stream.type != "audio" or "mp4" not in container.format.name:
+        return math.inf
+    context = stream.codec_context
+    samples = stream.frames * (context.frame_size or 0)
+    return samples / context.sample_rate if samples and context.sample_rate else math.inf
 
 
 def _clock(text: str) -> float | None:
     """Seconds of `HH:MM:SS.fraction`, as Matroska's writers note them in a tag."""
     try:
         hours, minutes, seconds = text.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds) or None
-    except ValueError:
+        return _positive(int(hours) * 3600 + int(minutes) * 60 + float(seconds))
+    except (ValueError, OverflowError):
         return None
+
+
+def _positive(number: float) -> float | None:
+    return number if 0 < number < math.inf else None
 
 
 def _language(stream: Any) -> str | None:
@@ -214,25 +274,34 @@ def _language(stream: Any) -> str | None:
     return language if language and language != "und" else None
 
 
-def _scanned(container: Any) -> dict[int, float]:
-    """How long each stream is, by reading to the end; nothing when that takes more than SCAN_SECONDS."""
+def _scanned(container: Any) -> tuple[dict[int, float], float]:
+    """How long each stream is, and all of them together, by reading to the end; nothing when that takes more than
+    SCAN_SECONDS. Where the time of an Ogg file goes back, a new recording begins, and follows the one before."""
+    is_ogg = container.format.name == "ogg"
     deadline = time.monotonic() + SCAN_SECONDS
     first: dict[int, int] = {}
     last: dict[int, int] = {}
+    shift: dict[int, int] = {}
     for number, packet in enumerate(container.demux()):
         begins = packet.pts
         if begins is None:
             continue
         index = packet.stream_index
+        begins += shift.get(index, 0)
+        if is_ogg and (last.get(index, begins) - begins) * packet.time_base > RESTART_SECONDS:
+            shift[index] = shift.get(index, 0) + last[index] - begins
+            begins = last[index]
         ends = begins + (packet.duration or 0)
         first[index] = min(begins, first.get(index, begins))
         last[index] = max(ends, last.get(index, ends))
         if number % 1024 == 0 and time.monotonic() > deadline:
-            return {}
-    bases = {stream.index: stream.time_base for stream in container.streams if stream.type in {"audio", "video"}}
-    return {
-        index: float((last[index] - first[index]) * base) for index, base in bases.items() if base and index in last
-    }
+            return {}, 0.0
+    streams = [stream for stream in container.streams if stream.type in {"audio", "video"}]
+    bases = {stream.index: stream.time_base for stream in streams if stream.time_base and stream.index in last}
+    lengths = {index: float((last[index] - first[index]) * base) for index, base in bases.items()}
+    begin = min((first[index] * base for index, base in bases.items()), default=0)
+    end = max((last[index] * base for index, base in bases.items()), default=0)
+    return lengths, float(end - begin)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,22 @@
 """Whether a result is what was asked for: container, kinds of streams, codecs, duration."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
 from balanza.errors import AttemptFailed
 from balanza.media.options import format_named
-from balanza.media.plan import Plan, Planned, make_plan
+from balanza.media.plan import COPY, Plan, Planned, make_plan
 from balanza.model import OptionValue, Probe, StreamKind
 
 TOLERANCE_SECONDS = 0.5
 TOLERANCE_RATIO = 0.01
 
 _CHECKED = (StreamKind.VIDEO, StreamKind.AUDIO, StreamKind.SUBTITLE)
+_TIMED = (StreamKind.VIDEO, StreamKind.AUDIO)
+
+_MATROSKA = "matroska,webm"
+_MOV = "mov,mp4,m4a,3gp,3g2,mj2"
 
 
 def check_result(*, format_name: str, options: Mapping[str, OptionValue], source: Probe, result: Probe) -> None:
@@ -43,32 +48,58 @@ def _is_of(planned: Planned, kind: StreamKind) -> bool:
 
 
 def _check_duration(plan: Plan, source: Probe, result: Probe) -> None:
-    available, is_exact = _available(plan, source)
     found = result.duration_seconds
-    if available is None or found is None:
+    if found is None:
         return
-    asked = max(0.0, available - plan.start_seconds)
-    if plan.length_seconds is not None:
-        asked = min(asked, plan.length_seconds)
+    least, most = _least(plan, source), _most(plan, source)
     # A film of less than two pictures a second ends with a whole picture.
     picture = max((1 / stream.fps for stream in result.video if stream.fps), default=0.0)
-    allowed = max(TOLERANCE_SECONDS, TOLERANCE_RATIO * asked, picture)
-    if found > asked + allowed or (is_exact and found < asked - allowed):
-        raise AttemptFailed(
-            f"The result lasts {found:.2f} s instead of {asked:.2f} s; the source may be damaged or cut off."
-        )
+    for asked, is_wrong in ((most, found > most), (least, found < least)):
+        if is_wrong and abs(found - asked) > max(TOLERANCE_SECONDS, TOLERANCE_RATIO * asked, picture):
+            raise AttemptFailed(
+                f"The result lasts {found:.2f} s instead of {asked:.2f} s; the source may be damaged or cut off."
+            )
 
 
-def _available(plan: Plan, source: Probe) -> tuple[float | None, bool]:
-    """How long the sound and pictures taken from the source last, and whether that is known or only their most.
+def _most(plan: Plan, source: Probe) -> float:
+    """No result is longer than this: what was asked for of the whole file, whose end the streams may not reach.
 
-    They may be shorter than the file: the sound of a film, say. Not every container tells of each stream.
+    Infinite where the file may hold more than it says: a chain of Ogg recordings, of which a probe may see the last
+    only, and a film that was cut without encoding (edit lists), of which a copy takes what is hidden too.
     """
-    taken = {planned.source for planned in plan.streams if planned.source in (*source.audio, *source.video)}
-    known = [stream.duration_seconds for stream in taken if stream.duration_seconds is not None]
-    if known and len(known) == len(taken):
-        return max(known), True
-    return source.duration_seconds, taken == {*source.audio, *source.video}
+    hidden = source.container == _MOV and any(planned.encoder == COPY for planned in plan.streams)
+    if source.duration_seconds is None or source.container == "ogg" or hidden:
+        return math.inf
+    known = [planned.source.duration_seconds or 0.0 for planned in _taken(plan)]
+    return _overlap(plan, 0.0, max(source.duration_seconds, *known, 0.0))
+
+
+def _least(plan: Plan, source: Probe) -> float:
+    """No result that is whole is shorter than this. 0 where that cannot be known."""
+    taken = _taken(plan)
+    if plan.format.is_audio and source.container == _MATROSKA and all(planned.encoder == COPY for planned in taken):
+        return 0.0  # Gaps in the sound, of which the source does not tell, are lost.
+    known = [planned.source.duration_seconds for planned in taken if planned.source.duration_seconds is not None]
+    if known:
+        return max(_shortest(plan, length, source.duration_seconds or length) for length in known)
+    is_all = {planned.source for planned in taken} == {*source.audio, *source.video}
+    return _overlap(plan, 0.0, source.duration_seconds) if is_all and source.duration_seconds is not None else 0.0
+
+
+def _shortest(plan: Plan, length: float, whole: float) -> float:
+    """How much was asked for of a stream that may lie anywhere in the file: least at one of the ends, if not equal."""
+    latest = max(0.0, whole - length)
+    return min(_overlap(plan, 0.0, length), _overlap(plan, latest, latest + length))
+
+
+def _overlap(plan: Plan, begins: float, ends: float) -> float:
+    """How many seconds of the time between these two were asked for."""
+    end = math.inf if plan.length_seconds is None else plan.start_seconds + plan.length_seconds
+    return max(0.0, min(ends, end) - max(begins, plan.start_seconds))
+
+
+def _taken(plan: Plan) -> list[Planned]:
+    return [planned for planned in plan.streams if any(_is_of(planned, kind) for kind in _TIMED)]
 
 
 def _counted(codecs: Counter[str]) -> str:
