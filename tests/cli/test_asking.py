@@ -28,6 +28,10 @@ def ask(live: Live, *arguments: str) -> str:
     return done.stdout.decode()
 
 
+def names_on(live: Live) -> list[str]:
+    return [media["name"] for media in live.api.get("/media").json()["media"]]
+
+
 def test_files_are_converted_by_the_server_and_come_back(live: Live, tmp_path: Path) -> None:
     have(tmp_path, "song.wav", "more/film.mkv", "more/empty.wav")
     (tmp_path / "notes.txt").write_text("not media")
@@ -66,7 +70,14 @@ def test_a_job_that_the_server_refuses_leaves_no_upload_behind(live: Live, tmp_p
     done = balanza("convert", name, "--to", "mp3", "--server", live.address, folder=tmp_path)
     assert done.returncode == 1
     assert "sound" in said(done)
-    assert name not in [media["name"] for media in live.api.get("/media").json()["media"]]
+    assert name not in names_on(live)
+
+
+def test_nothing_of_a_run_stays_on_the_server(live: Live, tmp_path: Path) -> None:
+    (tmp_path / "visitor.wav").write_bytes(clip("song.wav").read_bytes())
+    done = balanza("convert", "visitor.wav", "--to", "mp3", "--server", live.address, folder=tmp_path)
+    assert done.returncode == 0, said(done)
+    assert {"visitor.wav", "visitor.mp3"}.isdisjoint(names_on(live))
 
 
 def test_ctrl_c_cancels_the_jobs_on_the_server(live: Live, tmp_path: Path, long_song: Path) -> None:
@@ -89,6 +100,7 @@ def test_ctrl_c_cancels_the_jobs_on_the_server(live: Live, tmp_path: Path, long_
     assert b"Traceback" not in told
     live.until(job_id, "cancelled")
     assert files_in(tmp_path) == []
+    assert long_song.name not in names_on(live)
 
 
 def test_jobs_are_listed_shown_cancelled_and_tried_again(live: Live) -> None:
@@ -96,18 +108,19 @@ def test_jobs_are_listed_shown_cancelled_and_tried_again(live: Live) -> None:
         live.api.post(f"/workers/{worker_id}/drain")
     job_id = live.convert(live.upload(clip("song.wav")), "opus")
     listing = ask(live, "jobs", "--limit", "1")
-    assert all(part in listing for part in (job_id, "song.wav", "opus", "pending"))
+    assert all(part in listing for part in (job_id[:8], "song.wav", "opus", "pending"))
+    assert job_id not in listing
     assert json.loads(ask(live, "jobs", "--json", "--limit", "1"))["jobs"][0]["job_id"] == job_id
 
-    assert ask(live, "jobs", "cancel", job_id) == f"Job {job_id} is cancelled.\n"
+    assert ask(live, "jobs", "cancel", job_id[:8]) == f"Job {job_id} is cancelled.\n"
     assert json.loads(ask(live, "jobs", "show", job_id, "--json"))["status"] == "cancelled"
-    assert job_id in ask(live, "jobs", "--status", "cancelled")
-    assert ask(live, "jobs", "retry", job_id) == f"Job {job_id} is pending again.\n"
+    assert job_id[:8] in ask(live, "jobs", "--status", "cancelled")
+    assert ask(live, "jobs", "retry", job_id[:8]) == f"Job {job_id} is pending again.\n"
 
     for worker_id in ("worker_a", "worker_b"):
         live.api.post(f"/workers/{worker_id}/resume")
     live.until(job_id, "completed")
-    shown = ask(live, "jobs", "show", job_id)
+    shown = ask(live, "jobs", "show", job_id[:8])
     assert all(part in shown for part in ("completed", "processed by", "song.opus", "attempt")), shown
 
 
@@ -138,6 +151,19 @@ def test_watching_goes_on_until_ctrl_c(live: Live) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 0
             assert process.stderr.read() == b""
+
+
+def test_watching_without_a_terminal_prints_one_table_below_the_other(live: Live) -> None:
+    argv = command("workers", "--watch", "--server", live.address)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        lines: list[bytes] = []
+        while sum(b"active" in line for line in lines) < 2:
+            lines.append(process.stdout.readline())
+            assert lines[-1]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert b"\x1b" not in b"".join(lines)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from balanza.errors import BalanzaError, StorageError
 
 TRANSFERS = 4
 """How many files go each way at once: enough to keep a fleet busy, few enough to finish one after another."""
-CANCEL_SECONDS = 5.0
+REMOVE_SECONDS = 5.0
 
 
 class RemoteRun:
@@ -37,7 +37,6 @@ class RemoteRun:
         self._report = report
         self._uploads = asyncio.Semaphore(wanted.jobs or TRANSFERS)
         self._downloads = asyncio.Semaphore(wanted.jobs or TRANSFERS)
-        self._live: set[str] = set()
         self._stopping = threading.Event()
         self._interrupted_by: int | None = None
 
@@ -62,7 +61,6 @@ class RemoteRun:
             with suppress(asyncio.CancelledError):
                 await working
             listening.cancel()
-            await self._cancel_jobs(http)
 
     def _interrupt(self, number: int, working: "asyncio.Future[list[None]]") -> None:
         if self._interrupted_by is not None:
@@ -70,12 +68,6 @@ class RemoteRun:
         self._interrupted_by = number
         self._stopping.set()
         working.cancel()
-
-    async def _cancel_jobs(self, http: httpx2.AsyncClient) -> None:
-        """What was interrupted is not wanted any more."""
-        for job_id in list(self._live):
-            with suppress(httpx2.HTTPError):
-                await http.post(f"/jobs/{job_id}/cancel", timeout=CANCEL_SECONDS)
 
     async def _attend(self, http: httpx2.AsyncClient, events: Events, source: Input) -> None:
         """One source from here to its result; whatever fails is in the report."""
@@ -91,15 +83,19 @@ class RemoteRun:
 
     async def _bring_through(self, http: httpx2.AsyncClient, events: Events, source: Input) -> None:
         place = self._outputs.claim(source)
+        left = Left(http)
         try:
             async with self._uploads:
-                media_id = await self._upload(http, source)
-            job = await self._converted(http, events, source, media_id)
+                left.media_ids.append(await self._upload(http, source))
+            job = await self._converted(http, events, source, left)
             async with self._downloads:
                 await self._download(http, source, place, job)
+            left.media_ids.append(job["output_id"])
         except (BalanzaError, OSError):
             self._outputs.release(place)
             raise
+        finally:
+            await left.remove()
         self._report.done(
             source,
             Outcome(
@@ -123,34 +119,23 @@ class RemoteRun:
             sent += len(piece)
             self._report.progress(source, "uploading", 100 * sent / source.size_bytes if source.size_bytes else 0)
 
-    async def _converted(
-        self, http: httpx2.AsyncClient, events: Events, source: Input, media_id: str
-    ) -> dict[str, Any]:
+    async def _converted(self, http: httpx2.AsyncClient, events: Events, source: Input, left: "Left") -> dict[str, Any]:
         """The job, completed. Raises BalanzaError."""
         wanted = {
-            "input_file": media_id,
+            "input_file": left.media_ids[0],
             "output_format": self._wanted.format_name,
             "options": dict(self._wanted.options),
         }
-        try:
-            with reachable(self._server):
-                submitted = answer_of(
-                    await http.post("/convert", json=wanted, headers={"Idempotency-Key": str(uuid4())})
-                )
-        except BalanzaError:
-            # Nobody else asked for this file.
-            with suppress(httpx2.HTTPError):
-                await http.delete(f"/media/{media_id}")
-            raise
-        job_id = submitted["job_id"]
-        self._live.add(job_id)
+        with reachable(self._server):
+            submitted = answer_of(await http.post("/convert", json=wanted, headers={"Idempotency-Key": str(uuid4())}))
+        job_id = left.job_id = submitted["job_id"]
 
         def tell(job: dict[str, Any]) -> None:
             stage = "converting" if job["status"] == "processing" else "waiting"
             self._report.progress(source, stage, job["progress"], job["speed"])
 
         job = await events.until_ended(job_id, tell)
-        self._live.discard(job_id)
+        left.job_id = None
         if job["status"] != "completed":
             raise BalanzaError(job["error"] or f"The job was {job['status']}.")
         return job
@@ -172,3 +157,22 @@ class RemoteRun:
             write_out(result)
         else:
             await asyncio.to_thread(self._outputs.publish, result, place)
+
+
+class Left:
+    """What one source has on the server: nobody else asked for it, so nothing of it stays there."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+        self.media_ids: list[str] = []
+        """The upload; and the result, when it has been downloaded."""
+        self.job_id: str | None = None
+        """A job that has not ended as far as we know."""
+
+    async def remove(self) -> None:
+        """Cancels the job, then deletes the files. What the server does not do stays there."""
+        with suppress(httpx2.HTTPError):
+            if self.job_id is not None:
+                await self._http.post(f"/jobs/{self.job_id}/cancel", timeout=REMOVE_SECONDS)
+            for media_id in self.media_ids:
+                await self._http.delete(f"/media/{media_id}", timeout=REMOVE_SECONDS)
