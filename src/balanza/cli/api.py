@@ -7,11 +7,15 @@ from typing import Any, Self
 
 import httpx2
 
-from balanza.errors import BalanzaError, EmptyFile, MissingStream, NotMedia, ServerUnreachable
+from balanza.errors import BalanzaError, EmptyFile, InvalidRequest, MissingStream, NotMedia, ServerUnreachable
 
 ANSWER_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
 LAST_PORT = 65535
+WHOLE_ID = 36
+"""The characters of a UUID."""
+PAGE = 500
+"""As many jobs as the server lists at once."""
 TIMEOUT = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
 
 KINDS = {kind.slug: kind for kind in (EmptyFile, MissingStream, NotMedia)}
@@ -33,6 +37,23 @@ class Api:
     def post(self, path: str) -> Any:
         with reachable(self._server):
             return answer_of(self._http.post(path))
+
+    def job_id(self, typed: str) -> str:
+        """The whole id that `typed` begins; `typed` itself when there is none. Raises InvalidRequest for several."""
+        if not typed or len(typed) >= WHOLE_ID:
+            return typed
+        found = [job_id for job_id in self._job_ids() if job_id.startswith(typed)]
+        if len(found) > 1:
+            raise InvalidRequest(f"{typed} begins the ids of {len(found)} jobs, {found[0]} for one; write more of it.")
+        return found[0] if found else typed
+
+    def _job_ids(self) -> Iterator[str]:
+        cursor: str | None = None
+        while True:
+            page = self.get("/jobs", limit=PAGE, cursor=cursor)
+            yield from (str(one["job_id"]) for one in page["jobs"])
+            if (cursor := page["next_cursor"]) is None:
+                return
 
     def __enter__(self) -> Self:
         return self

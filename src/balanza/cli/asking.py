@@ -1,6 +1,6 @@
 """`balanza jobs` and `balanza workers`: what a running server is doing, and telling it to do otherwise."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
@@ -8,11 +8,14 @@ import typer
 from balanza.cli.options import ASK, DEFAULT_SERVER, Json
 from balanza.lifecycle import JobStatus
 
+if TYPE_CHECKING:
+    from balanza.cli.api import Api
+
 Server = Annotated[
     str | None, typer.Option("--server", envvar="BALANZA_SERVER", metavar="URL", help=f"The server [{DEFAULT_SERVER}].")
 ]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Keep showing, until Ctrl-C.")]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="The id of a job.")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The id of a job, or what it begins with.")]
 WorkerId = Annotated[str, typer.Argument(metavar="ID", help="The id of a worker, such as worker_a.")]
 
 jobs_app = typer.Typer(
@@ -44,7 +47,7 @@ def show_job(context: typer.Context, job_id: JobId, as_json: Json = False, serve
     """Show one job with the history of its attempts."""
     from balanza.cli import showing, tables
 
-    showing.show(_of(context, server), lambda api: api.get(f"/jobs/{_safe(job_id)}"), tables.job, as_json=as_json)
+    showing.show(_of(context, server), lambda api: api.get(_path_of(api, job_id)), tables.job, as_json=as_json)
 
 
 @jobs_app.command("cancel")
@@ -52,7 +55,12 @@ def cancel_job(context: typer.Context, job_id: JobId, as_json: Json = False, ser
     """Cancel a job; a running conversion is killed."""
     from balanza.cli import showing
 
-    showing.tell(_of(context, server), f"/jobs/{_safe(job_id)}/cancel", f"Job {job_id} is cancelled.", as_json=as_json)
+    showing.tell(
+        _of(context, server),
+        lambda api: api.post(f"{_path_of(api, job_id)}/cancel"),
+        lambda job: f"Job {job['job_id']} is cancelled.",
+        as_json=as_json,
+    )
 
 
 @jobs_app.command("retry")
@@ -61,7 +69,10 @@ def retry_job(context: typer.Context, job_id: JobId, as_json: Json = False, serv
     from balanza.cli import showing
 
     showing.tell(
-        _of(context, server), f"/jobs/{_safe(job_id)}/retry", f"Job {job_id} is pending again.", as_json=as_json
+        _of(context, server),
+        lambda api: api.post(f"{_path_of(api, job_id)}/retry"),
+        lambda job: f"Job {job['job_id']} is pending again.",
+        as_json=as_json,
     )
 
 
@@ -80,7 +91,12 @@ def drain_worker(context: typer.Context, worker_id: WorkerId, as_json: Json = Fa
     from balanza.cli import showing
 
     told = f"{worker_id} takes nothing new and finishes what it runs."
-    showing.tell(_of(context, server), f"/workers/{_safe(worker_id)}/drain", told, as_json=as_json)
+    showing.tell(
+        _of(context, server),
+        lambda api: api.post(f"/workers/{_safe(worker_id)}/drain"),
+        lambda _: told,
+        as_json=as_json,
+    )
 
 
 @workers_app.command("resume")
@@ -89,13 +105,21 @@ def resume_worker(context: typer.Context, worker_id: WorkerId, as_json: Json = F
     from balanza.cli import showing
 
     showing.tell(
-        _of(context, server), f"/workers/{_safe(worker_id)}/resume", f"{worker_id} takes jobs again.", as_json=as_json
+        _of(context, server),
+        lambda api: api.post(f"/workers/{_safe(worker_id)}/resume"),
+        lambda _: f"{worker_id} takes jobs again.",
+        as_json=as_json,
     )
 
 
 def _of(context: typer.Context, server: str | None = None) -> str:
     """The server: `balanza jobs show ID --server URL` and `balanza jobs --server URL show ID` mean the same."""
     return server or context.obj or DEFAULT_SERVER
+
+
+def _path_of(api: "Api", typed: str) -> str:
+    """The path of the job whose id begins with what was typed."""
+    return f"/jobs/{_safe(api.job_id(typed))}"
 
 
 def _safe(name: str) -> str:

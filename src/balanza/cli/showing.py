@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import sleep
 from typing import Any
@@ -39,11 +39,11 @@ def show(
                 _watch(lambda: ask(api), answer, render)
 
 
-def tell(server: str, path: str, told: str, *, as_json: bool) -> None:
-    """Posts, and says `told` when the server agreed."""
+def tell(server: str, act: Callable[[Api], Any], told: Callable[[Any], str], *, as_json: bool) -> None:
+    """Does it, and says what `told` makes of the answer when the server agreed."""
     with Api(server) as api:
-        answer = api.post(path)
-    _print(answer, lambda _: Text(told), as_json=as_json)
+        answer = act(api)
+    _print(answer, lambda answer: Text(told(answer)), as_json=as_json)
 
 
 def _print(answer: Any, render: Callable[[Any], RenderableType], *, as_json: bool) -> None:
@@ -63,12 +63,23 @@ def _stream(ask: Callable[[], Any], answer: Any) -> None:
 
 
 def _watch(ask: Callable[[], Any], answer: Any, render: Callable[[Any], RenderableType]) -> None:
-    """A table that changes in its place. A server that went away is waited for."""
-    with Live(render(answer), console=console(), auto_refresh=False) as live:
-        while True:
-            sleep(LOOK_EVERY_SECONDS)
-            try:
-                shown = render(ask())
-            except ServerUnreachable as error:
-                shown = Text(error.sentence)
+    """A table that changes in its place; where there is no terminal, one below the other."""
+    screen, first = console(), render(answer)
+    if not screen.is_terminal:
+        screen.print(first)
+        for shown in _answers(ask, render):
+            screen.print("", shown, sep="\n")
+        return
+    with Live(first, console=screen, auto_refresh=False) as live:
+        for shown in _answers(ask, render):
             live.update(shown, refresh=True)
+
+
+def _answers(ask: Callable[[], Any], render: Callable[[Any], RenderableType]) -> Iterator[RenderableType]:
+    """Never ends. A server that went away is waited for."""
+    while True:
+        sleep(LOOK_EVERY_SECONDS)
+        try:
+            yield render(ask())
+        except ServerUnreachable as error:
+            yield Text(error.sentence)
