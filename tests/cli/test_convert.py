@@ -1,11 +1,18 @@
 """`balanza convert` without a server, in processes of its own, on real files."""
 
+import fcntl
 import json
 import os
+import re
+import select
 import shutil
 import signal
+import struct
 import subprocess
+import termios
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -217,6 +224,77 @@ def test_what_was_asked_for_wrongly_is_said_before_anything_is_converted(
     assert done.returncode == 2
     assert expected in said(done)
     assert files_in(tmp_path) == ["song.wav"]
+
+
+def test_a_name_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    name = "new\nline\x1b[31mred.wav"
+    shutil.copy(clip("song.wav"), tmp_path / name)
+    done = convert(tmp_path, name, "--to", "mp3", "--json")
+    assert done.returncode == 0, said(done)
+    assert said(done).startswith(r"new\nline\x1b[31mred.wav → new\nline\x1b[31mred.mp3")
+    assert "\x1b" not in said(done)
+    assert json.loads(done.stdout)["files"][0]["input"] == name
+
+
+@pytest.mark.parametrize(
+    ("sources", "target", "expected"),
+    [
+        (("one.wav",), "new.ogg", "new.ogg cannot be the result: name a folder with -o"),
+        (("one.wav", "two.wav"), "new.mp3", "new.mp3 cannot be the result: name a folder with -o"),
+        (("one.wav",), "two.wav", "two.wav is a file, not a folder"),
+    ],
+)
+def test_a_file_is_not_taken_for_a_folder(tmp_path: Path, sources: Sequence[str], target: str, expected: str) -> None:
+    have(tmp_path, "one.wav", "two.wav")
+    done = convert(tmp_path, *sources, "--to", "mp3", "-o", target)
+    assert done.returncode == 2
+    assert expected in said(done)
+    assert files_in(tmp_path) == ["one.wav", "two.wav"]
+
+
+def test_a_folder_without_media_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/notes.txt").write_text("not media")
+    done = convert(tmp_path, "texts", "--to", "mp3")
+    assert done.returncode == 1
+    assert said(done).startswith("There is no audio or video in texts.")
+
+
+def test_a_link_is_converted_under_its_own_name_and_a_file_named_twice_once(tmp_path: Path) -> None:
+    have(tmp_path, "song.wav")
+    (tmp_path / "link.wav").symlink_to("song.wav")
+    done = convert(tmp_path, "song.wav", "link.wav", "./song.wav", "--to", "mp3", "-o", "out")
+    assert done.returncode == 0, said(done)
+    assert files_in(tmp_path / "out") == ["link.mp3", "song.mp3"]
+
+
+def test_a_terminal_sees_a_bar_for_each_file_and_one_for_all(tmp_path: Path, long_song: Path) -> None:
+    for name in ("one.flac", "two.flac"):
+        (tmp_path / name).symlink_to(long_song)
+    terminal, end = os.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    argv = command("convert", "one.flac", "two.flac", "--to", "opus", "-o", "out", "--jobs", "2")
+    environment = os.environ | {"TERM": "xterm-256color"}
+    with subprocess.Popen(argv, cwd=tmp_path, stdin=end, stderr=end, env=environment, process_group=0) as process:
+        os.close(end)
+        seen = b""
+        bars = [re.compile(name + rb"[^\r\n]*\xe2\x94\x81") for name in (b"all files", rb"one\.flac", rb"two\.flac")]
+        while not all(bar.search(seen) for bar in bars):
+            assert select.select([terminal], [], [], 30)[0], seen
+            seen += os.read(terminal, 65536)
+        process.send_signal(signal.SIGINT)
+        drained = threading.Thread(target=_drain, args=(terminal,))
+        drained.start()
+        assert process.wait(30) == 130
+        drained.join()
+    os.close(terminal)
+
+
+def _drain(terminal: int) -> None:
+    """Linux answers EIO when the other end is closed."""
+    with suppress(OSError):
+        while os.read(terminal, 65536):
+            pass
 
 
 def test_an_empty_name_is_not_the_current_folder(tmp_path: Path) -> None:

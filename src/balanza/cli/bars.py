@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
-from balanza.cli.inputs import Input
+from balanza.cli.inputs import Input, printable
 from balanza.cli.report import Display
 
 FRAMES_PER_SECOND = 5
@@ -60,7 +60,8 @@ class Bars(Display):
         self._progress.print(line)
 
     def _add(self, source: Input) -> TaskID:
-        name = source.shown if len(source.shown) <= LONGEST_NAME else f"…{source.shown[1 - LONGEST_NAME :]}"
+        shown = printable(source.shown)
+        name = shown if len(shown) <= LONGEST_NAME else f"…{shown[1 - LONGEST_NAME :]}"
         return self._progress.add_task(escape(name), total=100, detail="")
 
     def _count(self) -> None:

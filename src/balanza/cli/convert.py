@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from balanza.cli import FAILED, INTERRUPTED
-from balanza.cli.inputs import Input, Wanted, collect
+from balanza.cli.inputs import Input, Wanted, collect, printable
 from balanza.cli.outputs import Outputs
 from balanza.cli.report import Report, display_for
 from balanza.cli.workspace import workspace
@@ -90,7 +90,9 @@ def _folders(sources: Sequence[Input], outputs: Outputs) -> list[Path]:
         try:
             outputs.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StartupError(f"The folder {outputs.folder} cannot be made: {error.strerror}.") from error
+            raise StartupError(
+                f"The folder {printable(str(outputs.folder))} cannot be made: {error.strerror}."
+            ) from error
         return [outputs.folder]
     return list(dict.fromkeys(source.path.parent for source in sources if source.path and not source.is_stream))
 

@@ -3,6 +3,7 @@
 import glob
 import mimetypes
 import os
+import re
 import select
 import stat
 import threading
@@ -14,6 +15,8 @@ STANDARD_INPUT = "-"
 EMPTY_NAME = '""'
 PIECE_BYTES = 1024 * 1024
 LOOK_UP_SECONDS = 0.2
+_STEERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line separators, text-direction tricks, and the halves of pairs that stand for wrong bytes."""
 _NO_MEDIA = ("image/", "text/", "font/")
 _MEDIA_ALL_THE_SAME = frozenset({".gif", ".ts", ".mts", ".m2ts"})
 """Animations, and what some systems take for sources of TypeScript or Qt translations."""
@@ -60,22 +63,32 @@ class Absent:
     sentence: str
 
 
+def printable(text: str) -> str:
+    """`text` with escapes for what would steer a terminal, or is no text: names of files may hold anything."""
+    return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def collect(arguments: Sequence[str], *, leave_out: Path | None = None) -> tuple[list[Input], list[Absent]]:
     """Every file once, the largest first; and the arguments that stand for none.
 
     Folders are walked, hidden files and the folder `leave_out` left out. Largest first, because a long conversion that
     starts last leaves all slots but one idle (Graham 1969, longest processing time first).
     """
-    found: dict[tuple[int, int] | str, Input] = {}
+    found: dict[Path | str, Input] = {}
     absent: list[Absent] = []
     for argument in arguments:
+        is_any = False
         try:
             for one in _expand(argument, leave_out):
+                is_any = True
                 # A file that was named stays named, also when it is found in a folder before.
                 if (key := _identity(one)) not in found or one.is_named:
                     found[key] = one
         except OSError as error:
             absent.append(Absent(argument, _why_not(error, argument)))
+        else:
+            if not is_any:
+                absent.append(Absent(argument, f"There is no audio or video in {argument}."))
     return sorted(found.values(), key=lambda one: -one.size_bytes), absent
 
 
@@ -155,8 +168,6 @@ def _is_same(path: Path, other: Path | None) -> bool:
     return other is not None and other.exists() and path.samefile(other)
 
 
-def _identity(one: Input) -> tuple[int, int] | str:
-    if one.path is None:
-        return STANDARD_INPUT
-    status = one.path.stat()
-    return status.st_dev, status.st_ino
+def _identity(one: Input) -> Path | str:
+    """Its place, however it was written. Another name for the same bytes, a link, has a result of its own."""
+    return STANDARD_INPUT if one.path is None else one.path.parent.resolve() / one.path.name

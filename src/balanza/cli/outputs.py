@@ -1,13 +1,16 @@
 """Where results go: each has one place, appears there whole or not at all, and overwrites nothing unless asked to."""
 
+import mimetypes
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from balanza.cli.inputs import Input
-from balanza.errors import Conflict, StorageError
-from balanza.media.formats import format_named, output_name
+from balanza.cli.inputs import Input, printable
+from balanza.errors import Conflict, InvalidRequest, StorageError
+from balanza.media.formats import FORMATS, format_named, output_name
+
+EXTENSIONS = frozenset(one.extension for one in FORMATS.values())
 
 
 class AlreadyThere(Conflict):
@@ -18,9 +21,12 @@ class Outputs:
     """The places of one run's results."""
 
     def __init__(self, target: Path | None, format_name: str, sources: list[Input], *, force: bool) -> None:
+        """Raises InvalidRequest when `target` is neither a folder nor the one result."""
         self._format = format_name
         self._force = force
         self._is_file = target is not None and names_a_file(target, format_name, sources)
+        if target is not None and sources and not self._is_file and (reason := _why_no_folder(target, format_name)):
+            raise InvalidRequest(reason)
         self._target = target
         self._sources = {os.path.realpath(source.path) for source in sources if source.path is not None}
         self._claimed: dict[str, Input] = {}
@@ -81,6 +87,20 @@ def names_a_file(target: Path, format_name: str, sources: list[Input]) -> bool:
     """Whether `-o song.mp3` means a file: for one source, when that is no folder and ends like the format."""
     is_one = len(sources) == 1 and len(sources[0].relative.parts) == 1
     return is_one and target.suffix.lower() == f".{format_named(format_name).extension}" and not target.is_dir()
+
+
+def _why_no_folder(target: Path, format_name: str) -> str | None:
+    """A folder that does not exist yet will be made, unless its name is surely meant for a file."""
+    if target.is_dir():
+        return None
+    shown = printable(str(target))
+    if target.exists():
+        return f"{shown} is a file, not a folder; name a folder with -o."
+    kind = mimetypes.guess_type(target.name)[0] or ""
+    if target.suffix.lower().removeprefix(".") in EXTENSIONS or kind.startswith(("audio/", "video/")):
+        extension = format_named(format_name).extension
+        return f"{shown} cannot be the result: name a folder with -o, or for one file a name that ends in .{extension}."
+    return None
 
 
 def _move(result: Path, place: Path, *, force: bool) -> None:

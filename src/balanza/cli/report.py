@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from balanza.cli.inputs import PIECE_BYTES, Input
+from balanza.cli.inputs import PIECE_BYTES, Input, printable
 from balanza.cli.outputs import AlreadyThere
 from balanza.errors import EmptyFile, MissingStream, NotMedia
 
@@ -75,16 +75,16 @@ class Report:
 
     def done(self, source: Input, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
-        self._display.end(source, f"{outcome.source} → {outcome.output}{_sizes(outcome)}")
+        self._display.end(source, printable(f"{outcome.source} → {outcome.output}{_sizes(outcome)}"))
 
     def fail(self, source: Input, error: str) -> None:
         self.outcomes.append(Outcome(source.shown, error=error))
-        self._display.end(source, _about(source, error))
+        self._display.end(source, printable(_about(source, error)))
 
     def absent(self, argument: str, error: str) -> None:
         """An argument that stands for no source."""
         self.outcomes.append(Outcome(argument, error=error))
-        self._display.say(error)
+        self._display.say(printable(error))
 
     def skip(self, source: Input) -> None:
         """A file in a folder that is not to be converted."""
@@ -105,7 +105,9 @@ class Report:
 
     def print_json(self) -> None:
         report = {"files": [outcome.as_json() for outcome in self.outcomes], "skipped": self.skipped}
-        sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+        text = json.dumps(report, ensure_ascii=False, indent=2)
+        # What is no text in a name becomes \\udcxx, which JSON reads as what Python had.
+        sys.stdout.write(text.encode(errors="backslashreplace").decode() + "\n")
 
 
 def display_for(sources: Sequence[Input]) -> Display:

@@ -1,7 +1,7 @@
 """The answers of a server as tables for people."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,9 +10,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from balanza.cli.api import WHOLE_ID
+from balanza.cli.inputs import printable
 from balanza.cli.report import human_bytes
 
 UNKNOWN = "-"
+NARROWEST = 80
+"""A narrower terminal wraps the lines; nothing that has to be typed again is cut."""
+ID_SHOWN = 8
+"""So much of a job's id is shown at least: as long as it takes to tell 10,000 random UUIDs apart, nearly always."""
 WIDE = 400
 """Where there is no terminal nothing is cut off: a program reads it."""
 
@@ -31,26 +37,28 @@ STATE_STYLES = {
 
 
 def console() -> Console:
-    width = None if sys.stdout.isatty() else WIDE
-    return Console(width=width, highlight=False, emoji=False, markup=False)
+    is_terminal = sys.stdout.isatty()
+    shown = Console(width=None if is_terminal else WIDE, highlight=False, emoji=False, markup=False)
+    shown.width = max(shown.width, NARROWEST)
+    return shown
 
 
 def jobs(answer: dict[str, Any]) -> RenderableType:
     found = answer["jobs"]
     if not found:
         return Text("There are no jobs.")
-    table = table_of("job", "state", "file", "to", ">progress", ">speed", ">time", "assigned to", "processed by")
+    table = table_of("job", "state", "file", "to", ">done", ">speed", ">time", "worker")
+    length = _telling_length([one["job_id"] for one in found])
     for one in found:
         table.add_row(
-            one["job_id"],
+            one["job_id"][:length],
             _state(one["status"]),
-            Text(one["input_file"], overflow="ellipsis"),
+            Text(printable(one["input_file"]), overflow="ellipsis"),
             one["output_format"],
             _percent(one["progress"]),
             _speed(one["speed"]),
             _seconds(_time_of(one)),
-            one["assigned_worker"] or UNKNOWN,
-            one["worker_id"] or UNKNOWN,
+            Text(one["worker_id"] or one["assigned_worker"] or UNKNOWN, overflow="fold"),
         )
     more = [Text("There are more; say how many with --limit.")] if answer["next_cursor"] else []
     return Group(table, *more)
@@ -82,10 +90,10 @@ def workers(answer: dict[str, Any]) -> RenderableType:
     found, summary = answer["workers"], answer["summary"]
     if not found:
         return Text("There are no workers; `balanza up` starts two, `balanza worker` one more.")
-    table = table_of("worker", "state", ">score", ">CPU", ">memory", ">running", ">assigned", ">converted", ">failed")
+    table = table_of("worker", "state", ">score", ">CPU", ">memory", ">running", ">assigned", ">done", ">failed")
     for one in found:
         table.add_row(
-            one["worker_id"],
+            Text(one["worker_id"], overflow="fold"),
             _state(one["status"]),
             str(one["load_score"]),
             _percent(None if one["cpu_load"] is None else 100 * one["cpu_load"]),
@@ -106,7 +114,7 @@ def workers(answer: dict[str, Any]) -> RenderableType:
 def _facts(answer: dict[str, Any]) -> Iterable[tuple[str, RenderableType]]:
     yield "job", answer["job_id"]
     yield "state", _state(answer["status"])
-    yield "file", f"{answer['input_file']} → {answer['output_format']}"
+    yield "file", printable(f"{answer['input_file']} → {answer['output_format']}")
     if answer["options"]:
         yield "options", ", ".join(f"{name}={value}" for name, value in answer["options"].items())
     yield "🎯 assigned to", answer["assigned_worker"] or UNKNOWN
@@ -115,22 +123,30 @@ def _facts(answer: dict[str, Any]) -> Iterable[tuple[str, RenderableType]]:
     yield "attempts", f"{answer['attempts']} of {answer['max_attempts']}"
     if answer["output_id"]:
         sizes = f"{human_bytes(answer['input_size_bytes'])} → {human_bytes(answer['output_size_bytes'])}"
-        yield "result", f"{answer['output_file']} ({answer['output_id']}), {sizes}"
+        yield "result", printable(f"{answer['output_file']} ({answer['output_id']}), {sizes}")
     if answer["error"]:
         yield "error", Text(answer["error"], style="red")
 
 
 def table_of(*headings: str) -> Table:
     """A heading that begins with > stands over numbers."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
         is_number = heading.startswith(">")
         table.add_column(
             heading.lstrip(">"),
             justify="right" if is_number else "left",
-            no_wrap=heading not in {"file", "why", "found", "encoders", "missing"},
+            no_wrap=heading not in {"file", "worker", "why", "found", "encoders", "missing"},
         )
     return table
+
+
+def _telling_length(ids: Sequence[str]) -> int:
+    """How much of each id tells it from the others."""
+    return next(
+        (length for length in range(ID_SHOWN, WHOLE_ID) if len({one[:length] for one in ids}) == len(set(ids))),
+        WHOLE_ID,
+    )
 
 
 def _state(name: str) -> Text:

@@ -1,0 +1,86 @@
+"""The tables of `balanza jobs` and `balanza workers`, as wide as a terminal."""
+
+from uuid import uuid4
+
+import pytest
+from rich.console import Console, RenderableType
+
+from balanza.cli import tables
+from balanza.cli.api import Api
+from balanza.errors import InvalidRequest
+
+
+def job(job_id: str, **facts: object) -> dict[str, object]:
+    return {
+        "job_id": job_id,
+        "status": "processing",
+        "input_file": "a-rather-long-name-without-any-space-in-it.wav",
+        "output_format": "opus",
+        "progress": 100.0,
+        "speed": 12.34,
+        "duration_seconds": 3599.0,
+        "started_at": None,
+        "completed_at": None,
+        "assigned_worker": "worker_of_the_long_name",
+        "worker_id": None,
+    } | facts
+
+
+def lines_of(shown: RenderableType, width: int = 80) -> list[str]:
+    console = Console(width=width, highlight=False, emoji=False, markup=False)
+    with console.capture() as capture:
+        console.print(shown)
+    return capture.get().splitlines()
+
+
+def test_jobs_fit_80_columns_and_their_ids_are_not_cut() -> None:
+    ids = [str(uuid4()) for _ in range(3)]
+    lines = lines_of(tables.jobs({"jobs": [job(one) for one in ids], "next_cursor": None}))
+    assert max(map(len, lines)) <= 80
+    for one in ids:
+        line = next(line for line in lines if line.startswith(f"{one[:8]} "))
+        assert all(part in line for part in ("processing", "a-rather-", "opus", "100 %", "59 min 59 s")), line
+
+
+def test_ids_that_begin_alike_are_shown_as_far_as_they_differ() -> None:
+    ids = ["12345678-aaaa", "12345678-abbb"]
+    lines = lines_of(tables.jobs({"jobs": [job(one) for one in ids], "next_cursor": None}), 120)
+    assert [line.split()[0] for line in lines[2:]][:1] == ["12345678-aa"]
+
+
+def test_a_name_cannot_steer_the_terminal() -> None:
+    shown = tables.jobs({"jobs": [job("x", input_file="a\n\x1b[31m.wav")], "next_cursor": None})
+    assert r"a\n\x1b[31m.wav" in "".join(lines_of(shown, 160))
+
+
+def test_workers_fit_80_columns() -> None:
+    one = {
+        "worker_id": "worker_a",
+        "status": "available",
+        "load_score": 123.5,
+        "cpu_load": 1.0,
+        "memory_mb": 12345.0,
+        "running_jobs": 2,
+        "slots": 2,
+        "assigned_jobs": 10,
+        "conversions_success": 12345,
+        "conversions_failed": 123,
+    }
+    names = ("active_workers", "total_workers", "total_jobs_processing")
+    summary = dict.fromkeys((*names, "total_conversions_success", "total_conversions_failed"), 1)
+    lines = lines_of(tables.workers({"workers": [one], "summary": summary}))
+    assert max(map(len, lines)) <= 80
+    parts = ("worker_a", "available", "123.5", "100 %", "12345 MB", "2/2", "10", "12345", "123")
+    assert any(all(part in line for part in parts) for line in lines), lines
+
+
+def test_a_beginning_of_an_id_stands_for_the_one_job_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = {
+        None: {"jobs": [{"job_id": "aa11"}, {"job_id": "bb22"}], "next_cursor": "7"},
+        "7": {"jobs": [{"job_id": "bb33"}], "next_cursor": None},
+    }
+    with Api("http://127.0.0.1:1") as api:
+        monkeypatch.setattr(api, "get", lambda _path, *, limit, cursor: pages[cursor])
+        assert [api.job_id(typed) for typed in ("aa", "bb3", "zz", "")] == ["aa11", "bb33", "zz", ""]
+        with pytest.raises(InvalidRequest, match="bb begins the ids of 2 jobs"):
+            api.job_id("bb")
