@@ -56,7 +56,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(worker_id=SOME_WORKER)
     def lease(self, worker_id: str) -> None:
-        token = f"token {len(self.tokens)}"
+        token = f"token-{len(self.tokens)}"
         possible = self.scene.see(jobs.has_pending, worker_id)
         lease = self.scene.lease(worker_id, token)
         assert (lease is not None) == possible
