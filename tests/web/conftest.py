@@ -52,7 +52,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+# Not longer than the tests of the page: Playwright keeps an event loop running in this thread, and with it no
+# asynchronous test of another folder could run in the same process.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     need(CHROMIUM is not None, "The page is tested in a real browser: install chromium (apt-get install chromium).")
     with chromium() as started:
