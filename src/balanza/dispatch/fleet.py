@@ -102,6 +102,7 @@ class Fleet:
             return self._completed_before(token)
         stored = self._desk.storage.size(lease.output_key)
         if stored != completion.size_bytes:
+            self._held(token)  # cancelled a moment ago, the job has taken its bytes with it
             raise Conflict(f"The result of job {lease.job.id} should have {completion.size_bytes} bytes, not {stored}.")
         now = self._desk.clock()
         result = _result(lease, completion, now)
