@@ -37,7 +37,7 @@ def build_argv(
 
     `options` come from `parse_options`, `probe` from the source. An existing `output` is overwritten: give a path in a
     folder of this attempt's own. Each of decoders, filters and encoders gets `threads` threads. `cover` is what
-    `covers.fetch_cover` returned; without it Ogg, Opus and Matroska results have no cover art, others are the same.
+    `covers.cover_file` returned; without it Ogg, Opus and Matroska results have no cover art, others are the same.
     Raises: UnknownFormat, MissingStream, InvalidOption.
     """
     plan = make_plan(format_named(format_name), options, probe)

@@ -19,7 +19,7 @@ VIDEO = "video"
 
 class Aside(StrEnum):
     """How a container holds cover art that FFmpeg will not write as a stream: it has to be taken out of the source
-    first (`covers.fetch_cover`)."""
+    first (`covers.cover_file`)."""
 
     COMMENT = "comment"
     """As a Vorbis comment, METADATA_BLOCK_PICTURE."""
