@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -249,3 +251,9 @@ async def test_a_restarted_server_finds_its_worker_again(
     await running
     assert len(fleet.registrations) == (1 if keeps_its_store else 2)
     assert sum("no responde" in message for message in caplog.messages) == 1
+
+
+async def test_a_worker_that_speaks_to_its_server_by_other_means_does_without_it() -> None:
+    """Importing it takes a tenth of a second, which `balanza convert` would spend for nothing."""
+    asked = "import sys, balanza.cli.local; sys.exit('httpx2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0

@@ -23,8 +23,8 @@ from balanza.protocol import (
 )
 from balanza.storage import LocalStorage, Storage
 from balanza.worker.attempt import Attempt, Ending
-from balanza.worker.client import FleetClient
 from balanza.worker.conversion import Tools
+from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.load import LoadSampler
 from balanza.worker.reaper import Reaper

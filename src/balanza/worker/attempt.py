@@ -6,7 +6,7 @@ from logging import Logger, LoggerAdapter
 
 from balanza.errors import AttemptFailed, BalanzaError, LeaseLost
 from balanza.protocol import Completion, Failure, LeaseGrant, LeaseReport
-from balanza.worker.client import FleetClient
+from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.runner import Runner
 

@@ -1,11 +1,11 @@
-"""What a worker asks of its server (`FleetClient`), and how it asks over HTTP."""
+"""How a worker asks its server over HTTP."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
-from typing import BinaryIO, Literal, NoReturn, Protocol, TypeVar
+from typing import BinaryIO, Literal, NoReturn, TypeVar
 
 import httpx2
 from pydantic import BaseModel, ValidationError
@@ -42,35 +42,6 @@ IDLE_CONNECTION_SECONDS = 4.0
 connection that is just being closed. The heartbeats, one a second, keep theirs open all the same."""
 _PERHAPS_LATER = frozenset({404, 408, 425, 429})
 """Of the 4xx that are not our server's, those that may pass: a proxy whose server is being started says 404 too."""
-
-
-class FleetClient(Protocol):
-    """Every call raises Retryable when it may be tried again.
-
-    Those about a job raise LeaseLost when it is gone, CallerError when something on the way refuses them for good.
-    """
-
-    async def register(self, registration: Registration) -> Registered: ...
-
-    async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
-        """Raises WorkerUnknown when the server forgot this worker, WorkerReplaced when another has its id."""
-
-    async def lease(self, request: LeaseRequest) -> LeaseGrant | None:
-        """None when there was no job for `wait_seconds`."""
-
-    async def fetch_source(self, token: str, target: Path) -> None: ...
-
-    async def send_result(self, token: str, result: Path) -> StoredObject: ...
-
-    async def complete(self, token: str, completion: Completion) -> None: ...
-
-    async def fail(self, token: str, failure: Failure) -> None: ...
-
-    async def release(self, token: str) -> None: ...
-
-    async def leave(self, worker_id: str, instance: str) -> None: ...
-
-    async def aclose(self) -> None: ...
 
 
 class HttpFleetClient:

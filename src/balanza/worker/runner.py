@@ -10,10 +10,10 @@ from balanza.media.verify import check_result
 from balanza.model import Probe
 from balanza.protocol import Completion, LeaseGrant, LeaseReport, StoredObject
 from balanza.storage import Storage
-from balanza.worker.client import FleetClient
 from balanza.worker.conversion import RESULT, SOURCE, Conversion, Tools
 from balanza.worker.cover import fetch_cover
 from balanza.worker.failures import why_not_done
+from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.reaper import Reaper
 from balanza.worker.threads import in_thread
