@@ -1,94 +1,112 @@
-"""The rules that every choice of a worker keeps, tried on arbitrary fleets."""
+"""The rules that every choice of a worker keeps, whatever the policy, tried on arbitrary fleets."""
 
 import random
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanza.balancer.policies import select_best_worker
-from balanza.model import Candidate
+from balanza.balancer.policies import POLICIES, select_best_worker
+from balanza.model import Candidate, Decision
+from balanza.settings import PolicyName
+from tests.balancer.crew import candidate, fleets, given_one
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-candidates = st.builds(
-    Candidate,
-    worker_id=st.sampled_from([f"worker_{letter}" for letter in "abcdefgh"]),
-    jobs_in_progress=st.integers(0, 5),
-    cpu_load=st.none() | st.floats(0, 1),
-    chosen_at=st.none() | st.integers(0, 10).map(lambda seconds: START + timedelta(seconds=seconds)),
-    why_not=st.sampled_from([None, None, None, "offline", "draining"]),
-)
-fleets = st.lists(candidates, max_size=8, unique_by=lambda candidate: candidate.worker_id)
+every_policy = pytest.mark.parametrize("policy", sorted(POLICIES))
+seeds = st.integers(0, 2**32)
 
 
-def worker(letter: str, jobs: int = 0, cpu: float | None = 0.0, chosen: int | None = None) -> Candidate:
-    chosen_at = None if chosen is None else START + timedelta(seconds=chosen)
-    return Candidate(f"worker_{letter}", jobs, cpu, chosen_at)
+def decide(fleet: Sequence[Candidate], policy: str, seed: int = 0) -> Decision:
+    return select_best_worker(fleet, policy, chance=random.Random(seed))
 
 
-@given(fleets)
-def test_the_chosen_worker_is_able_and_somebody_is_chosen_when_anybody_is_able(fleet: list[Candidate]) -> None:
-    chosen = select_best_worker(fleet).chosen
-    able = [candidate for candidate in fleet if candidate.why_not is None]
+def test_the_policies_are_those_that_can_be_set() -> None:
+    assert set(POLICIES) == set(get_args(PolicyName))
+
+
+@every_policy
+@given(fleets, seeds)
+def test_the_chosen_worker_can_and_somebody_is_chosen_when_anybody_can(
+    policy: str, fleet: list[Candidate], seed: int
+) -> None:
+    chosen = decide(fleet, policy, seed).chosen
+    able = [one for one in fleet if one.cannot is None]
     assert (chosen in able) if able else (chosen is None)
 
 
-@given(fleets, st.randoms(use_true_random=False))
-def test_the_order_of_the_candidates_does_not_matter(fleet: list[Candidate], rng: random.Random) -> None:
-    shuffled = rng.sample(fleet, len(fleet))
-    assert select_best_worker(shuffled) == select_best_worker(fleet)
+@every_policy
+@given(fleets, seeds)
+def test_no_unknown_worker_is_chosen_while_a_known_one_can(policy: str, fleet: list[Candidate], seed: int) -> None:
+    chosen = decide(fleet, policy, seed).chosen
+    if chosen is not None and chosen.cpu_load is None:
+        assert all(one.cpu_load is None for one in fleet if one.cannot is None)
 
 
-@given(fleets)
-def test_nobody_known_and_able_has_fewer_jobs_than_the_chosen_one(fleet: list[Candidate]) -> None:
-    chosen = select_best_worker(fleet).chosen
-    known = [one for one in fleet if one.why_not is None and one.cpu_load is not None]
-    if chosen is not None and known:
-        assert chosen.cpu_load is not None
-        assert chosen.jobs_in_progress == min(one.jobs_in_progress for one in known)
+@every_policy
+@given(fleets, seeds, st.randoms(use_true_random=False))
+def test_the_order_of_the_candidates_does_not_matter(
+    policy: str, fleet: list[Candidate], seed: int, rng: random.Random
+) -> None:
+    assert decide(rng.sample(fleet, len(fleet)), policy, seed) == decide(fleet, policy, seed)
 
 
-@given(fleets)
-def test_the_decision_keeps_every_candidate(fleet: list[Candidate]) -> None:
-    assert sorted(select_best_worker(fleet).candidates, key=str) == sorted(fleet, key=str)
+@every_policy
+@given(fleets, seeds)
+def test_the_same_chance_makes_the_same_choice(policy: str, fleet: list[Candidate], seed: int) -> None:
+    assert decide(fleet, policy, seed) == decide(fleet, policy, seed)
 
 
-def test_fewer_jobs_win_over_lower_cpu() -> None:
-    assert select_best_worker([worker("a", jobs=1, cpu=0.0), worker("b", jobs=0, cpu=0.9)]).worker_id == "worker_b"
+@every_policy
+@given(fleets, seeds)
+def test_every_candidate_is_kept_and_all_but_the_chosen_one_say_why_not(
+    policy: str, fleet: list[Candidate], seed: int
+) -> None:
+    decision = decide(fleet, policy, seed)
+    by_id = sorted(fleet, key=lambda one: one.worker_id)
+    assert [replace(one, why_not=None) for one in decision.candidates] == by_id
+    assert [one.worker_id for one in decision.candidates if one.why_not is None] == (
+        [] if decision.chosen is None else [decision.worker_id]
+    )
 
 
-def test_lower_cpu_wins_between_equal_job_counts() -> None:
-    assert select_best_worker([worker("a", cpu=0.25), worker("b", cpu=0.24)]).worker_id == "worker_b"
+@every_policy
+@given(fleets, seeds)
+def test_who_cannot_is_described_by_what_stands_in_the_way(policy: str, fleet: list[Candidate], seed: int) -> None:
+    for one in decide(fleet, policy, seed).candidates:
+        assert one.cannot is None or one.why_not == one.cannot.clause
 
 
-def test_cpu_noise_below_a_hundredth_decides_nothing() -> None:
-    fleet = [worker("a", cpu=0.001, chosen=2), worker("b", cpu=0.004, chosen=1)]
-    assert select_best_worker(fleet).worker_id == "worker_b"
+@every_policy
+@given(fleets, seeds)
+def test_why_not_of_an_earlier_decision_bears_on_nothing(policy: str, fleet: list[Candidate], seed: int) -> None:
+    again = [replace(one, why_not="had 7 jobs, worker_z 0") for one in fleet]
+    assert decide(again, policy, seed) == decide(fleet, policy, seed)
 
 
-def test_a_tie_goes_to_the_one_never_chosen_then_to_the_one_chosen_longest_ago() -> None:
-    fleet = [worker("a", chosen=1), worker("b", chosen=5), worker("c")]
-    assert select_best_worker(fleet).worker_id == "worker_c"
-    assert select_best_worker(fleet[:2]).worker_id == "worker_a"
-
-
-def test_a_worker_with_unknown_load_is_never_taken_for_idle() -> None:
-    assert select_best_worker([worker("a", cpu=None), worker("b", jobs=4, cpu=1.0)]).worker_id == "worker_b"
-    assert select_best_worker([worker("a", cpu=None)]).worker_id == "worker_a"
-
-
-@given(st.integers(1, 6), st.integers(1, 10))
-def test_a_burst_on_idle_workers_is_spread_evenly(size: int, rounds: int) -> None:
-    fleet = {f"worker_{letter}": worker(letter) for letter in "abcdef"[:size]}
-    given_to: Counter[str] = Counter()
+@every_policy
+@given(st.integers(1, 6), st.integers(1, 5), seeds)
+def test_ties_rotate_where_nothing_is_drawn(policy: str, size: int, rounds: int, seed: int) -> None:
+    """Workers that finish at once are equal again at each choice; only who was chosen when tells them apart."""
+    fleet = {f"worker_{letter}": candidate(letter) for letter in "abcdef"[:size]}
+    chance, chosen = random.Random(seed), []
     for second in range(size * rounds):
-        chosen = select_best_worker(list(fleet.values())).worker_id
-        assert chosen is not None
-        given_to[chosen] += 1
-        fleet[chosen] = replace(
-            fleet[chosen], jobs_in_progress=given_to[chosen], chosen_at=START + timedelta(seconds=second)
-        )
-    assert set(given_to.values()) == {rounds}
+        worker_id = str(select_best_worker(list(fleet.values()), policy, chance=chance).worker_id)
+        chosen.append(worker_id)
+        fleet[worker_id] = replace(given_one(fleet[worker_id], second), jobs_in_progress=0)
+    if POLICIES[policy].drawn is None:
+        assert chosen == sorted(fleet) * rounds
+    else:
+        assert set(chosen) <= set(fleet)
+
+
+def test_a_policy_that_does_not_exist_is_a_mistake_that_is_told() -> None:
+    with pytest.raises(ValueError, match=r"no policy fastest; there are least_loaded, power_of_two"):
+        select_best_worker([candidate("a")], "fastest")
+
+
+@pytest.mark.parametrize("policy", ["power_of_two", "random"])
+def test_a_policy_that_draws_wants_a_chance(policy: str) -> None:
+    with pytest.raises(ValueError, match="needs a chance"):
+        select_best_worker([candidate("a")], policy)
