@@ -28,3 +28,9 @@ def test_the_status_follows_the_score(score: int, status: str) -> None:
 def test_offline_and_draining_win_over_the_score() -> None:
     assert worker_status(0, draining=True, offline=False) is WorkerStatus.DRAINING
     assert worker_status(0, draining=True, offline=True) is WorkerStatus.OFFLINE
+
+
+def test_quarantine_wins_over_the_score_and_loses_to_what_a_person_must_know_first() -> None:
+    assert worker_status(0, draining=False, offline=False, quarantined=True) is WorkerStatus.QUARANTINED
+    assert worker_status(0, draining=True, offline=False, quarantined=True) is WorkerStatus.DRAINING
+    assert worker_status(0, draining=False, offline=True, quarantined=True) is WorkerStatus.OFFLINE

@@ -8,6 +8,7 @@ class WorkerStatus(StrEnum):
     AVAILABLE = "available"
     BUSY = "busy"
     DRAINING = "draining"
+    QUARANTINED = "quarantined"
     OFFLINE = "offline"
 
 
@@ -21,11 +22,14 @@ def load_score(jobs_in_progress: int, cpu_load: float | None) -> int:
     return min(100, int(30 * jobs_in_progress + 50 * cpu))
 
 
-def worker_status(score: int, *, draining: bool, offline: bool) -> WorkerStatus:
+def worker_status(score: int, *, draining: bool, offline: bool, quarantined: bool = False) -> WorkerStatus:
+    """What a person has to know first wins: gone, then told to stop, then not trusted, then how busy it is."""
     if offline:
         return WorkerStatus.OFFLINE
     if draining:
         return WorkerStatus.DRAINING
+    if quarantined:
+        return WorkerStatus.QUARANTINED
     if score <= IDLE_UP_TO:
         return WorkerStatus.IDLE
     return WorkerStatus.AVAILABLE if score <= AVAILABLE_UP_TO else WorkerStatus.BUSY
