@@ -3,12 +3,13 @@
 import pytest
 from starlette.datastructures import Headers
 
-from balanza.server.guard import is_loopback, why_not
+from balanza.errors import StartupError
+from balanza.server.guard import allowed_names, is_loopback, why_not
 
 
-def ask(method: str, **headers: str) -> str | None:
+def ask(method: str, *, allowed: str = "", **headers: str) -> str | None:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return why_not(method, "http", Headers(named))
+    return why_not(method, "http", Headers(named), allowed_names(allowed))
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,49 @@ def test_loopback_is_only_what_always_means_this_computer() -> None:
     assert not is_loopback("0.0.0.0")
     assert not is_loopback("::")
     assert not is_loopback("example.org")
+
+
+@pytest.mark.parametrize(
+    "host", ["api", "api:8000", "API:8000", "balanza.lan:80", "192.168.1.5:8000", "[fd00::5]:8000"]
+)
+def test_a_name_that_was_allowed_may_ask(host: str) -> None:
+    allowed = "api, balanza.lan,192.168.1.5, [FD00::5]"
+    assert ask("GET", host=host, allowed=allowed) is None
+    assert ask("POST", host=host, allowed=allowed) is None
+    assert ask("GET", host="localhost:8000", allowed=allowed) is None
+    assert ask("GET", host=host) is not None
+
+
+@pytest.mark.parametrize("host", ["evil.example", "api.evil.example", "evil-api", "ap", "api.", "0.0.0.0", ""])
+def test_only_the_very_names_that_were_allowed_may_ask(host: str) -> None:
+    for method in ("GET", "POST"):
+        assert ask(method, host=host, allowed="api,balanza.lan") is not None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://localhost:8000"},
+        {"origin": "https://api:8000"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+    ],
+)
+def test_an_allowed_name_lets_no_other_sites_page_change_anything(headers: dict[str, str]) -> None:
+    assert ask("POST", host="api:8000", allowed="api", **headers) is not None
+    assert ask("POST", host="api:8000", allowed="api", origin="http://api:8000") is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["*", "*.example.org", "api,", ",", "api:8000", "http://api", "a b", "-api", "api-", "a..b", "0.0.0.0", "::", "é"],
+)
+def test_what_cannot_be_a_hosts_name_is_refused_in_one_sentence(names: str) -> None:
+    with pytest.raises(StartupError, match=r"^BALANZA_ALLOWED_HOSTS .* api,balanza\.lan\.$"):
+        allowed_names(names)
+
+
+def test_without_allowed_names_there_are_none() -> None:
+    assert allowed_names("") == allowed_names("  ") == frozenset()

@@ -3,6 +3,9 @@
 Without accounts the only protection is that nobody but this computer's user can reach the server. Two ways around the
 loopback address are closed here: a foreign page whose name was made to resolve to it (DNS rebinding: its Host header is
 not a loopback name), and a foreign page that posts to it (cross-site requests: browsers name the origin).
+
+In a private network, such as that of docker compose, workers and Prometheus reach the server by a name of its own.
+Such names are allowed one by one; whoever can reach the server's port there can use it.
 """
 
 import ipaddress
@@ -11,7 +14,7 @@ import re
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from balanza.errors import Refused
+from balanza.errors import Refused, StartupError
 from balanza.server import problems
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -33,12 +36,20 @@ _HEADERS = {
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::[0-9]{0,5})?", re.ASCII)
 
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+"""A host's name in lower case (RFC 1123 section 2.1), and underscores, which Docker's names have."""
+
 
 class Guard:
-    """Refuses what does not come from this computer's user, and adds the security headers to every answer."""
+    """Refuses what does not come from this computer's user, and adds the security headers to every answer.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Requests to one of the `allowed` names, as `allowed_names` gives them, come from a private network and may pass too.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: frozenset[str] = frozenset()) -> None:
         self._app = app
+        self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,21 +63,48 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = why_not(scope["method"], scope["scheme"], Headers(scope=scope))
+        refusal = why_not(scope["method"], scope["scheme"], Headers(scope=scope), self._allowed)
         if refusal is None:
             await self._app(scope, receive, add_headers)
         else:
             await problems.of_error(Refused(refusal))(scope, receive, add_headers)
 
 
-def why_not(method: str, scheme: str, headers: Headers) -> str | None:
+def why_not(method: str, scheme: str, headers: Headers, allowed: frozenset[str] = frozenset()) -> str | None:
     """Why this request is refused, as a sentence; None when it may pass."""
     hosts = headers.getlist("host")
     host = hosts[0] if len(hosts) == 1 else ""
     match = _HOST.fullmatch(host)
-    if match is None or not is_loopback(match["name"].strip("[]")):
-        return f"The address {host!r} is not one of this computer's own. Open http://127.0.0.1 with the server's port."
+    name = match["name"].strip("[]").lower() if match else ""
+    if name not in allowed and not is_loopback(name):
+        return (
+            f"The address {host!r} is not one of this computer's own. Open http://127.0.0.1 with the server's port, "
+            "or start the server with its name in BALANZA_ALLOWED_HOSTS."
+        )
     return None if method in SAFE_METHODS else _why_not_from(headers, f"{scheme}://{host}")
+
+
+def allowed_names(listed: str) -> frozenset[str]:
+    """The names in a list with commas, in lower case. There is no wildcard: each must be the name or address of a host.
+
+    Raises StartupError.
+    """
+    names = [name.strip().lower() for name in listed.split(",")] if listed.strip() else []
+    for name in names:
+        if not _can_be_allowed(name.strip("[]")):
+            raise StartupError(
+                f"BALANZA_ALLOWED_HOSTS cannot have {name!r} in it: write names or addresses of this server, without "
+                "port and wildcard, separated by commas, such as api,balanza.lan."
+            )
+    return frozenset(name.strip("[]") for name in names)
+
+
+def _can_be_allowed(name: str) -> bool:
+    """Not 0.0.0.0 either: that is where one listens, and browsers take it for this computer."""
+    try:
+        return not ipaddress.ip_address(name).is_unspecified
+    except ValueError:
+        return _NAME.fullmatch(name) is not None
 
 
 def is_loopback(name: str) -> bool:

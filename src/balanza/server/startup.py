@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from balanza.errors import StartupError
-from balanza.server.guard import is_loopback
+from balanza.server.guard import allowed_names, is_loopback
 
 LOCK_NAME = "balanza.lock"
 BACKLOG = 2048
@@ -20,12 +20,17 @@ class FolderInUse(StartupError):
     """Another Balanza runs there."""
 
 
-def check_address(host: str) -> None:
-    """Raises StartupError when others could reach the server: it knows no accounts yet."""
-    if not is_loopback(host):
+def check_address(host: str, allowed_hosts: str = "") -> None:
+    """Raises StartupError when others could reach the server, which knows no accounts yet, and nobody asked for it.
+
+    Whoever gives names under which others reach it has asked. Raises it also when one of those cannot be a name.
+    """
+    allowed = allowed_names(allowed_hosts)
+    if not allowed and not is_loopback(host):
         raise StartupError(
             f"Listening on {host} would open Balanza to everybody who can reach this computer, and it has no accounts "
-            "yet. Use --host 127.0.0.1; from another computer, come through ssh -L 8000:127.0.0.1:8000."
+            "yet. Use --host 127.0.0.1; from another computer, come through ssh -L 8000:127.0.0.1:8000. In a private "
+            "network where everybody may use it, name this server in BALANZA_ALLOWED_HOSTS."
         )
 
 
