@@ -115,7 +115,13 @@ class Job:
     input_size_bytes: int
     output_format: str
     options: Options
+    requirement_id: int | None
+    """The `Requirement` that a worker must satisfy to run it; None: any worker can."""
+    scratch_bytes: int
+    """About how much scratch space an attempt takes, at most."""
     assigned_worker: str | None
+    assigned_at: datetime | None
+    """When it came into the queue in which it waits, or from which it was taken."""
     worker_id: str | None
     """The worker of the current or, when there is none, of the last attempt."""
     progress: float
@@ -187,14 +193,23 @@ class Worker:
     """One registration of the process; a restarted worker has another one."""
     slots: int
     cpus: float
+    memory_total_mb: float | None
     encoders: frozenset[str]
+    tags: frozenset[str]
+    """Words that its owner gave it, such as `gpu`; a job can ask for them."""
     metrics_address: str | None
     registered_at: datetime
     seen_at: datetime
     cpu_load: float | None
     """0..1 of the cores it may use, over its whole process tree."""
     memory_mb: float | None
+    scratch_free_bytes: int | None
     draining: bool
+    """Told to by a person; it stays so until told otherwise."""
+    drain_until: datetime | None
+    """What it still runs then is handed back; None: it may finish."""
+    leaving: bool
+    """It goes by itself: it takes nothing new, finishes what it can, and leaves."""
     offline: bool
     chosen_at: datetime | None
     """When it was last chosen for a job; ties go to the one chosen longest ago."""
@@ -203,6 +218,13 @@ class Worker:
     running_jobs: int
     conversions_success: int
     conversions_failed: int
+    faults: int
+    """How many jobs it failed at, since its last success, that others then completed."""
+    quarantines: int
+    """How many in a row."""
+    quarantined_until: datetime | None
+    """Until then it gets no job; afterwards one at a time, until it completes one."""
+    quarantine_reason: str | None
 
     @property
     def jobs_in_progress(self) -> int:
@@ -225,15 +247,81 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Requirement:
+    """What a worker must have to run a job. Few jobs differ in it, so each is kept once."""
+
+    id: int
+    encoders: frozenset[str]
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What one job asks of a worker."""
+
+    encoders: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    scratch_bytes: int = 0
+
+
+class Obstacle(StrEnum):
+    """Why a worker cannot take a job at all."""
+
+    OFFLINE = "offline"
+    LEAVING = "leaving"
+    DRAINING = "draining"
+    QUARANTINED = "quarantined"
+    PROBATION = "probation"
+    ENCODER = "encoder"
+    TAG = "tag"
+    SCRATCH = "scratch"
+    FAILED_BEFORE = "failed_before"
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """An obstacle, and the clause that follows the worker's name: `is offline`, `has no encoder libx265`."""
+
+    obstacle: Obstacle
+    clause: str
+
+
+class MetricsSource(StrEnum):
+    """Who measured."""
+
+    PROMETHEUS = "prometheus"
+    HEARTBEAT = "heartbeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measurement of a worker. What was not measured is None, never zero."""
+
+    source: MetricsSource
+    measured_at: datetime
+    cpu_load: float | None
+    memory_mb: float | None
+    jobs_in_progress: int | None = None
+    """As it was then; decisions count live."""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A worker as the balancer sees it. Unknown is None, never zero."""
 
     worker_id: str
     jobs_in_progress: int
+    """Live: running plus assigned."""
     cpu_load: float | None
     chosen_at: datetime | None
-    why_not: str | None = None
+    memory_mb: float | None = None
+    metrics_source: MetricsSource | None = None
+    metrics_age_seconds: float | None = None
+    load_score: int = 0
+    cannot: WhyNot | None = None
     """Why it cannot take the job at all; None when it can."""
+    why_not: str | None = None
+    """In a decision: why this one was not chosen, as a clause; None for the chosen one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +331,49 @@ class Decision:
     policy: str
     chosen: Candidate | None
     candidates: tuple[Candidate, ...]
+    """By id; the chosen one among them."""
 
     @property
     def worker_id(self) -> str | None:
         return self.chosen.worker_id if self.chosen else None
+
+
+class Reason(StrEnum):
+    """What a decision was made for."""
+
+    SUBMITTED = "submitted"
+    RETRIED = "retried"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    RELEASED = "released"
+    STOLEN = "stolen"
+    JOINED = "joined"
+    DRAINING = "draining"
+    LEFT = "left"
+    OFFLINE = "offline"
+    QUARANTINED = "quarantined"
+    UNABLE = "unable"
+    """Its worker can no longer run it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision as it was kept with its job."""
+
+    id: int
+    at: datetime
+    job_id: str
+    reason: Reason
+    source: str | None
+    """The worker whose own queue it was in before; None: a new job, or one of the general queue."""
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a pending job waits for."""
+
+    code: str
+    """`slot`: for its turn with `worker_id`; `worker`: for any worker at all; otherwise the obstacle in its way."""
+    worker_id: str | None
+    sentence: str

@@ -29,6 +29,10 @@ MOST_CPUS = 10_000
 MOST_ENCODERS = 1000
 """FFmpeg has some 250."""
 MOST_LEASES = 2 * MOST_SLOTS
+MOST_TAGS = 50
+TAG = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
+Tag = Annotated[str, Field(pattern=TAG)]
+Tags = Annotated[frozenset[Tag], Field(max_length=MOST_TAGS)]
 EncoderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
@@ -38,6 +42,8 @@ class Load(Message):
     cpu_load: float = Field(ge=0, le=1)
     """Over the cores it may use: 1 is all of them."""
     memory_mb: float = Field(ge=0, le=1e12)
+    scratch_free_bytes: int | None = Field(default=None, ge=0, le=2**62)
+    """What its scratch folder has room for."""
 
 
 class Registration(Message):
@@ -47,7 +53,10 @@ class Registration(Message):
     instance: str = Instance
     slots: int = Field(ge=1, le=MOST_SLOTS)
     cpus: float = Field(gt=0, le=MOST_CPUS)
+    memory_total_mb: float | None = Field(default=None, gt=0, le=1e12)
+    """What it may use."""
     encoders: frozenset[EncoderName] = Field(max_length=MOST_ENCODERS)
+    tags: Tags = frozenset()
     metrics_address: str | None = Field(default=None, max_length=255, pattern=r"^[\x21-\x7e]*$")
     load: Load
 
@@ -75,6 +84,8 @@ class Heartbeat(Message):
     load: Load
     leases: tuple[LeaseReport, ...] = Field(default=(), max_length=MOST_LEASES)
     """Every lease it holds: those named are renewed, others are left to expire."""
+    leaving: bool = False
+    """It takes nothing new, and leaves when it has finished: its pending jobs are to go to others."""
 
 
 class HeartbeatReply(Message):

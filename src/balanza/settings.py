@@ -1,9 +1,12 @@
 """What can be set from outside: each field is the environment variable BALANZA_<NAME>."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PolicyName = Literal["least_loaded", "power_of_two", "round_robin", "random"]
 
 
 class Settings(BaseSettings):
@@ -30,6 +33,23 @@ class Settings(BaseSettings):
     """A conversion without any progress for this long is killed, and its attempt has failed."""
     events_kept: int = Field(default=100_000, ge=1000)
     """How many events a client that was away can still catch up on."""
+
+    policy: PolicyName = "least_loaded"
+    """How a worker is chosen for a job; docs/balancing.md says what each guarantees."""
+    decisions_kept: int = Field(default=20_000, ge=100)
+    """How many decisions about jobs that have ended are kept."""
+    quarantine_after: int = Field(default=3, ge=1)
+    """A worker that failed at so many jobs that others completed, without a success between, gets no more for now."""
+    quarantine_seconds: float = Field(default=60.0, gt=0)
+    """The first time; doubled each time in a row, up to an hour."""
+
+    prometheus_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+[^\s]*$")
+    """A Prometheus that scrapes the workers, e.g. http://127.0.0.1:9090; without one, heartbeats say how loaded they are."""
+    prometheus_scrape_seconds: float = Field(default=5.0, gt=0)
+    """How often it scrapes them. A sample older than three scrapes says nothing any more."""
+
+    allowed_hosts: str = ""
+    """Names, separated by commas, under which others in a private network reach the server, e.g. `api`."""
 
     @property
     def storage_folder(self) -> Path:

@@ -9,6 +9,7 @@ import pytest
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher, Submission
 from balanza.dispatch.fleet import Fleet
+from balanza.dispatch.load import FleetStats, fleet_stats
 from balanza.dispatch.signals import Signals
 from balanza.dispatch.upkeep import Upkeep
 from balanza.model import Attempt, Job, Media, Probe, Stream, StreamKind, Worker
@@ -133,6 +134,9 @@ class World:
         worker = self.desk.database.read(lambda tx: workers.get(tx, f"worker_{letter}"))
         assert worker is not None
         return worker
+
+    def stats(self) -> FleetStats:
+        return self.desk.database.read(lambda tx: fleet_stats(tx, self.desk.measurements, self.clock.now))
 
     def attempts(self, job_id: str) -> list[Attempt]:
         return self.desk.database.read(lambda tx: jobs.attempts_of(tx, job_id))

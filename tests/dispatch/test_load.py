@@ -20,7 +20,7 @@ SEED_FIELDS = (
 
 def test_the_entry_of_a_worker_starts_with_the_seeds_fields(world: World) -> None:
     world.join("a", cpu=0.15)
-    stats = world.desk.database.read(load.fleet_stats)
+    stats = world.stats()
     assert tuple(asdict(stats.workers[0]))[: len(SEED_FIELDS)] == SEED_FIELDS
     assert (stats.workers[0].load_score, stats.workers[0].status) == (7, "idle")
 
@@ -31,7 +31,7 @@ def test_the_summary_adds_up(world: World) -> None:
         world.submit()
     world.finish(world.granted("b"))
     world.fail_once("a")
-    summary = world.desk.database.read(load.fleet_stats).summary
+    summary = world.stats().summary
     assert asdict(summary) == {
         "total_workers": 2,
         "active_workers": 2,
@@ -39,6 +39,8 @@ def test_the_summary_adds_up(world: World) -> None:
         "average_cpu_load": 0.2,
         "total_conversions_success": 1,
         "total_conversions_failed": 1,
+        "metrics_source": "heartbeat",
+        "metrics_age_seconds": 0.0,
     }
 
 
@@ -48,7 +50,7 @@ def test_the_load_score_follows_the_load(world: World) -> None:
     world.submit()
     world.granted("a")
     world.beat("a", cpu=0.5)
-    entry = world.desk.database.read(load.fleet_stats).workers[0]
+    entry = world.stats().workers[0]
     assert (entry.jobs_in_progress, entry.running_jobs, entry.assigned_jobs) == (2, 1, 1)
     assert (entry.load_score, entry.status) == (85, "busy")
 
@@ -56,7 +58,7 @@ def test_the_load_score_follows_the_load(world: World) -> None:
 def test_an_offline_worker_is_not_taken_for_idle(world: World) -> None:
     world.join("a", "b", cpu=0.3)
     world.let_pass(11, "b")
-    stats = world.desk.database.read(load.fleet_stats)
+    stats = world.stats()
     offline = stats.workers[0]
     assert (offline.status, offline.cpu_load, offline.memory_mb) == ("offline", None, None)
     assert offline.load_score >= 50

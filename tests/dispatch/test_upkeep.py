@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from balanza.dispatch.assignment import REDISTRIBUTED_AT_ONCE
 from balanza.dispatch.upkeep import ORPHAN_AFTER, SWEEP_EVERY
 from balanza.lifecycle import JobStatus
-from balanza.model import Lease
+from balanza.model import Lease, Reason
 from balanza.protocol import LeaseReport
 from balanza.store import events, jobs, library
 from tests.dispatch.conftest import World
@@ -103,7 +103,9 @@ def test_a_job_that_fails_by_silence_is_measured_too(world: World) -> None:
         def job_ended(self, status: JobStatus, run_seconds: float) -> None:
             ended.append(status)
 
-        def jobs_moved(self, count: int) -> None: ...
+        def job_decided(self, policy: str) -> None: ...
+
+        def jobs_moved(self, reason: Reason, count: int) -> None: ...
 
     world = World(replace(world.desk, observer=Measuring()), world.clock)
     world.join("a")

@@ -51,9 +51,11 @@ def a_registration(worker_id: str, *, instance: str = "first", slots: int = 2) -
         instance=instance,
         slots=slots,
         cpus=1.5,
+        memory_total_mb=8000.5,
         encoders=frozenset({"flac", "libmp3lame"}),
+        tags=frozenset({"gpu"}),
         metrics_address="127.0.0.1:9101",
-        load=Load(cpu_load=0.25, memory_mb=100.5),
+        load=Load(cpu_load=0.25, memory_mb=100.5, scratch_free_bytes=5_000_000_000),
     )
 
 
@@ -73,6 +75,10 @@ def a_job(
         request_fingerprint=key and f"fingerprint of {key}",
         created_at=START,
     )
+
+
+ANYTHING = jobs.Ability((), 2**62)
+"""What a worker can run that has all that any job in these tests needs: none needs anything."""
 
 
 class Scene:
@@ -100,7 +106,9 @@ class Scene:
 
     def lease(self, worker_id: str = "worker_a", token: str = "token") -> Lease | None:
         expires_at = self.now + LEASE_TIME
-        return self.do(jobs.lease, worker_id=worker_id, token=token, now=self.now, expires_at=expires_at)
+        return self.do(
+            jobs.lease, worker_id=worker_id, ability=ANYTHING, token=token, now=self.now, expires_at=expires_at
+        )
 
     def leased(self, worker_id: str = "worker_a", token: str = "token") -> Lease:
         lease = self.lease(worker_id, token)
@@ -168,5 +176,5 @@ def empty(database: Database) -> None:
 
 
 def _empty(tx: Connection) -> None:
-    for name in ("events", "attempts", "jobs", "media", "workers"):
+    for name in ("events", "decisions", "attempts", "jobs", "requirements", "media", "workers"):
         tx.execute(delete(TABLES[name]))

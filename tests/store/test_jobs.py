@@ -146,7 +146,8 @@ def test_a_retried_job_is_at_its_old_place_in_the_general_queue_with_new_attempt
     assert [attempt.error for attempt in scene.see(jobs.attempts_of, "job")] == ["It broke."]
     assert scene.last_event().type == "job.retried"
 
-    scene.leased(token="again")
+    scene.worker("worker_b")
+    scene.leased("worker_b", token="again")
     assert scene.see(jobs.attempts_of, "job")[-1].number == 2
 
 

@@ -1,12 +1,13 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from balanza.lifecycle import JobStatus
-from balanza.model import Outcome
+from balanza.model import Needs, Outcome
 from balanza.protocol import LeaseReport
-from balanza.store import jobs, library, workers
-from tests.store.scene import LEASE_TIME, START, Scene, a_media
+from balanza.store import jobs, library, requirements, workers
+from tests.store.scene import LEASE_TIME, START, Scene, a_job, a_media
 
 
 @pytest.fixture(autouse=True)
@@ -68,11 +69,43 @@ def test_an_attempt_is_found_by_its_token_even_when_it_has_ended(scene: Scene) -
     scene.submit()
     scene.leased(token="first")
     scene.fail("first")
+    scene.assign(["job"], "worker_a")
     scene.leased(token="second")
 
     for number, token in enumerate(["first", "second"]):
         assert scene.see(jobs.attempt_under, token) == scene.see(jobs.attempts_of, "job")[number]
     assert scene.see(jobs.attempt_under, "unknown") is None
+
+
+def test_a_worker_takes_no_job_of_the_general_queue_that_it_has_failed_at(scene: Scene) -> None:
+    scene.submit()
+    scene.leased(token="first")
+    scene.fail("first")
+
+    assert scene.lease("worker_a", "again") is None
+    assert scene.leased("worker_b", "second").job.id == "job"
+
+
+@pytest.mark.parametrize("assigned", ["worker_a", None])
+def test_a_worker_takes_only_what_it_can_run(scene: Scene, assigned: str | None) -> None:
+    scene.worker()
+    requirement_id = scene.do(requirements.id_of, Needs(tags=frozenset({"gpu"})))
+    wanting = replace(a_job("wanting", assigned), requirement_id=requirement_id)
+    large = replace(a_job("large", assigned), scratch_bytes=1000)
+    for job in (wanting, large):
+        scene.do(jobs.submit, job)
+
+    def taken(token: str, *able: int, room: int) -> str | None:
+        ability = jobs.Ability(able, room)
+        lease = scene.do(
+            jobs.lease, worker_id="worker_a", ability=ability, token=token, now=scene.now, expires_at=scene.now
+        )
+        return lease.job.id if lease else None
+
+    assert requirement_id is not None
+    assert taken("first", room=999) is None
+    assert taken("first", requirement_id + 1, room=1000) == "large"
+    assert taken("second", requirement_id, room=0) == "wanting"
 
 
 def test_the_tokens_of_a_worker_are_those_of_its_leases(scene: Scene) -> None:
@@ -230,6 +263,7 @@ def test_a_failed_attempt_sends_the_job_to_the_general_queue_while_attempts_rema
 def test_the_third_failed_attempt_is_the_last(scene: Scene) -> None:
     scene.submit(max_attempts=3)
     for number in range(1, 4):
+        scene.assign(["job"], "worker_a")
         scene.leased(token=f"token {number}")
         scene.fail(f"token {number}", error=f"Broken {number} times.")
 

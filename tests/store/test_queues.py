@@ -72,13 +72,12 @@ def test_pending_jobs_of_a_queue_come_in_order_and_no_more_than_asked_for(scene:
     assert [job.id for job in scene.see(jobs.pending_of, "worker_a", 2)] == ["job 0", "job 1"]
 
 
-def test_a_worker_has_something_to_lease_from_its_own_queue_or_the_general_one(scene: Scene) -> None:
+def test_a_job_is_pending_somewhere_until_it_is_leased(scene: Scene) -> None:
+    assert not scene.see(jobs.any_pending)
     scene.submit("b", "worker_b")
-
-    assert not scene.see(jobs.has_pending, "worker_a")
-    assert scene.see(jobs.has_pending, "worker_b")
-    scene.submit("general")
-    assert scene.see(jobs.has_pending, "worker_a")
+    assert scene.see(jobs.any_pending)
+    scene.leased("worker_b")
+    assert not scene.see(jobs.any_pending)
 
 
 def test_jobs_are_counted_by_status_and_by_queue(scene: Scene) -> None:

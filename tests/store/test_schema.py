@@ -1,5 +1,6 @@
 """New databases, old ones, newer ones, and those of somebody else."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,9 +37,9 @@ def connection(url: str) -> Iterator[Connection]:
 
 def described(connection: Connection) -> dict[str, Any]:
     """Everything that the database tells of its schema, whatever the order in which it was made."""
-    if connection.dialect.name == "sqlite":  # it keeps the statements, with one column or constraint a line
+    if connection.dialect.name == "sqlite":  # it keeps the statements, columns that were added later in one line
         made = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-        return {name: sorted(line.strip(" \t,") for line in sql.splitlines()) for name, sql in made}
+        return {name: sorted(part.strip() for part in re.split(r",\s|\n\)", sql)) for name, sql in made}
     inspector = inspect(connection)
     tell: tuple[Callable[[str], Iterable[Any]], ...] = (
         inspector.get_columns,

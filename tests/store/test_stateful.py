@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import Connection
 
 from balanza.lifecycle import Action, JobStatus, sources_of
 from balanza.protocol import LeaseReport
@@ -57,7 +58,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(worker_id=SOME_WORKER)
     def lease(self, worker_id: str) -> None:
         token = f"token-{len(self.tokens)}"
-        possible = self.scene.see(jobs.has_pending, worker_id)
+        possible = self.scene.see(_something_for, worker_id)
         lease = self.scene.lease(worker_id, token)
         assert (lease is not None) == possible
         if lease:
@@ -138,4 +139,12 @@ def test_the_store_agrees_with_its_model_whatever_is_called(database: Database, 
             derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
+    )
+
+
+def _something_for(tx: Connection, worker_id: str) -> bool:
+    """A job is pending in the worker's own queue, or in the general one and the worker has not failed at it."""
+    general = [job.id for job in jobs.pending_of(tx, None, 1000)]
+    return bool(jobs.pending_of(tx, worker_id, 1)) or any(
+        worker_id not in jobs.failed_on(tx, job_id) for job_id in general
     )

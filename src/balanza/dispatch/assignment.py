@@ -1,24 +1,44 @@
-"""Assigning pending jobs inside a write transaction: the live counts, the choice, the write, the log line.
+"""Assigning pending jobs inside a write transaction: the live counts, the choice, the write, the record of why.
 
 Locks are taken in one order, so that no two transactions wait for each other in a circle: a source, then workers in the
 order of their ids, then jobs, then the events.
 """
 
 import logging
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from balanza.balancer import capability
 from balanza.balancer.policies import select_best_worker
-from balanza.model import Candidate, Decision, Job, Worker
-from balanza.store import jobs, workers
+from balanza.balancer.score import load_score
+from balanza.dispatch.measurements import Measurements
+from balanza.model import Candidate, Decision, Job, Needs, Obstacle, Reason, Requirement, WhyNot, Worker
+from balanza.settings import PolicyName
+from balanza.store import decisions, jobs, requirements, workers
 
 log = logging.getLogger("balanza.dispatch")
 
 REDISTRIBUTED_AT_ONCE = 500
 """How many jobs one transaction moves; each pass of upkeep moves some of the rest."""
+
+_SPOKEN = {
+    Reason.SUBMITTED: "nuevo",
+    Reason.RETRIED: "reintento",
+    Reason.FAILED: "intento fallido",
+    Reason.EXPIRED: "sin señal",
+    Reason.RELEASED: "devuelto",
+    Reason.STOLEN: "robado por un worker libre",
+    Reason.JOINED: "se unió un worker",
+    Reason.DRAINING: "en drenaje",
+    Reason.LEFT: "se fue",
+    Reason.OFFLINE: "fuera de línea",
+    Reason.QUARANTINED: "en cuarentena",
+    Reason.UNABLE: "no puede con él",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +48,106 @@ class Move:
     job_id: str
     source: str | None
     decision: Decision
-    reason: str
+    reason: Reason
 
     @property
     def target(self) -> str | None:
         return self.decision.worker_id
 
 
-def choose(tx: Connection, *, avoid: str | None = None) -> Decision:
-    """Chooses among the workers as they are in this transaction; `avoid` only when there is nobody else."""
-    return _decide(workers.list_workers(tx, lock=True), avoid)
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """Chooses by the policy of this server, with what was measured of the workers."""
+
+    policy: PolicyName
+    measurements: Measurements
+    chance: random.Random
+
+    def decide(self, fleet: Sequence[Worker], needs: Needs, *, avoid: Mapping[str, str], now: datetime) -> Decision:
+        """Chooses among `fleet`; those in `avoid` (each with the reason, a clause) only when nobody else can."""
+        first = self._select(fleet, needs, avoid, now)
+        return first if first.chosen or not avoid else self._select(fleet, needs, {}, now)
+
+    def candidate(self, worker: Worker, *, cannot: WhyNot | None, now: datetime) -> Candidate:
+        """The worker with its live counts and the last sample of it."""
+        sample = self.measurements.sample_of(worker, now)
+        cpu_load = sample.cpu_load if sample else None
+        return Candidate(
+            worker_id=worker.id,
+            jobs_in_progress=worker.jobs_in_progress,
+            cpu_load=cpu_load,
+            chosen_at=worker.chosen_at,
+            memory_mb=sample.memory_mb if sample else None,
+            metrics_source=sample.source if sample else None,
+            metrics_age_seconds=max(0.0, round((now - sample.measured_at).total_seconds(), 3)) if sample else None,
+            load_score=load_score(worker.jobs_in_progress, cpu_load),
+            cannot=cannot,
+        )
+
+    def _select(self, fleet: Sequence[Worker], needs: Needs, avoid: Mapping[str, str], now: datetime) -> Decision:
+        candidates = [self.candidate(one, cannot=_cannot(one, needs, avoid, now), now=now) for one in fleet]
+        return select_best_worker(candidates, self.policy, chance=self.chance)
 
 
-def assign_anew(tx: Connection, pending: Sequence[Job], *, avoid: str | None, reason: str, now: datetime) -> list[Move]:
-    """Gives each pending job to the worker that is best now, counting those given just before."""
+def assign_anew(
+    tx: Connection,
+    chooser: Chooser,
+    pending: Sequence[Job],
+    *,
+    reason: Reason,
+    now: datetime,
+    avoid: Mapping[str, str] | None = None,
+) -> list[Move]:
+    """Gives each pending job to the worker that is best now, counting those given just before.
+
+    Workers that failed at a job, or are in `avoid`, get it only when nobody else can take it.
+    """
+    if not pending:
+        return []
     fleet = {worker.id: worker for worker in workers.list_workers(tx, lock=True)}
+    known = requirements.list_requirements(tx)
     moves = []
     for job in pending:
-        decision = _decide(list(fleet.values()), avoid)
+        avoided = {**_failures(tx, job), **(avoid or {})}
+        decision = chooser.decide(list(fleet.values()), needs_of(known, job), avoid=avoided, now=now)
         target = decision.worker_id
         if target == job.assigned_worker or not jobs.assign(tx, [job.id], target, now=now):
             continue
+        _count(fleet, job.assigned_worker, target, now)
         if target is not None:
-            given = fleet[target]
-            fleet[target] = replace(given, assigned_jobs=given.assigned_jobs + 1, chosen_at=now)
             workers.mark_chosen(tx, target, now=now)
+        decisions.insert_decision(tx, job.id, decision, reason=reason, source=job.assigned_worker, now=now)
         moves.append(Move(job.id, job.assigned_worker, decision, reason))
     return moves
 
 
-def redistribute(tx: Connection, worker_id: str, *, reason: str, now: datetime) -> list[Move]:
+def redistribute(tx: Connection, chooser: Chooser, worker_id: str, *, reason: Reason, now: datetime) -> list[Move]:
     """Takes the jobs out of the own queue of `worker_id` and assigns them anew."""
     workers.list_workers(tx, lock=True)
     pending = jobs.pending_of(tx, worker_id, REDISTRIBUTED_AT_ONCE)
-    return assign_anew(tx, pending, avoid=worker_id, reason=reason, now=now)
+    return assign_anew(tx, chooser, pending, reason=reason, now=now)
+
+
+def needs_of(known: Sequence[Requirement], job: Job) -> Needs:
+    return requirements.needs_of(known, job.requirement_id, job.scratch_bytes)
+
+
+def ability_of(tx: Connection, worker: Worker) -> jobs.Ability:
+    """Which of the jobs there are the worker can run, however it is now."""
+    able = [
+        one.id
+        for one in requirements.list_requirements(tx)
+        if capability.can_run(worker, Needs(one.encoders, one.tags)) is None
+    ]
+    free = worker.scratch_free_bytes
+    return jobs.Ability(tuple(able), _BOUNDLESS if free is None else free)
 
 
 def log_choice(decision: Decision) -> None:
     """The line of the seed, for each choice."""
     chosen = decision.chosen
     if chosen is None:
-        log.info("[BALANCEO] Sin workers activos: el trabajo espera en la cola general")
+        log.info("[BALANCEO] %s: el trabajo espera en la cola general", _why_nobody(decision))
         return
     cpu = "?" if chosen.cpu_load is None else f"{chosen.cpu_load:.2f}"
     log.info("[BALANCEO] Seleccionado %s (jobs: %d, CPU: %s)", chosen.worker_id, chosen.jobs_in_progress, cpu)
@@ -78,26 +157,34 @@ def log_moves(moves: Sequence[Move]) -> None:
     for move in moves:
         log_choice(move.decision)
         source, target = move.source or "cola general", move.target or "cola general"
-        log.info("[BALANCEO] Reasignado %s: %s → %s (%s)", move.job_id, source, target, move.reason)
+        log.info("[BALANCEO] Reasignado %s: %s → %s (%s)", move.job_id, source, target, _SPOKEN[move.reason])
 
 
-def _decide(fleet: Sequence[Worker], avoid: str | None) -> Decision:
-    candidates = [_candidate(worker) for worker in fleet]
-    decision = select_best_worker([candidate for candidate in candidates if candidate.worker_id != avoid])
-    return decision if decision.chosen or avoid is None else select_best_worker(candidates)
+_BOUNDLESS = 2**62
 
 
-def _candidate(worker: Worker) -> Candidate:
-    return Candidate(
-        worker_id=worker.id,
-        jobs_in_progress=worker.jobs_in_progress,
-        cpu_load=worker.cpu_load,
-        chosen_at=worker.chosen_at,
-        why_not=_why_not(worker),
-    )
+def _cannot(worker: Worker, needs: Needs, avoid: Mapping[str, str], now: datetime) -> WhyNot | None:
+    cannot = capability.why_not(worker, needs, now=now)
+    if cannot is None and worker.id in avoid:
+        return WhyNot(Obstacle.FAILED_BEFORE, avoid[worker.id])
+    return cannot
 
 
-def _why_not(worker: Worker) -> str | None:
-    if worker.offline:
-        return "offline"
-    return "draining" if worker.draining else None
+def _failures(tx: Connection, job: Job) -> dict[str, str]:
+    """The workers that failed at the job before, each with a clause that says so."""
+    failed = jobs.failed_on(tx, job.id) if job.attempts else {}
+    return {worker_id: f"failed at this job before (attempt {number})" for worker_id, number in failed.items()}
+
+
+def _count(fleet: dict[str, Worker], source: str | None, target: str | None, now: datetime) -> None:
+    if source in fleet:
+        taken = fleet[source]
+        fleet[source] = replace(taken, assigned_jobs=taken.assigned_jobs - 1)
+    if target is not None:
+        given = fleet[target]
+        fleet[target] = replace(given, assigned_jobs=given.assigned_jobs + 1, chosen_at=now)
+
+
+def _why_nobody(decision: Decision) -> str:
+    obstacles = {one.cannot.obstacle for one in decision.candidates if one.cannot}
+    return "Sin workers activos" if obstacles <= {Obstacle.OFFLINE} else "Ningún worker puede con él"

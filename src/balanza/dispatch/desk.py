@@ -1,18 +1,21 @@
 """What every part of dispatch works with, and what each does after its commit."""
 
 import logging
+import random
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from balanza.dispatch import signals
-from balanza.dispatch.assignment import Move, log_moves
+from balanza.dispatch.assignment import Chooser, Move, log_choice, log_moves
 from balanza.dispatch.endings import Ended
+from balanza.dispatch.measurements import Measurements
 from balanza.dispatch.signals import Signals
 from balanza.errors import StorageError
 from balanza.lifecycle import JobStatus
-from balanza.model import Job
+from balanza.model import Decision, Job, Reason
 from balanza.settings import Settings
 from balanza.storage import Storage
 from balanza.store.database import Database
@@ -31,7 +34,9 @@ class Observer(Protocol):
 
     def job_ended(self, status: JobStatus, run_seconds: float) -> None: ...
 
-    def jobs_moved(self, count: int) -> None: ...
+    def job_decided(self, policy: str) -> None: ...
+
+    def jobs_moved(self, reason: Reason, count: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,16 @@ class Desk:
     signals: Signals
     clock: Callable[[], datetime] = utc_now
     observer: Observer | None = None
+    chance: random.Random = field(default_factory=random.Random)
+    chooser: Chooser = field(init=False)
+
+    def __post_init__(self) -> None:
+        chooser = Chooser(self.settings.policy, Measurements(self.settings), self.chance)
+        object.__setattr__(self, "chooser", chooser)
+
+    @property
+    def measurements(self) -> Measurements:
+        return self.chooser.measurements
 
     @property
     def lease_time(self) -> timedelta:
@@ -53,12 +68,25 @@ class Desk:
         """Events were committed, and perhaps work for somebody."""
         self.signals.emit(signals.EVENTS, *topics)
 
+    def decided(self, job: Job, decision: Decision) -> None:
+        """A new job was given to a worker, or to nobody: logged, counted, and whom it concerns told."""
+        log_choice(decision)
+        if self.observer:
+            self.observer.job_decided(decision.policy)
+        self.tell(*self._work_for(job.assigned_worker, decision))
+
     def moved(self, moves: Sequence[Move]) -> None:
         """Jobs were given to others: logged, counted, and their new owners told."""
         log_moves(moves)
-        if self.observer and moves:
-            self.observer.jobs_moved(len(moves))
-        self.tell(*{signals.work_for(move.target) for move in moves})
+        if self.observer:
+            for reason, count in Counter(move.reason for move in moves).items():
+                self.observer.jobs_moved(reason, count)
+        self.tell(*{topic for move in moves for topic in self._work_for(move.target, move.decision)})
+
+    def _work_for(self, worker_id: str | None, decision: Decision) -> set[str]:
+        """Whoever gets a job behind others cannot start it: then whoever is idle may steal it."""
+        is_behind = decision.chosen is not None and decision.chosen.jobs_in_progress > 0
+        return {signals.work_for(worker_id)} | ({signals.ANY_WORK} if is_behind else set())
 
     def settle(self, ended: Ended) -> None:
         """Attempts were ended without a result: measured, and what they may have stored is removed."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -12,10 +13,12 @@ from balanza.dispatch import assignment, library, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended
+from balanza.dispatch.moving import welcome
 from balanza.errors import Conflict, InvalidRequest, MissingStream, NotFound
 from balanza.media import formats
-from balanza.model import Decision, Job, Options, Worker, result_key
-from balanza.store import jobs, workers
+from balanza.media.needs import needs_of
+from balanza.model import Decision, Job, Options, Reason, Worker, result_key
+from balanza.store import decisions, jobs, requirements, workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Submission:
     output_format: str
     options: Mapping[str, object]
     idempotency_key: str | None = None
+    tags: frozenset[str] = frozenset()
+    """Only workers that have all of these may run it."""
 
 
 class Dispatcher:
@@ -35,7 +40,7 @@ class Dispatcher:
         self._desk = desk
 
     def submit(self, submission: Submission) -> Job:
-        """A new pending job, assigned to the least loaded worker, or to nobody when no worker is live.
+        """A new pending job, assigned to a worker by the policy of this server, or to nobody when none can run it.
 
         With an idempotency key that was used before it is the job of then. Raises NotFound, Gone, Conflict (an
         ambiguous name), UnknownFormat, InvalidOption, MissingStream, and InvalidRequest when the key was used for a
@@ -51,8 +56,7 @@ class Dispatcher:
 
         job, decision = self._desk.database.write(operation)
         if decision is not None:
-            assignment.log_choice(decision)
-            self._desk.tell(signals.work_for(job.assigned_worker))
+            self._desk.decided(job, decision)
         return job
 
     def cancel(self, job_id: str) -> Job:
@@ -82,41 +86,56 @@ class Dispatcher:
             job = jobs.retry(tx, job_id, more_attempts=self._desk.settings.max_attempts, now=now)
             if job is None:
                 raise Conflict(f"Job {job_id} is {before.status}; only a failed or cancelled job can be tried again.")
-            return assignment.assign_anew(tx, [job], avoid=None, reason="reintento", now=now)
+            return assignment.assign_anew(tx, self._desk.chooser, [job], reason=Reason.RETRIED, now=now)
 
         moves = self._desk.database.write(operation)
         self._desk.moved(moves)
         return self._desk.database.read(lambda tx: _existing(tx, job_id))
 
-    def drain(self, worker_id: str) -> Worker:
-        """The worker takes nothing new, and its pending jobs go to others. Raises NotFound."""
+    def drain(self, worker_id: str, grace_seconds: float | None = None) -> Worker:
+        """The worker takes nothing new, and its pending jobs go to others. Raises NotFound.
+
+        What it still runs after `grace_seconds` is handed back; without them it may finish.
+        """
 
         def operation(tx: Connection) -> tuple[Worker, list[Move]]:
             workers.list_workers(tx, lock=True)
             now = self._desk.clock()
-            worker = _found(workers.set_draining(tx, worker_id, True, now=now), worker_id)
-            return worker, assignment.redistribute(tx, worker_id, reason="en drenaje", now=now)
+            until = None if grace_seconds is None else now + timedelta(seconds=grace_seconds)
+            worker = _found(workers.set_draining(tx, worker_id, True, now=now, until=until), worker_id)
+            return worker, assignment.redistribute(tx, self._desk.chooser, worker_id, reason=Reason.DRAINING, now=now)
 
         worker, moves = self._desk.database.write(operation)
         self._desk.moved(moves)
         return worker
 
     def resume(self, worker_id: str) -> Worker:
-        """The worker takes jobs again. Raises NotFound."""
-        worker = self._desk.database.write(
-            lambda tx: _found(workers.set_draining(tx, worker_id, False, now=self._desk.clock()), worker_id)
-        )
+        """The worker takes jobs again, whether it was draining or in quarantine. Raises NotFound."""
+
+        def operation(tx: Connection) -> tuple[Worker, list[Move]]:
+            workers.list_workers(tx, lock=True)
+            now = self._desk.clock()
+            worker = _found(workers.set_draining(tx, worker_id, False, now=now), worker_id)
+            workers.clear_faults(tx, worker, now=now)
+            moves = welcome(tx, self._desk.chooser, worker_id, now=now)
+            return _found(workers.get(tx, worker_id), worker_id), moves
+
+        worker, moves = self._desk.database.write(operation)
+        self._desk.moved(moves)
         self._desk.tell(signals.ANY_WORK)
         return worker
 
     def _submit(self, tx: Connection, submission: Submission, options: Options) -> tuple[Job, Decision]:
         source = library.find(tx, submission.source, lock=True)
         try:
-            formats.check_source(submission.output_format, options, source.probe)
+            needs = needs_of(
+                submission.output_format, options, source.probe, size_bytes=source.size_bytes, tags=submission.tags
+            )
         except MissingStream as error:
             raise MissingStream(f"{source.name}: {error}") from error
         now = self._desk.clock()
-        decision = assignment.choose(tx)
+        fleet = workers.list_workers(tx, lock=True)
+        decision = self._desk.chooser.decide(fleet, needs, avoid={}, now=now)
         new = jobs.NewJob(
             id=str(uuid4()),
             source_id=source.id,
@@ -124,6 +143,8 @@ class Dispatcher:
             input_size_bytes=source.size_bytes,
             output_format=submission.output_format,
             options=options,
+            requirement_id=requirements.id_of(tx, needs),
+            scratch_bytes=needs.scratch_bytes,
             assigned_worker=decision.worker_id,
             max_attempts=self._desk.settings.max_attempts,
             idempotency_key=submission.idempotency_key,
@@ -133,6 +154,7 @@ class Dispatcher:
         job = jobs.submit(tx, new)
         if decision.worker_id is not None:
             workers.mark_chosen(tx, decision.worker_id, now=now)
+        decisions.insert_decision(tx, job.id, decision, reason=Reason.SUBMITTED, source=None, now=now)
         return job, decision
 
 
@@ -153,7 +175,7 @@ def _repeated(tx: Connection, submission: Submission) -> Job | None:
 
 
 def _fingerprint(submission: Submission) -> str:
-    request = [submission.source, submission.output_format, dict(submission.options)]
+    request = [submission.source, submission.output_format, dict(submission.options), sorted(submission.tags)]
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -6,13 +6,22 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from balanza.dispatch.assignment import Move, assign_anew
+from balanza.dispatch.assignment import Chooser, Move, assign_anew
 from balanza.lifecycle import JobStatus
-from balanza.model import Job, Lease, Outcome
+from balanza.model import Job, Lease, Outcome, Reason
 from balanza.protocol import Failure
 from balanza.store import jobs, workers
 
-_REASONS = {Outcome.FAILED: "intento fallido", Outcome.EXPIRED: "sin señal", Outcome.RELEASED: "devuelto"}
+_REASONS = {
+    Outcome.FAILED: Reason.FAILED,
+    Outcome.EXPIRED: Reason.EXPIRED,
+    Outcome.RELEASED: Reason.RELEASED,
+}
+_AVOIDED = {
+    Outcome.FAILED: "has just failed at it",
+    Outcome.EXPIRED: "fell silent with it",
+    Outcome.RELEASED: "has just handed it back",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,9 @@ class Ended:
     moves: tuple[Move, ...] = ()
 
 
-def end_attempt(tx: Connection, lease: Lease, outcome: Outcome, failure: Failure, now: datetime) -> Ended | None:
+def end_attempt(
+    tx: Connection, chooser: Chooser, lease: Lease, outcome: Outcome, failure: Failure, *, now: datetime
+) -> Ended | None:
     """Ends the attempt; while attempts remain its job is assigned anew, to another worker if there is one.
 
     Failed and expired attempts count, released ones do not. None when the lease is no longer live.
@@ -39,15 +50,18 @@ def end_attempt(tx: Connection, lease: Lease, outcome: Outcome, failure: Failure
     if job is None:
         return None
     again = [job] if job.status is JobStatus.PENDING else []
-    moves = assign_anew(tx, again, avoid=lease.job.worker_id, reason=_REASONS[outcome], now=now)
+    avoid = {lease.job.worker_id: _AVOIDED[outcome]} if lease.job.worker_id else {}
+    moves = assign_anew(tx, chooser, again, avoid=avoid, reason=_REASONS[outcome], now=now)
     return Ended((lease.output_key,), (job,), tuple(moves))
 
 
-def end_leases(tx: Connection, tokens: Sequence[str], outcome: Outcome, why: str, now: datetime) -> Ended:
+def end_leases(
+    tx: Connection, chooser: Chooser, tokens: Sequence[str], outcome: Outcome, *, why: str = "", now: datetime
+) -> Ended:
     """Ends the attempts under these tokens; those that have ended by themselves meanwhile are passed over."""
     workers.list_workers(tx, lock=True)
     leases = [lease for token in tokens if (lease := jobs.held(tx, token))]
-    ended = [end_attempt(tx, lease, outcome, Failure(error=why), now) for lease in leases]
+    ended = [end_attempt(tx, chooser, lease, outcome, Failure(error=why), now=now) for lease in leases]
     return together(one for one in ended if one is not None)
 
 

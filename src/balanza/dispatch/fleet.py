@@ -6,16 +6,20 @@ lies in storage under it is removed. Docs: docs/leases.md.
 
 import secrets
 from datetime import datetime
+from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from balanza.dispatch import assignment, signals
+from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_attempt, end_leases, together
+from balanza.dispatch.moving import steal, welcome
+from balanza.dispatch.trust import judge
 from balanza.errors import Conflict, LeaseLost, WorkerReplaced, WorkerUnknown
 from balanza.media import formats
-from balanza.model import Job, Lease, Media, Outcome, Worker, result_key
+from balanza.model import Job, Lease, Media, Outcome, Reason, Worker, result_key
 from balanza.protocol import (
     Completion,
     Failure,
@@ -29,6 +33,18 @@ from balanza.protocol import (
 )
 from balanza.storage import LocalStorage, ObjectWriter
 from balanza.store import jobs, workers
+
+LOOK_AGAIN_SECONDS = 1.0
+"""Work that another server on the same database was asked for makes no signal here."""
+LOOK_AGAIN_SOON_SECONDS = 0.25
+"""While jobs are pending that are not this worker's: one of them may become free to steal, which makes no signal."""
+
+
+class Answer(NamedTuple):
+    """To a worker that asked for a job."""
+
+    grant: LeaseGrant | None
+    look_again_seconds: float
 
 
 class Fleet:
@@ -44,9 +60,12 @@ class Fleet:
         def operation(tx: Connection) -> Ended:
             now = self._desk.clock()
             workers.list_workers(tx, lock=True)
-            ended = end_leases(tx, jobs.tokens_of(tx, worker_id), Outcome.FAILED, f"{worker_id} was restarted.", now)
+            held = jobs.tokens_of(tx, worker_id)
+            why = f"{worker_id} was restarted."
+            ended = end_leases(tx, self._desk.chooser, held, Outcome.FAILED, why=why, now=now)
             workers.register(tx, registration, now=now)
-            return ended
+            moves = welcome(tx, self._desk.chooser, worker_id, now=now)
+            return together([ended, Ended(moves=tuple(moves))])
 
         self._desk.settle(self._desk.database.write(operation))
         local = self._desk.storage if isinstance(self._desk.storage, LocalStorage) else None
@@ -60,36 +79,55 @@ class Fleet:
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         """Load and progress are noted and the leases named are renewed. Raises WorkerReplaced, WorkerUnknown."""
 
-        def operation(tx: Connection) -> HeartbeatReply:
+        def operation(tx: Connection) -> tuple[HeartbeatReply, list[Move]]:
             now = self._desk.clock()
+            is_turn = _is_turn(workers.get(tx, heartbeat.worker_id), heartbeat)
+            if is_turn:
+                workers.list_workers(tx, lock=True)
             worker = workers.heartbeat(
-                tx, worker_id=heartbeat.worker_id, instance=heartbeat.instance, load=heartbeat.load, now=now
+                tx,
+                worker_id=heartbeat.worker_id,
+                instance=heartbeat.instance,
+                load=heartbeat.load,
+                leaving=heartbeat.leaving,
+                now=now,
             )
             if worker is None:
                 raise _not_registered(tx, heartbeat.worker_id)
             expires_at = now + self._desk.lease_time
             renewed = jobs.renew(tx, worker_id=worker.id, reports=heartbeat.leases, expires_at=expires_at)
             lost = tuple(report.token for report in heartbeat.leases if report.token not in renewed)
-            return HeartbeatReply(lost=lost, drain=worker.draining)
+            moves = self._turned(tx, worker, now) if is_turn else []
+            return HeartbeatReply(lost=lost, drain=worker.draining), moves
 
-        reply = self._desk.database.write(operation)
+        reply, moves = self._desk.database.write(operation)
         self._desk.signals.emit(signals.PROGRESS)
+        if moves:
+            self._desk.moved(moves)
         return reply
 
-    def lease(self, request: LeaseRequest) -> LeaseGrant | None:
-        """A job from the worker's own queue, then from the general one; None when there is none, or no free slot.
+    def ask(self, request: LeaseRequest) -> Answer:
+        """A job from the worker's own queue, then from the general one, then from the fullest own queue of another.
 
-        Does not wait. Raises WorkerReplaced, WorkerUnknown.
+        Does not wait: without a job, or a free slot for it, the answer says when to ask again at the latest. Raises
+        WorkerReplaced, WorkerUnknown.
         """
-        if not self._desk.database.read(lambda tx: jobs.has_pending(tx, request.worker_id)):
-            return None
+        if not self._desk.database.read(jobs.any_pending):
+            return Answer(None, LOOK_AGAIN_SECONDS)
+        moves: list[Move] = []
         lease = self._desk.database.write(lambda tx: self._lease(tx, request))
         if lease is None:
-            return None
+            lease, moves = self._desk.database.write(lambda tx: self._steal(tx, request))
+        if lease is None:
+            return Answer(None, LOOK_AGAIN_SOON_SECONDS)
         if self._desk.observer and lease.job.started_at:
             self._desk.observer.job_leased((lease.job.started_at - lease.job.created_at).total_seconds())
-        self._desk.tell()
-        return _grant(lease)
+        self._desk.moved(moves)
+        return Answer(_grant(lease), 0)
+
+    def lease(self, request: LeaseRequest) -> LeaseGrant | None:
+        """As `ask`, for those who do not ask again by the clock."""
+        return self.ask(request).grant
 
     def complete(self, token: str, completion: Completion) -> Job:
         """The result is published and the job completed, both or neither; said again, it answers the same.
@@ -107,15 +145,20 @@ class Fleet:
         now = self._desk.clock()
         result = _result(lease, completion, now)
 
-        def operation(tx: Connection) -> Job | None:
-            workers.get(tx, lease.job.worker_id or "", lock=True)
-            return jobs.complete(tx, token, result=result, log_tail=completion.log_tail, now=now)
+        def operation(tx: Connection) -> tuple[Job | None, list[Move]]:
+            if lease.job.attempts > 1:
+                workers.list_workers(tx, lock=True)  # somebody may be to blame
+            else:
+                workers.get(tx, lease.job.worker_id or "", lock=True)
+            job = jobs.complete(tx, token, result=result, log_tail=completion.log_tail, now=now)
+            moves = judge(tx, self._desk.chooser, self._desk.settings, job, now=now) if job else []
+            return job, moves
 
-        job = self._desk.database.write(operation)
+        job, moves = self._desk.database.write(operation)
         if job is None:
             return self._completed_before(token)
         self._desk.ended(job)
-        self._desk.tell()
+        self._desk.moved(moves)
         return job
 
     def fail(self, token: str, failure: Failure) -> Job:
@@ -135,8 +178,9 @@ class Fleet:
             if not _is_registered(workers.get(tx, worker_id), instance):
                 return Ended()
             workers.set_offline(tx, worker_id, now=now, reason="left")
-            released = end_leases(tx, jobs.tokens_of(tx, worker_id), Outcome.RELEASED, "", now)
-            moves = assignment.redistribute(tx, worker_id, reason="se fue", now=now)
+            held = jobs.tokens_of(tx, worker_id)
+            released = end_leases(tx, self._desk.chooser, held, Outcome.RELEASED, now=now)
+            moves = assignment.redistribute(tx, self._desk.chooser, worker_id, reason=Reason.LEFT, now=now)
             return together([released, Ended(moves=tuple(moves))])
 
         self._desk.settle(self._desk.database.write(operation))
@@ -149,15 +193,38 @@ class Fleet:
         """Where the holder of the lease writes its result. Raises LeaseLost."""
         return self._desk.storage.writer(self._held(token).output_key)
 
+    def _turned(self, tx: Connection, worker: Worker, now: datetime) -> list[Move]:
+        """A worker that is leaving gives its pending jobs to others; one that is back gets some of theirs."""
+        if worker.leaving:
+            return assignment.redistribute(tx, self._desk.chooser, worker.id, reason=Reason.LEFT, now=now)
+        return welcome(tx, self._desk.chooser, worker.id, now=now)
+
     def _lease(self, tx: Connection, request: LeaseRequest) -> Lease | None:
         worker = workers.get(tx, request.worker_id, lock=True)
         if worker is None or not _is_registered(worker, request.instance):
             raise _not_registered(tx, request.worker_id)
-        if worker.draining or worker.offline or worker.running_jobs >= worker.slots:
-            return None
         now = self._desk.clock()
-        token = secrets.token_urlsafe(24)
-        return jobs.lease(tx, worker_id=worker.id, token=token, now=now, expires_at=now + self._desk.lease_time)
+        if not _may_start(worker, now):
+            return None
+        return jobs.lease(
+            tx,
+            worker_id=worker.id,
+            ability=assignment.ability_of(tx, worker),
+            token=secrets.token_urlsafe(24),
+            now=now,
+            expires_at=now + self._desk.lease_time,
+        )
+
+    def _steal(self, tx: Connection, request: LeaseRequest) -> tuple[Lease | None, list[Move]]:
+        """What the worker could take from others' own queues, all workers locked first."""
+        workers.list_workers(tx, lock=True)
+        worker, now = workers.get(tx, request.worker_id), self._desk.clock()
+        if worker is None or worker.instance != request.instance or not _may_start(worker, now):
+            return None, []
+        if worker.assigned_jobs and (lease := self._lease(tx, request)):
+            return lease, []
+        move = steal(tx, self._desk.chooser, worker, now=now)
+        return (self._lease(tx, request), [move]) if move else (None, [])
 
     def _held(self, token: str) -> Lease:
         lease = self._desk.database.read(lambda tx: jobs.held(tx, token))
@@ -181,7 +248,8 @@ class Fleet:
 
     def _end(self, token: str, outcome: Outcome, failure: Failure) -> Job:
         lease = self._held(token)
-        ended = self._desk.database.write(lambda tx: end_attempt(tx, lease, outcome, failure, self._desk.clock()))
+        now, chooser = self._desk.clock(), self._desk.chooser
+        ended = self._desk.database.write(lambda tx: end_attempt(tx, chooser, lease, outcome, failure, now=now))
         if ended is None:
             raise _lost()
         self._desk.settle(ended)
@@ -190,6 +258,20 @@ class Fleet:
 
 def _is_registered(worker: Worker | None, instance: str) -> bool:
     return worker is not None and worker.instance == instance
+
+
+def _is_turn(worker: Worker | None, heartbeat: Heartbeat) -> bool:
+    """The worker was taken for lost and is back, or it begins to leave."""
+    if worker is None or worker.instance != heartbeat.instance:
+        return False
+    return worker.offline or (heartbeat.leaving and not worker.leaving)
+
+
+def _may_start(worker: Worker, now: datetime) -> bool:
+    """Whether it may be given one more job to run. On probation it runs one at a time."""
+    if worker.draining or worker.leaving or worker.offline or worker.running_jobs >= worker.slots:
+        return False
+    return worker.quarantined_until is None or (worker.quarantined_until <= now and worker.running_jobs == 0)
 
 
 def _grant(lease: Lease) -> LeaseGrant:

@@ -1,4 +1,4 @@
-"""How loaded the fleet is: live counts from the store, measurements from the last heartbeats."""
+"""How loaded the fleet is: live counts from the store, measurements from Prometheus or the last heartbeats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from balanza.balancer.score import WorkerStatus, load_score, worker_status
+from balanza.dispatch.measurements import Measurements
 from balanza.lifecycle import JobStatus
-from balanza.model import GENERAL_QUEUE, Worker, own_queue
+from balanza.model import GENERAL_QUEUE, MetricsSource, Sample, Worker, own_queue
 from balanza.store import jobs, workers
 
 
@@ -19,6 +20,11 @@ class WorkerMetrics:
     cpu_load: float | None
     memory_mb: float | None
     jobs_in_progress: int
+    """Live, of the store."""
+    source: MetricsSource | None = None
+    age_seconds: float | None = None
+    measured_jobs_in_progress: int | None = None
+    """As Prometheus saw them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,17 @@ class WorkerStats:
     assigned_jobs: int
     last_seen_at: datetime
     metrics_address: str | None
+    metrics_source: MetricsSource | None
+    """Who measured CPU and memory; null when nobody did lately."""
+    metrics_age_seconds: float | None
+    measured_jobs_in_progress: int | None
+    """As Prometheus saw them; `jobs_in_progress` is live."""
+    cpus: float
+    memory_total_mb: float | None
+    scratch_free_bytes: int | None
+    tags: tuple[str, ...]
+    quarantined_until: datetime | None
+    quarantine_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,10 @@ class FleetSummary:
     average_cpu_load: float
     total_conversions_success: int
     total_conversions_failed: int
+    metrics_source: MetricsSource
+    """Where the measurements of the fleet come from now."""
+    metrics_age_seconds: float | None
+    """The age of the newest of them; null when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +95,26 @@ class QueueStats:
     oldest_pending_seconds: float | None
 
 
-def get_worker_metrics(worker: Worker) -> WorkerMetrics:
+def get_worker_metrics(worker: Worker, measurements: Measurements, now: datetime) -> WorkerMetrics:
     """The measurements of a worker as far as they still mean something."""
+    sample = measurements.sample_of(worker, now)
+    if sample is None:
+        return WorkerMetrics(None, None, worker.jobs_in_progress)
     return WorkerMetrics(
-        cpu_load=None if worker.offline else worker.cpu_load,
-        memory_mb=None if worker.offline else worker.memory_mb,
+        cpu_load=sample.cpu_load,
+        memory_mb=sample.memory_mb,
         jobs_in_progress=worker.jobs_in_progress,
+        source=sample.source,
+        age_seconds=_age_seconds(sample, now),
+        measured_jobs_in_progress=sample.jobs_in_progress,
     )
 
 
-def get_worker_stats(worker: Worker) -> WorkerStats:
+def get_worker_stats(worker: Worker, measurements: Measurements, now: datetime) -> WorkerStats:
     """Everything `GET /workers/stats` says of one worker."""
-    metrics = get_worker_metrics(worker)
+    metrics = get_worker_metrics(worker, measurements, now)
     score = load_score(metrics.jobs_in_progress, metrics.cpu_load)
+    is_quarantined = worker.quarantined_until is not None and worker.quarantined_until > now
     return WorkerStats(
         worker_id=worker.id,
         cpu_load=metrics.cpu_load,
@@ -95,19 +123,33 @@ def get_worker_stats(worker: Worker) -> WorkerStats:
         conversions_success=worker.conversions_success,
         conversions_failed=worker.conversions_failed,
         load_score=score,
-        status=worker_status(score, draining=worker.draining, offline=worker.offline),
+        status=worker_status(
+            score,
+            draining=worker.draining or worker.leaving,
+            offline=worker.offline,
+            quarantined=is_quarantined,
+        ),
         slots=worker.slots,
         running_jobs=worker.running_jobs,
         assigned_jobs=worker.assigned_jobs,
         last_seen_at=worker.seen_at,
         metrics_address=worker.metrics_address,
+        metrics_source=metrics.source,
+        metrics_age_seconds=metrics.age_seconds,
+        measured_jobs_in_progress=metrics.measured_jobs_in_progress,
+        cpus=worker.cpus,
+        memory_total_mb=worker.memory_total_mb,
+        scratch_free_bytes=worker.scratch_free_bytes,
+        tags=tuple(sorted(worker.tags)),
+        quarantined_until=worker.quarantined_until,
+        quarantine_reason=worker.quarantine_reason,
     )
 
 
-def fleet_stats(tx: Connection) -> FleetStats:
+def fleet_stats(tx: Connection, measurements: Measurements, now: datetime) -> FleetStats:
     """All workers, offline ones too, and their sum."""
-    entries = tuple(get_worker_stats(worker) for worker in workers.list_workers(tx))
-    return FleetStats(workers=entries, summary=_summary(entries))
+    entries = tuple(get_worker_stats(worker, measurements, now) for worker in workers.list_workers(tx))
+    return FleetStats(workers=entries, summary=_summary(entries, measurements.source(now)))
 
 
 def queue_stats(tx: Connection, now: datetime) -> QueueStats:
@@ -126,9 +168,14 @@ def queue_stats(tx: Connection, now: datetime) -> QueueStats:
     )
 
 
-def _summary(entries: Sequence[WorkerStats]) -> FleetSummary:
+def _summary(entries: Sequence[WorkerStats], source: MetricsSource) -> FleetSummary:
     """The average is over the workers whose CPU load is known; 0 when there is none."""
     loads = [entry.cpu_load for entry in entries if entry.cpu_load is not None]
+    ages = [
+        entry.metrics_age_seconds
+        for entry in entries
+        if entry.metrics_age_seconds is not None and entry.metrics_source is source
+    ]
     return FleetSummary(
         total_workers=len(entries),
         active_workers=sum(entry.status is not WorkerStatus.OFFLINE for entry in entries),
@@ -136,4 +183,10 @@ def _summary(entries: Sequence[WorkerStats]) -> FleetSummary:
         average_cpu_load=round(sum(loads) / len(loads), 2) if loads else 0.0,
         total_conversions_success=sum(entry.conversions_success for entry in entries),
         total_conversions_failed=sum(entry.conversions_failed for entry in entries),
+        metrics_source=source,
+        metrics_age_seconds=min(ages, default=None),
     )
+
+
+def _age_seconds(sample: Sample, now: datetime) -> float:
+    return max(0.0, round((now - sample.measured_at).total_seconds(), 3))

@@ -7,11 +7,12 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
-from balanza.dispatch.assignment import Move, redistribute
+from balanza.dispatch import moving
+from balanza.dispatch.assignment import Chooser, Move, redistribute
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_leases
-from balanza.model import Outcome
-from balanza.store import events, jobs, library, workers
+from balanza.model import Outcome, Reason
+from balanza.store import decisions, events, jobs, library, workers
 
 log = logging.getLogger("balanza.dispatch")
 
@@ -43,31 +44,47 @@ class Upkeep:
             _each(self._desk.database.read(lambda tx: jobs.expired(tx, now)), self._expire)
             before = now - timedelta(seconds=self._desk.settings.offline_after_seconds)
             _each(self._desk.database.read(lambda tx: workers.silent_since(tx, before)), self._give_up)
-        _each(self._desk.database.read(_stranded), self._redistribute)
+        _each(self._desk.database.read(lambda tx: _overdue(tx, now)), self._hand_back)
+        _each(self._desk.database.read(lambda tx: moving.stuck(tx, now=now)), self._unstick)
+        if self._desk.database.read(moving.tried_before):
+            self._desk.moved(self._desk.database.write(lambda tx: moving.place_tried(tx, self._desk.chooser, now=now)))
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
             self._sweep(now)
 
     def _expire(self, token: str) -> None:
-        self._desk.settle(self._desk.database.write(lambda tx: _expire(tx, token, self._ran_at)))
+        self._desk.settle(self._desk.database.write(lambda tx: _expire(tx, self._desk.chooser, token, self._ran_at)))
 
     def _give_up(self, worker_id: str) -> None:
         before = self._ran_at - timedelta(seconds=self._desk.settings.offline_after_seconds)
-        moves = self._desk.database.write(lambda tx: _go_offline(tx, worker_id, before, self._ran_at))
+        moves = self._desk.database.write(
+            lambda tx: _go_offline(tx, self._desk.chooser, worker_id, before, self._ran_at)
+        )
         if moves is not None:
             log.warning("[%s] sin señal: fuera de línea", worker_id)
             self._desk.moved(moves)
 
-    def _redistribute(self, worker_id: str) -> None:
-        """What more than one transaction moves, and what came to a lost worker in the moment it was lost."""
+    def _hand_back(self, worker_id: str) -> None:
+        """The grace of a draining worker is over."""
+        chooser, now = self._desk.chooser, self._ran_at
+        self._desk.settle(
+            self._desk.database.write(
+                lambda tx: end_leases(tx, chooser, jobs.tokens_of(tx, worker_id), Outcome.RELEASED, now=now)
+            )
+        )
+
+    def _unstick(self, worker_id: str) -> None:
+        """What more than one transaction moves, what came to a worker in the moment it was lost, and what it can no
+        longer run."""
         moves = self._desk.database.write(
-            lambda tx: redistribute(tx, worker_id, reason="no disponible", now=self._ran_at)
+            lambda tx: moving.unstick(tx, self._desk.chooser, worker_id, now=self._ran_at)
         )
         self._desk.moved(moves)
 
     def _sweep(self, now: datetime) -> None:
         """Removes old events, the bytes of deleted files, and objects that never got a row."""
         self._desk.database.write(lambda tx: events.prune(tx, self._desk.settings.events_kept))
+        self._desk.database.write(lambda tx: decisions.prune(tx, self._desk.settings.decisions_kept))
         for media_id, key in self._desk.database.read(lambda tx: library.deleted_keys(tx, KEYS_AT_ONCE)):
             self._purge(media_id, key)
         old = (key for key, written_at in self._desk.storage.objects() if now - written_at > ORPHAN_AFTER)
@@ -91,27 +108,30 @@ def _each(items: Iterable[str], act: Callable[[str], None]) -> None:
             log.exception("Upkeep of %s failed; trying again", item)
 
 
-def _stranded(tx: Connection) -> list[str]:
-    """The workers that can take nothing and still have jobs in their own queue."""
-    return [one.id for one in workers.list_workers(tx) if (one.offline or one.draining) and one.assigned_jobs]
+def _overdue(tx: Connection, now: datetime) -> list[str]:
+    """The draining workers whose grace is over and that still run something."""
+    return [
+        one.id for one in workers.list_workers(tx) if one.drain_until and one.drain_until <= now and one.running_jobs
+    ]
 
 
-def _expire(tx: Connection, token: str, now: datetime) -> Ended:
+def _expire(tx: Connection, chooser: Chooser, token: str, now: datetime) -> Ended:
     workers.list_workers(tx, lock=True)
     lease = jobs.held(tx, token)
     if lease is None or lease.expires_at > now:
         return Ended()
-    return end_leases(tx, [token], Outcome.EXPIRED, f"{lease.job.worker_id} fell silent; its lease ended.", now)
+    why = f"{lease.job.worker_id} fell silent; its lease ended."
+    return end_leases(tx, chooser, [token], Outcome.EXPIRED, why=why, now=now)
 
 
-def _go_offline(tx: Connection, worker_id: str, before: datetime, now: datetime) -> list[Move] | None:
+def _go_offline(tx: Connection, chooser: Chooser, worker_id: str, before: datetime, now: datetime) -> list[Move] | None:
     """None when the worker has been heard of meanwhile."""
     workers.list_workers(tx, lock=True)
     worker = workers.get(tx, worker_id)
     if worker is None or worker.offline or worker.seen_at >= before:
         return None
     workers.set_offline(tx, worker_id, now=now, reason="silent")
-    return redistribute(tx, worker_id, reason="fuera de línea", now=now)
+    return redistribute(tx, chooser, worker_id, reason=Reason.OFFLINE, now=now)
 
 
 def _chunks(keys: Iterator[str]) -> Iterator[list[str]]:

@@ -32,9 +32,6 @@ router = APIRouter(prefix="/fleet", tags=["fleet"], route_class=JsonRoute)
 
 Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The token of a live lease.")]
 
-LOOK_AGAIN_SECONDS = 1.0
-"""Work that another server on the same database was asked for makes no signal here."""
-
 
 @router.post("/register", summary="Join the fleet", responses=problems(*JSON_BODY))
 def register(registration: Registration, parts: PartsDep) -> Registered:
@@ -65,13 +62,13 @@ async def lease(
     with bells.listen(signals.ANY_WORK, signals.work_for(wanted.worker_id)) as bell:
         # Nothing is leased for a worker that has gone away meanwhile: the job would wait for the lease to expire.
         while not await request.is_disconnected():
-            grant = await to_thread.run_sync(parts.fleet.lease, wanted)
+            grant, look_again_seconds = await to_thread.run_sync(parts.fleet.ask, wanted)
             if grant is not None:
                 return grant
             left = deadline - time.monotonic()
             if left <= 0 or bells.closed:
                 break
-            await wait_for_bell(bell, min(left, LOOK_AGAIN_SECONDS))
+            await wait_for_bell(bell, min(left, look_again_seconds))
     return Response(status_code=204)
 
 

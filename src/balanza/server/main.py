@@ -72,7 +72,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
         storage = _writable_storage(settings)
         metrics = Metrics()
         desk = Desk(database, storage, settings, Signals(), observer=metrics)
-        metrics.registry.register(StateCollector(database, desk.clock))
+        metrics.registry.register(StateCollector(desk))
         prober = stack.enter_context(closing(Prober()))
         stack.enter_context(running_upkeep(Upkeep(desk)))
         yield Parts(desk, Dispatcher(desk), Fleet(desk), Library(desk, prober), metrics)

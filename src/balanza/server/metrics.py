@@ -1,8 +1,7 @@
 """What the server measures, as Prometheus reads it. One registry per server, so that tests can run several."""
 
 import time
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -12,12 +11,14 @@ from sqlalchemy import Connection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from balanza.balancer.score import WorkerStatus
-from balanza.dispatch.load import FleetStats, QueueStats, fleet_stats, queue_stats
+from balanza.dispatch.desk import Desk
+from balanza.dispatch.load import FleetStats, FleetSummary, QueueStats, fleet_stats, queue_stats
 from balanza.lifecycle import JobStatus
-from balanza.store.database import Database
+from balanza.model import MetricsSource, Reason
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
+ENDINGS = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 WAIT_BUCKETS = (0.005, 0.01, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200)
 RUN_BUCKETS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30)
@@ -41,8 +42,15 @@ class Metrics:
             buckets=RUN_BUCKETS,
             registry=self.registry,
         )
+        self._ended = Counter("balanza_jobs_ended", "Jobs that ended.", ["status"], registry=self.registry)
+        self._decided = Counter(
+            "balanza_decisions", "New jobs for which a worker was looked for.", ["policy"], registry=self.registry
+        )
         self._moved = Counter(
-            "balanza_jobs_moved", "Pending jobs that were given to another queue.", registry=self.registry
+            "balanza_jobs_moved", "Pending jobs that were given to another queue.", ["reason"], registry=self.registry
+        )
+        self._refreshes = Counter(
+            "balanza_prometheus_refreshes", "Questions to Prometheus.", ["outcome"], registry=self.registry
         )
         self._requests = Histogram(
             "balanza_http_request_duration_seconds",
@@ -51,15 +59,27 @@ class Metrics:
             buckets=REQUEST_BUCKETS,
             registry=self.registry,
         )
+        # A rate sees nothing of a series that begins with its first event.
+        for status in ENDINGS:
+            self._ended.labels(status.value)
+        for reason in Reason:
+            self._moved.labels(reason.value)
 
     def job_leased(self, wait_seconds: float) -> None:
         self._wait.observe(wait_seconds)
 
     def job_ended(self, status: JobStatus, run_seconds: float) -> None:
+        self._ended.labels(status.value).inc()
         self._run.labels(status.value).observe(run_seconds)
 
-    def jobs_moved(self, count: int) -> None:
-        self._moved.inc(count)
+    def job_decided(self, policy: str) -> None:
+        self._decided.labels(policy).inc()
+
+    def jobs_moved(self, reason: Reason, count: int) -> None:
+        self._moved.labels(reason.value).inc(count)
+
+    def prometheus_refreshed(self, outcome: str) -> None:
+        self._refreshes.labels(outcome).inc()
 
     def request_ended(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).observe(seconds)
@@ -72,15 +92,14 @@ class Metrics:
 class StateCollector(Collector):
     """How jobs, queues and workers stand at the moment of the scrape."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._clock = clock
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         yield from ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        fleet, queues = self._database.read(self._read)
+        fleet, queues = self._desk.database.read(self._read)
         jobs = GaugeMetricFamily("balanza_jobs", "Jobs by state.", labels=["status"])
         for status, count in queues.jobs.items():
             jobs.add_metric([status], count)
@@ -90,10 +109,16 @@ class StateCollector(Collector):
         workers = GaugeMetricFamily("balanza_workers", "Workers by status.", labels=["status"])
         for worker_status, count in _by_status(fleet).items():
             workers.add_metric([worker_status], count)
-        yield from (jobs, depth, workers)
+        oldest = GaugeMetricFamily(
+            "balanza_oldest_pending_seconds",
+            "How long the oldest pending job has been waiting; 0 when none is.",
+            value=queues.oldest_pending_seconds or 0,
+        )
+        yield from (jobs, depth, workers, oldest, *_measurements(fleet.summary))
 
     def _read(self, tx: Connection) -> tuple[FleetStats, QueueStats]:
-        return fleet_stats(tx), queue_stats(tx, self._clock())
+        now = self._desk.clock()
+        return fleet_stats(tx, self._desk.measurements, now), queue_stats(tx, now)
 
 
 class Timed:
@@ -121,6 +146,17 @@ class Timed:
         finally:
             route = getattr(scope.get("route"), "path", "(none)")
             self._metrics.request_ended(scope["method"], route, status, time.perf_counter() - started_at)
+
+
+def _measurements(fleet: FleetSummary) -> Iterator[GaugeMetricFamily]:
+    source = GaugeMetricFamily("balanza_metrics_source", "1 for who measures the workers now.", labels=["source"])
+    for one in MetricsSource:
+        source.add_metric([one.value], one is fleet.metrics_source)
+    yield source
+    if fleet.metrics_age_seconds is not None:
+        yield GaugeMetricFamily(
+            "balanza_metrics_age_seconds", "Age of the newest measurement of a worker.", value=fleet.metrics_age_seconds
+        )
 
 
 def _by_status(fleet: FleetStats) -> dict[WorkerStatus, int]:

@@ -2,30 +2,44 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from balanza.dispatch.load import FleetStats, WorkerStats, fleet_stats, get_worker_stats
+from balanza.model import Worker
 from balanza.protocol import WORKER_ID
 from balanza.server.openapi import problems
-from balanza.server.parts import PartsDep
+from balanza.server.parts import Parts, PartsDep
 
 router = APIRouter(tags=["workers"])
 
+MOST_GRACE_SECONDS = 7 * 24 * 3600
 WorkerId = Annotated[str, Path(pattern=WORKER_ID, description="Such as worker_a.")]
 
 
 @router.get("/workers/stats", summary="How loaded each worker is", responses=problems())
 def read_worker_stats(parts: PartsDep) -> FleetStats:
     """Offline workers are listed too; what is not known of them is null."""
-    return parts.desk.database.read(fleet_stats)
+    desk = parts.desk
+    return desk.database.read(lambda tx: fleet_stats(tx, desk.measurements, desk.clock()))
 
 
 @router.post("/workers/{worker_id}/drain", summary="Drain a worker", responses=problems(404))
-def drain_worker(worker_id: WorkerId, parts: PartsDep) -> WorkerStats:
+def drain_worker(
+    worker_id: WorkerId,
+    parts: PartsDep,
+    grace_seconds: Annotated[
+        float | None, Query(ge=0, le=MOST_GRACE_SECONDS, description="What still runs then is handed back.")
+    ] = None,
+) -> WorkerStats:
     """It takes nothing new, its pending jobs go to others, and it finishes what it runs."""
-    return get_worker_stats(parts.dispatcher.drain(worker_id))
+    return _stats(parts, parts.dispatcher.drain(worker_id, grace_seconds))
 
 
 @router.post("/workers/{worker_id}/resume", summary="Let a drained worker work again", responses=problems(404))
 def resume_worker(worker_id: WorkerId, parts: PartsDep) -> WorkerStats:
-    return get_worker_stats(parts.dispatcher.resume(worker_id))
+    """It is trusted again, too, if it was in quarantine."""
+    return _stats(parts, parts.dispatcher.resume(worker_id))
+
+
+def _stats(parts: Parts, worker: Worker) -> WorkerStats:
+    return get_worker_stats(worker, parts.desk.measurements, parts.desk.clock())

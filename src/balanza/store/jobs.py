@@ -15,13 +15,17 @@ from balanza.model import Attempt, Job, Options, Outcome
 from balanza.store import events, workers
 from balanza.store.leases import complete, expired, fail_attempt, held, lease, release, renew, tokens_of
 from balanza.store.queues import (
+    Ability,
+    any_pending,
     assign,
     counts_by_status,
-    has_pending,
     live_jobs_of_media,
     oldest_pending_at,
     pending_of,
     queue_depths,
+    stealable,
+    tried_in_general,
+    unrunnable_of,
 )
 from balanza.store.tables import ATTEMPT, JOB, attempts, jobs
 from balanza.store.transitions import (
@@ -35,7 +39,9 @@ from balanza.store.transitions import (
 )
 
 __all__ = [
+    "Ability",
     "NewJob",
+    "any_pending",
     "assign",
     "attempt_under",
     "attempts_of",
@@ -45,8 +51,8 @@ __all__ = [
     "counts_by_status",
     "expired",
     "fail_attempt",
+    "failed_on",
     "get",
-    "has_pending",
     "held",
     "lease",
     "list_jobs",
@@ -57,8 +63,11 @@ __all__ = [
     "release",
     "renew",
     "retry",
+    "stealable",
     "submit",
     "tokens_of",
+    "tried_in_general",
+    "unrunnable_of",
 ]
 
 _SUBMIT = insert(jobs).values(status=JobStatus.PENDING).returning(*JOB)
@@ -85,6 +94,8 @@ class NewJob:
     idempotency_key: str | None
     request_fingerprint: str | None
     created_at: datetime
+    requirement_id: int | None = None
+    scratch_bytes: int = 0
 
 
 _NEW = tuple(field.name for field in fields(NewJob))
@@ -96,7 +107,8 @@ def submit(tx: Connection, new: NewJob) -> Job:
     Raises:
         sqlalchemy.exc.IntegrityError: the id or the idempotency key is taken, or the source or the worker is unknown.
     """
-    job = Job(*tx.execute(_SUBMIT, {name: getattr(new, name) for name in _NEW}).one())
+    values = {name: getattr(new, name) for name in _NEW}
+    job = Job(*tx.execute(_SUBMIT, {**values, "assigned_at": new.created_at}).one())
     workers.count(tx, job.assigned_worker, assigned=1)
     events.append_all(tx, [event_of("job.submitted", job, job.assigned_worker, now=new.created_at)])
     return job
@@ -160,6 +172,12 @@ def attempt_under(tx: Connection, token: str) -> Attempt | None:
     """The attempt that was or is made under this lease token."""
     row = tx.execute(_ATTEMPT_UNDER, {"this_token": token}).first()
     return None if row is None else Attempt(*row)
+
+
+def failed_on(tx: Connection, job_id: str) -> dict[str, int]:
+    """The workers that failed at the job or fell silent with it, each with the number of its last such attempt."""
+    bad = {Outcome.FAILED, Outcome.EXPIRED}
+    return {attempt.worker_id: attempt.number for attempt in attempts_of(tx, job_id) if attempt.outcome in bad}
 
 
 def attempts_of(tx: Connection, job_id: str) -> list[Attempt]:

@@ -12,7 +12,7 @@ from balanza.lifecycle import Action, JobStatus
 from balanza.model import Event, Job, Lease, Media, Outcome, result_key
 from balanza.protocol import LeaseReport
 from balanza.store import events, library, workers
-from balanza.store.queues import of_general_queue, of_own_queue
+from balanza.store.queues import CAN_RUN, NOT_FAILED_BY, Ability, of_general_queue, of_own_queue
 from balanza.store.tables import JOB, MEDIA, jobs, media
 from balanza.store.transitions import (
     BACK_IN_GENERAL_QUEUE,
@@ -37,8 +37,8 @@ def _take_first(queue: Select[int]) -> ReturningUpdate[Any]:
 
 
 _LEASED = has_status(JobStatus.PROCESSING)
-_TAKE_OWN = _take_first(of_own_queue(select(jobs.c.seq)))
-_TAKE_GENERAL = _take_first(of_general_queue(select(jobs.c.seq)))
+_TAKE_OWN = _take_first(of_own_queue(select(jobs.c.seq).where(CAN_RUN)))
+_TAKE_GENERAL = _take_first(of_general_queue(select(jobs.c.seq).where(CAN_RUN, NOT_FAILED_BY)))
 _HELD = (
     select(*JOB, *MEDIA, jobs.c.leases, jobs.c.lease_token, jobs.c.lease_expires_at)
     .join(media, media.c.id == jobs.c.source_id)
@@ -70,10 +70,17 @@ _EXPIRE = transition(Action.EXPIRE, THIS_TOKEN, _ENDED, _ATTEMPTS_REMAIN, **BACK
 _EXPIRE_LAST = transition(Action.FAIL, THIS_TOKEN, _ENDED, _NONE_REMAIN, **NO_LEASE)
 
 
-def lease(tx: Connection, *, worker_id: str, token: str, now: datetime, expires_at: datetime) -> Lease | None:
-    """The oldest job of the worker's own queue, or else of the general queue, now leased under `token`."""
+def lease(
+    tx: Connection, *, worker_id: str, ability: Ability, token: str, now: datetime, expires_at: datetime
+) -> Lease | None:
+    """The oldest job that the worker can run, of its own queue or else of the general one, now leased under `token`.
+
+    Of the general queue it gets none that it has failed at before: upkeep looks for another worker first.
+    """
     values = {
+        **ability.values,
         "of": worker_id,
+        "by": worker_id,
         "worker_id": worker_id,
         "lease_token": token,
         "lease_expires_at": expires_at,

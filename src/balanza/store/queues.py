@@ -2,22 +2,52 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVarTuple
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select, update
 
 from balanza.lifecycle import LIVE, JobStatus
-from balanza.model import Job
+from balanza.model import Job, Outcome
 from balanza.store import events, workers
 from balanza.store.library import slices
-from balanza.store.tables import JOB, jobs
+from balanza.store.tables import JOB, attempts, jobs
 from balanza.store.transitions import by_index, event_of, has_status
 
 Ts = TypeVarTuple("Ts")
 
 _PENDING = has_status(JobStatus.PENDING)
 _INDEX = "ix_jobs_pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """What a worker can run: jobs without a requirement or with one of these, that need no more scratch space."""
+
+    requirement_ids: tuple[int, ...]
+    scratch_bytes: int
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """For `CAN_RUN`."""
+        return {"runnable": self.requirement_ids, "room": self.scratch_bytes}
+
+
+CAN_RUN: ColumnElement[bool] = or_(
+    jobs.c.requirement_id.is_(None), jobs.c.requirement_id.in_(bindparam("runnable", expanding=True))
+) & (jobs.c.scratch_bytes <= bindparam("room"))
+"""The job is one that a worker with the ability `:runnable`, `:room` can run."""
+
+_FAILED_HERE = exists(
+    select(1).where(
+        attempts.c.job_id == jobs.c.id,
+        attempts.c.worker_id == bindparam("by"),
+        attempts.c.outcome.in_([Outcome.FAILED, Outcome.EXPIRED]),
+    )
+)
+NOT_FAILED_BY: ColumnElement[bool] = or_(jobs.c.leases == 0, ~_FAILED_HERE)
+"""The worker `:by` has not failed at the job before."""
 
 
 def of_own_queue(query: Select[*Ts]) -> Select[*Ts]:
@@ -46,15 +76,18 @@ _TO_ASSIGN = (
     .order_by(jobs.c.seq)
     .with_for_update()
 )
+_STEALABLE = of_own_queue(
+    select(*JOB).where(
+        CAN_RUN,
+        NOT_FAILED_BY,
+        or_(jobs.c.assigned_at.is_(None), jobs.c.assigned_at <= bindparam("waiting_since")),
+    )
+).limit(1)
+_UNRUNNABLE = of_own_queue(select(*JOB).where(~CAN_RUN)).limit(bindparam("most"))
+_ANY = _in_order(select(jobs.c.seq)).limit(1)
 _ASSIGN = update(jobs).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
 _FIRST_OWN = of_own_queue(select(*JOB)).limit(bindparam("most"))
 _FIRST_GENERAL = of_general_queue(select(*JOB)).limit(bindparam("most"))
-_FIRST_OF_BOTH = select(
-    func.coalesce(
-        of_own_queue(select(jobs.c.seq)).limit(1).scalar_subquery(),
-        of_general_queue(select(jobs.c.seq)).limit(1).scalar_subquery(),
-    )
-)
 _BY_STATUS = select(jobs.c.status, func.count()).group_by(jobs.c.status)
 _DEPTHS = by_index(
     select(jobs.c.assigned_worker, func.count()).where(_PENDING).group_by(jobs.c.assigned_worker), _INDEX
@@ -77,7 +110,7 @@ def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now
         if not before:
             continue
         ids = [job.id for job in before]
-        tx.execute(_ASSIGN, {"ids": ids, "assigned_worker": worker_id})
+        tx.execute(_ASSIGN, {"ids": ids, "assigned_worker": worker_id, "assigned_at": now})
         _count(tx, Counter({worker_id: len(ids)}), Counter(job.assigned_worker for job in before))
         events.append_all(tx, [event_of("job.assigned", job, worker_id, now=now) for job in before])
         moved += ids
@@ -90,9 +123,31 @@ def _count(tx: Connection, gained: Counter[str | None], lost: Counter[str | None
         workers.count(tx, worker_id, assigned=gained[worker_id] - lost[worker_id])
 
 
-def has_pending(tx: Connection, worker_id: str) -> bool:
-    """There is a job that the worker could lease: in its own queue or in the general one."""
-    return tx.execute(_FIRST_OF_BOTH, {"of": worker_id}).scalar_one() is not None
+def any_pending(tx: Connection) -> bool:
+    """Some job is pending, in whatever queue."""
+    return tx.execute(_ANY).first() is not None
+
+
+def stealable(
+    tx: Connection, victim_id: str, *, thief_id: str, ability: Ability, waiting_since: datetime
+) -> Job | None:
+    """The oldest job in the own queue of `victim_id`, there since that time or longer, that the thief could run.
+
+    It has not failed at it before.
+    """
+    values = {"of": victim_id, "by": thief_id, "waiting_since": waiting_since, **ability.values}
+    row = tx.execute(_STEALABLE, values).first()
+    return None if row is None else Job(*row)
+
+
+def tried_in_general(tx: Connection, most: int) -> list[Job]:
+    """Those among the first `most` jobs of the general queue that were tried before: the oldest come first."""
+    return [job for job in pending_of(tx, None, most) if job.attempts]
+
+
+def unrunnable_of(tx: Connection, worker_id: str, ability: Ability, limit: int) -> list[Job]:
+    """The first jobs in the worker's own queue that it cannot run."""
+    return [Job(*row) for row in tx.execute(_UNRUNNABLE, {"of": worker_id, "most": limit, **ability.values})]
 
 
 def pending_of(tx: Connection, worker_id: str | None, limit: int) -> list[Job]:

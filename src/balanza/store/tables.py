@@ -20,12 +20,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
 from balanza.lifecycle import JobStatus
-from balanza.model import Attempt, Event, Job, Media, Outcome, Worker
-from balanza.store.types import EncoderNames, Instant, Probed, Prose, Serial, word
+from balanza.model import Attempt, Event, Job, Media, Outcome, Requirement, Worker
+from balanza.store.types import Instant, Names, Probed, Prose, Serial, word
 
 metadata = MetaData(
     naming_convention={
@@ -53,7 +54,7 @@ workers = Table(
     Column("instance", Text, nullable=False),
     Column("slots", Integer, nullable=False),
     Column("cpus", Float, nullable=False),
-    Column("encoders", EncoderNames, nullable=False),
+    Column("encoders", Names, nullable=False),
     Column("metrics_address", Text),
     Column("registered_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
@@ -67,6 +68,16 @@ workers = Table(
     Column("running_jobs", Integer, nullable=False, default=0),
     Column("conversions_success", Integer, nullable=False, default=0),
     Column("conversions_failed", Integer, nullable=False, default=0),
+    # Columns from here on have come later: SQLite adds them to a table that is there, but no constraints.
+    Column("memory_total_mb", Float),
+    Column("tags", Names, nullable=False, server_default="[]"),
+    Column("scratch_free_bytes", BigInteger),
+    Column("drain_until", Instant),
+    Column("leaving", Boolean, nullable=False, server_default=false()),
+    Column("faults", Integer, nullable=False, server_default="0"),
+    Column("quarantines", Integer, nullable=False, server_default="0"),
+    Column("quarantined_until", Instant),
+    Column("quarantine_reason", Prose),
     CheckConstraint("slots >= 1 AND cpus > 0", name="capacity"),
     CheckConstraint("cpu_load BETWEEN 0 AND 1", name="cpu_load"),
     CheckConstraint("assigned_jobs >= 0 AND running_jobs >= 0", name="jobs"),
@@ -130,6 +141,10 @@ jobs = Table(
     Column("output_size_bytes", BigInteger),
     Column("error", Prose),
     Column("log_tail", Prose),
+    # Of `requirements`, or NULL when any worker will do.
+    Column("requirement_id", BigInteger),
+    Column("scratch_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("assigned_at", Instant),
     CheckConstraint("(status = 'processing') = (lease_token IS NOT NULL)", name="lease_token"),
     CheckConstraint("(status = 'processing') = (lease_expires_at IS NOT NULL)", name="lease_expires_at"),
     CheckConstraint("status NOT IN ('processing', 'completed') OR worker_id IS NOT NULL", name="worker"),
@@ -146,6 +161,7 @@ jobs = Table(
     CheckConstraint("(idempotency_key IS NULL) = (request_fingerprint IS NULL)", name="idempotency"),
     Index(None, "status", "seq"),
     _partial("ix_jobs_pending", "assigned_worker", "seq", where="status = 'pending'"),
+    _partial("ix_jobs_pending_requirement", "requirement_id", where="status = 'pending'"),
     _partial("ix_jobs_leased", "lease_expires_at", where="status = 'processing'"),
     _partial("ix_jobs_live_source", "source_id", where="status IN ('pending', 'processing')"),
     _partial("uq_jobs_lease_token", "lease_token", where="lease_token IS NOT NULL", unique=True),
@@ -168,6 +184,30 @@ attempts = Table(
     CheckConstraint("number >= 1", name="number"),
     CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
     _partial("uq_attempts_running", "job_id", where="ended_at IS NULL", unique=True),
+)
+
+requirements = Table(
+    "requirements",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("encoders", Names, nullable=False),
+    Column("tags", Names, nullable=False),
+    # Both as one text, so that each combination is there once.
+    Column("name", Text, nullable=False, unique=True),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("job_id", ForeignKey("jobs.id"), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("source", String(64)),
+    Column("policy", String(20), nullable=False),
+    Column("worker_id", String(64)),
+    Column("candidates", JSON, nullable=False),
+    Index("ix_decisions_of_job", "job_id", "id"),
 )
 
 events = Table(
@@ -195,3 +235,4 @@ MEDIA = _columns_of(Media, media)
 ATTEMPT = _columns_of(Attempt, attempts)
 WORKER = _columns_of(Worker, workers)
 EVENT = _columns_of(Event, events)
+REQUIREMENT = _columns_of(Requirement, requirements)

@@ -49,7 +49,7 @@ class Prose(TypeDecorator[str]):
         return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
-class EncoderNames(TypeDecorator[frozenset[str]]):
+class Names(TypeDecorator[frozenset[str]]):
     """A set of names, stored as a sorted JSON list."""
 
     impl = JSON

@@ -20,6 +20,9 @@ _ALIVE = update(workers).where(_THIS_INSTANCE, _ONLINE).returning(*WORKER)
 _BACK = update(workers).where(_THIS_INSTANCE, workers.c.offline).values(offline=False).returning(*WORKER)
 _DRAIN = update(workers).where(_THIS, workers.c.draining != bindparam("wanted")).returning(*WORKER)
 _OFFLINE = update(workers).where(_THIS, _ONLINE).values(offline=True).returning(*WORKER)
+_LEFT = update(workers).where(_THIS, _ONLINE).values(offline=True, leaving=True).returning(*WORKER)
+_FAULTS = update(workers).where(_THIS).values(faults=workers.c.faults + bindparam("more")).returning(*WORKER)
+_CHANGE = update(workers).where(_THIS).returning(*WORKER)
 _CHOSEN = update(workers).where(_THIS).values(chosen_at=bindparam("at"))
 _COUNT = (
     update(workers)
@@ -45,12 +48,16 @@ def register(tx: Connection, registration: Registration, *, now: datetime) -> Wo
         "instance": registration.instance,
         "slots": registration.slots,
         "cpus": registration.cpus,
+        "memory_total_mb": registration.memory_total_mb,
         "encoders": registration.encoders,
+        "tags": registration.tags,
         "metrics_address": registration.metrics_address,
         "registered_at": now,
         "seen_at": now,
         "cpu_load": registration.load.cpu_load,
         "memory_mb": registration.load.memory_mb,
+        "scratch_free_bytes": registration.load.scratch_free_bytes,
+        "leaving": False,
         "offline": False,
     }
     # Two at once under a new id: the second INSERT is refused, and Database.write runs the operation again.
@@ -61,7 +68,9 @@ def register(tx: Connection, registration: Registration, *, now: datetime) -> Wo
     return worker
 
 
-def heartbeat(tx: Connection, *, worker_id: str, instance: str, load: Load, now: datetime) -> Worker | None:
+def heartbeat(
+    tx: Connection, *, worker_id: str, instance: str, load: Load, leaving: bool = False, now: datetime
+) -> Worker | None:
     """None when `instance` is not the registered one. A worker that was offline is back, with an event."""
     values = {
         "this_id": worker_id,
@@ -69,6 +78,8 @@ def heartbeat(tx: Connection, *, worker_id: str, instance: str, load: Load, now:
         "seen_at": now,
         "cpu_load": load.cpu_load,
         "memory_mb": load.memory_mb,
+        "scratch_free_bytes": load.scratch_free_bytes,
+        "leaving": leaving,
     }
     worker = _one(tx, _ALIVE, values)
     if worker is None and (worker := _one(tx, _BACK, values)):
@@ -87,20 +98,47 @@ def list_workers(tx: Connection, *, lock: bool = False) -> list[Worker]:
     return [Worker(*row) for row in tx.execute(_ALL_LOCKED if lock else _ALL)]
 
 
-def set_draining(tx: Connection, worker_id: str, draining: bool, *, now: datetime) -> Worker | None:
+def set_draining(
+    tx: Connection, worker_id: str, draining: bool, *, now: datetime, until: datetime | None = None
+) -> Worker | None:
     """The worker in the wanted state, with one event if that is a change; None when there is no such worker."""
-    worker = _one(tx, _DRAIN, {"this_id": worker_id, "wanted": draining, "draining": draining})
-    if worker is None:
-        return get(tx, worker_id)
-    events.append(tx, "worker.draining" if draining else "worker.resumed", now=now, worker_id=worker_id)
-    return worker
+    changed = _one(tx, _DRAIN, {"this_id": worker_id, "wanted": draining, "draining": draining})
+    if changed is not None:
+        events.append(tx, "worker.draining" if draining else "worker.resumed", now=now, worker_id=worker_id)
+    return _one(tx, _CHANGE, {"this_id": worker_id, "drain_until": until})
+
+
+def add_fault(tx: Connection, worker_id: str) -> Worker | None:
+    """One more job that it failed at and another worker completed."""
+    return _one(tx, _FAULTS, {"this_id": worker_id, "more": 1})
+
+
+def set_quarantine(tx: Connection, worker_id: str, *, until: datetime, reason: str, now: datetime) -> Worker | None:
+    """The worker, in one more quarantine; its faults are counted anew."""
+    before = get(tx, worker_id)
+    if before is None:
+        return None
+    events.append(tx, "worker.quarantined", now=now, worker_id=worker_id, data={"reason": reason})
+    values = {"quarantined_until": until, "quarantine_reason": reason, "faults": 0}
+    return _one(tx, _CHANGE, {"this_id": worker_id, "quarantines": before.quarantines + 1, **values})
+
+
+def clear_faults(tx: Connection, worker: Worker, *, now: datetime) -> None:
+    """The worker is trusted again, with an event if it was in quarantine or on probation."""
+    if worker.quarantined_until is not None:
+        events.append(tx, "worker.trusted", now=now, worker_id=worker.id)
+    elif not worker.faults and not worker.quarantines:
+        return
+    values = {"quarantined_until": None, "quarantine_reason": None, "faults": 0, "quarantines": 0}
+    tx.execute(_CHANGE, {"this_id": worker.id, **values})
 
 
 def set_offline(tx: Connection, worker_id: str, *, now: datetime, reason: str) -> Worker | None:
     """The worker, now offline; None when it already was or is unknown. The reason `left`: it went by itself."""
-    worker = _one(tx, _OFFLINE, {"this_id": worker_id})
+    has_left = reason == "left"
+    worker = _one(tx, _LEFT if has_left else _OFFLINE, {"this_id": worker_id})
     if worker is not None:
-        event_type = "worker.left" if reason == "left" else "worker.offline"
+        event_type = "worker.left" if has_left else "worker.offline"
         events.append(tx, event_type, now=now, worker_id=worker_id, data={"reason": reason})
     return worker
 

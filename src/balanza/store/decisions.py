@@ -1,0 +1,89 @@
+"""Why each worker was chosen: one row per decision, written in the transaction of that decision."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select
+
+from balanza.lifecycle import LIVE
+from balanza.model import Candidate, Decision, DecisionRecord, MetricsSource, Reason
+from balanza.store.tables import decisions, jobs
+from balanza.store.transitions import has_status
+
+CANDIDATES_KEPT = 100
+"""Of a larger fleet the chosen one and as many others are kept: 10,000 decisions of 1,000 workers would fill a disk."""
+
+_KEPT = tuple(
+    name for name in Candidate.__dataclass_fields__ if name not in {"cannot", "chosen_at"}
+)  # what `cannot` said is in `why_not`
+
+_INSERT = insert(decisions)
+_OF_JOB = select(decisions).where(decisions.c.job_id == bindparam("of")).order_by(decisions.c.id)
+_NEWEST = select(decisions).order_by(decisions.c.id.desc()).limit(bindparam("most"))
+_BEFORE = _NEWEST.where(decisions.c.id < bindparam("before"))
+_LAST = select(func.max(decisions.c.id))
+_IS_LIVE = exists(select(1).where(jobs.c.id == decisions.c.job_id, has_status(*LIVE)))
+_PRUNE = delete(decisions).where(decisions.c.id <= bindparam("last"), ~_IS_LIVE)
+
+
+def insert_decision(
+    tx: Connection, job_id: str, decision: Decision, *, reason: Reason, source: str | None, now: datetime
+) -> None:
+    """Keeps the decision with its job; `source` is the worker whose own queue the job was in before."""
+    tx.execute(
+        _INSERT,
+        {
+            "at": now,
+            "job_id": job_id,
+            "reason": reason.value,
+            "source": source,
+            "policy": decision.policy,
+            "worker_id": decision.worker_id,
+            "candidates": [_values(candidate) for candidate in _shown(decision)],
+        },
+    )
+
+
+def of_job(tx: Connection, job_id: str) -> list[DecisionRecord]:
+    """All that was decided about the job, in order; those of jobs that ended long ago are gone."""
+    return [_record(row) for row in tx.execute(_OF_JOB, {"of": job_id})]
+
+
+def list_decisions(tx: Connection, *, before_id: int | None, limit: int) -> list[DecisionRecord]:
+    """Newest first."""
+    if before_id is None:
+        rows = tx.execute(_NEWEST, {"most": limit})
+    else:
+        rows = tx.execute(_BEFORE, {"most": limit, "before": before_id})
+    return [_record(row) for row in rows]
+
+
+def prune(tx: Connection, keep: int) -> int:
+    """Removes all but about the newest `keep`, and those of jobs that are still live; how many went."""
+    newest: int = tx.execute(_LAST).scalar() or 0
+    return tx.execute(_PRUNE, {"last": newest - keep}).rowcount
+
+
+def _shown(decision: Decision) -> list[Candidate]:
+    others = [one for one in decision.candidates if one.worker_id != decision.worker_id]
+    kept = {one.worker_id for one in others[: CANDIDATES_KEPT - 1]} | {decision.worker_id}
+    return [one for one in decision.candidates if one.worker_id in kept]
+
+
+def _values(candidate: Candidate) -> list[Any]:
+    everything = asdict(candidate)
+    return [everything[name] for name in _KEPT]
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> DecisionRecord:
+    candidates = tuple(_candidate(dict(zip(_KEPT, values, strict=True))) for values in row.candidates)
+    chosen = next((one for one in candidates if one.worker_id == row.worker_id), None)
+    decision = Decision(row.policy, chosen, candidates)
+    return DecisionRecord(row.id, row.at, row.job_id, Reason(row.reason), row.source, decision)
+
+
+def _candidate(values: Mapping[str, Any]) -> Candidate:
+    source = values["metrics_source"]
+    return Candidate(chosen_at=None, **{**values, "metrics_source": MetricsSource(source) if source else None})
