@@ -1,4 +1,4 @@
-"""The share of the processors: the worker's own tree, children that ended included, over what it may use."""
+"""What the worker may use, and the share its own tree takes of it, children that ended included."""
 
 import subprocess
 import sys
@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from balanza.protocol import MIB
 from balanza.worker import load as load_module
-from balanza.worker.load import LoadSampler, usable_cpus
+from balanza.worker.load import LoadSampler, free_bytes, usable_cpus, usable_memory_mb
 
 BURN = "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass\nprint(flush=True)\ninput()"
 """Spends 0.4 s, says so, and waits to be told to end."""
@@ -36,7 +38,7 @@ def told_to_end(*argv: str) -> Iterator[None]:
 def sampled(monkeypatch: pytest.MonkeyPatch) -> LoadSampler:
     """A sampler over one core that samples however short the window."""
     monkeypatch.setattr(load_module, "SHORTEST_WINDOW_SECONDS", 0)
-    return LoadSampler(cpus=1)
+    return LoadSampler(1, Path())
 
 
 def test_a_child_counts_while_it_runs_and_no_second_time_when_it_has_ended() -> None:
@@ -73,7 +75,7 @@ def test_the_load_is_divided_by_the_cores_and_never_above_one(monkeypatch: pytes
     clock = iter([0.0, 1.0, 2.0, 3.0])
     monkeypatch.setattr(load_module, "_tree_usage", lambda: next(spent))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    sampler = LoadSampler(cpus=4)
+    sampler = LoadSampler(4, Path())
     assert [sampler.sample().cpu_load for _ in range(3)] == [1.0, 0.0, 0.25]
 
 
@@ -82,12 +84,12 @@ def test_a_child_that_is_missed_once_is_made_good_in_the_next_sample(monkeypatch
     clock = iter([0.0, 1.0, 2.0])
     monkeypatch.setattr(load_module, "_tree_usage", lambda: next(spent))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    sampler = LoadSampler(cpus=1)
+    sampler = LoadSampler(1, Path())
     assert [sampler.sample().cpu_load for _ in range(2)] == [0.0, 0.5]
 
 
 def test_samples_that_follow_each_other_at_once_are_one_sample() -> None:
-    sampler = LoadSampler(cpus=1)
+    sampler = LoadSampler(1, Path())
     assert sampler.sample() is sampler.sample()
 
 
@@ -117,9 +119,65 @@ def test_the_cores_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch) ->
 def test_limits_of_control_groups_are_found(
     tmp_path: Path, membership: str, files: dict[str, str], expected: list[float]
 ) -> None:
-    (tmp_path / "membership").write_text(membership)
+    write_groups(tmp_path, membership, files)
+    assert list(load_module._quotas(tmp_path / "cgroup", tmp_path / "membership")) == expected
+
+
+NO_LIMIT_V1 = 9223372036854771712
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "expected"),
+    [
+        ("0::/\n", {"memory.max": "max"}, []),
+        ("0::/app/one\n", {"app/memory.max": "1000", "app/one/memory.max": "2000"}, [2000, 1000]),
+        ("4:memory:/app\n", {"memory/app/memory.limit_in_bytes": "3000"}, [3000]),
+        ("4:memory:/\n", {"memory/memory.limit_in_bytes": str(NO_LIMIT_V1)}, [NO_LIMIT_V1]),
+        ("4:cpu:/app\n1:memory:/far\n", {"memory/memory.limit_in_bytes": "4000"}, [4000]),
+    ],
+    ids=["no limit", "version 2, two of them", "version 1", "version 1 without a limit", "the container's own root"],
+)
+def test_limits_of_memory_are_found(
+    tmp_path: Path, membership: str, files: dict[str, str], expected: list[int]
+) -> None:
+    write_groups(tmp_path, membership, files)
+    assert list(load_module._memory_limits(tmp_path / "cgroup", tmp_path / "membership")) == expected
+
+
+def write_groups(folder: Path, membership: str, files: dict[str, str]) -> None:
+    """Control groups as the kernel shows them, in `cgroup` and `membership` below `folder`."""
+    (folder / "membership").write_text(membership)
     for name, text in files.items():
-        file = tmp_path / "cgroup" / name
+        file = folder / "cgroup" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text + "\n")
-    assert list(load_module._quotas(tmp_path / "cgroup", tmp_path / "membership")) == expected
+
+
+@pytest.mark.parametrize(("limit_bytes", "expected"), [(512 * MIB, 512.0), (NO_LIMIT_V1, 4096.0)])
+def test_the_memory_is_that_of_the_machine_or_less_where_it_is_limited(
+    monkeypatch: pytest.MonkeyPatch, limit_bytes: int, expected: float
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=4096 * MIB))
+    monkeypatch.setattr(load_module, "_memory_limits", lambda *_: [limit_bytes])
+    assert usable_memory_mb() == expected
+
+
+def test_free_space_is_what_a_user_without_privileges_may_write(
+    monkeypatch: pytest.MonkeyPatch, sampled: LoadSampler
+) -> None:
+    told = SimpleNamespace(f_blocks=1000, f_bfree=500, f_bavail=300, f_frsize=4096)
+    monkeypatch.setattr("os.statvfs", lambda _folder: told)
+    assert sampled.sample().scratch_free_bytes == 300 * 4096
+
+
+def test_free_space_that_the_file_system_does_not_tell_is_unknown_and_not_zero(tmp_path: Path) -> None:
+    assert free_bytes(tmp_path) is not None
+    assert free_bytes(tmp_path / "gone") is None
+    assert free_bytes(Path("/proc")) is None
+
+
+def test_free_space_beyond_all_bounds_is_said_as_what_the_protocol_carries(
+    monkeypatch: pytest.MonkeyPatch, sampled: LoadSampler
+) -> None:
+    monkeypatch.setattr("os.statvfs", lambda _folder: SimpleNamespace(f_blocks=1, f_bavail=2**63, f_frsize=4096))
+    assert sampled.sample().scratch_free_bytes == 2**62

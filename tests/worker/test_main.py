@@ -16,6 +16,9 @@ import psutil
 import pytest
 
 from balanza.media.program import Program
+from balanza.protocol import MIB
+from balanza.worker.metrics import address_of
+from tests.support.live import free_port
 from tests.support.waiting import eventually as eventually_within
 from tests.worker.fleet import Fleet
 from tests.worker.http_fleet import HttpFleet
@@ -26,7 +29,9 @@ from balanza.errors import BalanzaError
 from balanza.worker.main import WorkerSettings, run_worker
 given = json.loads(sys.argv[1])
 try:
-    asyncio.run(run_worker(WorkerSettings(**given | {"scratch": pathlib.Path(given["scratch"])})))
+    asyncio.run(run_worker(WorkerSettings(**given | {
+        "scratch": pathlib.Path(given["scratch"]), "tags": frozenset(given.get("tags", ()))
+    })))
 except BalanzaError as error:
     sys.exit(error.sentence)
 """
@@ -111,12 +116,12 @@ def test_it_converts_and_says_so(fleet: Fleet, start: Start, song: Path, tmp_pat
     assert [path.name for path in (tmp_path / "scratch" / "worker_a").iterdir()] == [".lock"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_hands_everything_back_at_once(
-    fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path, number: signal.Signals
+@pytest.mark.parametrize(("number", "grace_seconds"), [(signal.SIGINT, 30), (signal.SIGTERM, 0)])
+def test_sigint_or_a_grace_of_zero_hands_everything_back_at_once(
+    fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path, number: signal.Signals, grace_seconds: int
 ) -> None:
     grants = [fleet.add(long_song), fleet.add(long_song)]
-    worker = start(ffmpeg=slow, slots=2)
+    worker = start(ffmpeg=slow, slots=2, grace_seconds=grace_seconds)
     eventually(lambda: len(conversions(tmp_path / "scratch")) == 2)
     asked_at = time.monotonic()
     worker.send_signal(number)
@@ -129,7 +134,71 @@ def test_a_signal_hands_everything_back_at_once(
     assert "DEVUELTO" in out
 
 
-def test_a_signal_ends_it_in_time_when_the_server_does_not_answer(
+def test_sigterm_lets_it_finish_what_it_runs(
+    fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path
+) -> None:
+    grant = fleet.add(long_song, end=2)
+    worker = start(ffmpeg=slow)
+    running_conversion(tmp_path)
+    worker.terminate()
+    later = fleet.add(long_song)
+    code, out, err = ended(worker)
+    assert (code, err) == (0, "")
+    assert set(fleet.completed) == {grant.token}
+    assert later.token not in fleet.live
+    assert fleet.left == [fleet.instance]
+    told = out.index("⏸️ Me voy: termino lo que tengo (hasta 30 s)")
+    assert told < out.index(f"✅ Trabajo COMPLETADO: {grant.job_id}")
+
+
+def test_what_outlasts_the_grace_after_sigterm_is_handed_back(
+    fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path
+) -> None:
+    grant = fleet.add(long_song)
+    worker = start(ffmpeg=slow, grace_seconds=0.5)
+    running_conversion(tmp_path)
+    worker.terminate()
+    code, out, err = ended(worker)
+    assert (code, err) == (0, "")
+    assert fleet.released == [grant.token]
+    assert not conversions(tmp_path)
+    assert "⌛ Se acabó el plazo" in out
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_grace(
+    fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path, second: signal.Signals
+) -> None:
+    grant = fleet.add(long_song)
+    worker = start(ffmpeg=slow)
+    running_conversion(tmp_path)
+    worker.terminate()
+    eventually(lambda: fleet.heartbeats[-1].leaving)
+    assert conversions(tmp_path)
+    asked_at = time.monotonic()
+    worker.send_signal(second)
+    code, _, err = ended(worker)
+    assert time.monotonic() - asked_at < 4
+    assert (code, err) == (0, "")
+    assert fleet.released == [grant.token]
+
+
+def test_the_loss_of_the_supervisor_ends_the_grace(
+    fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path
+) -> None:
+    grant = fleet.add(long_song)
+    worker = start({"BALANZA_SUPERVISED": "1"}, ffmpeg=slow)
+    running_conversion(tmp_path)
+    worker.terminate()
+    eventually(lambda: fleet.heartbeats[-1].leaving)
+    assert worker.stdin
+    worker.stdin.close()
+    worker.stdin = None
+    assert ended(worker, 10)[0] == 0
+    assert fleet.released == [grant.token]
+
+
+def test_a_worker_ends_in_time_when_the_server_does_not_answer(
     http: HttpFleet, fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path
 ) -> None:
     fleet.add(long_song)
@@ -137,20 +206,31 @@ def test_a_signal_ends_it_in_time_when_the_server_does_not_answer(
     running_conversion(tmp_path)
     http.delay_seconds = 30
     asked_at = time.monotonic()
-    worker.terminate()
+    worker.send_signal(signal.SIGINT)
     assert ended(worker)[0] == 0
     assert time.monotonic() - asked_at < 6  # 3 s of waiting for the server, and what a busy machine adds
     assert not conversions(tmp_path)
 
 
-def test_a_second_signal_ends_it_at_once(
-    http: HttpFleet, fleet: Fleet, start: Start, long_song: Path, slow: str, tmp_path: Path
+@pytest.mark.parametrize("first", [[signal.SIGINT], [signal.SIGTERM, signal.SIGINT]])
+def test_one_more_signal_ends_it_at_once(
+    http: HttpFleet,
+    fleet: Fleet,
+    start: Start,
+    long_song: Path,
+    slow: str,
+    tmp_path: Path,
+    first: list[signal.Signals],
 ) -> None:
     fleet.add(long_song)
     worker = start(ffmpeg=slow)
     running_conversion(tmp_path)
+    *before, last = first
+    for number in before:
+        worker.send_signal(number)
+        eventually(lambda: fleet.heartbeats[-1].leaving)
     http.delay_seconds = 30
-    worker.terminate()
+    worker.send_signal(last)
     eventually(lambda: not conversions(tmp_path))
     worker.terminate()
     asked_at = time.monotonic()
@@ -229,9 +309,7 @@ def test_a_restarted_server_gets_its_worker_back(http: HttpFleet, fleet: Fleet, 
 
 
 def test_metrics_are_served_by_the_names_of_the_seed(fleet: Fleet, start: Start, song: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     start(metrics_port=port)
     done, broken = fleet.add(song), fleet.add(song)
     fleet.storage.delete(broken.source.storage_key)
@@ -251,12 +329,49 @@ def test_metrics_are_served_by_the_names_of_the_seed(fleet: Fleet, start: Start,
     eventually(lambda: any(line.startswith("worker_memory_usage_mb") and not line.endswith(" 0.0") for line in lines()))
 
 
+def test_where_metrics_are_to_be_found_is_advertised(fleet: Fleet, start: Start) -> None:
+    port = free_port()
+    start(metrics_port=port, metrics_host="localhost")
+    eventually(lambda: fleet.registrations)
+    assert fleet.registrations[0].metrics_address == f"localhost:{port}"
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        assert b"worker_cpu_load" in answer.read()
+
+
+@pytest.mark.parametrize(
+    ("host", "found_at"),
+    [
+        ("127.0.0.1", "127.0.0.1:9101"),
+        ("::1", "[::1]:9101"),
+        ("0.0.0.0", f"{socket.gethostname()}:9101"),
+        ("::", f"{socket.gethostname()}:9101"),
+    ],
+)
+def test_metrics_that_are_served_everywhere_are_found_under_the_name_of_the_host(host: str, found_at: str) -> None:
+    assert address_of(host, 9101) == found_at
+
+
+def test_it_advertises_what_it_has(fleet: Fleet, start: Start) -> None:
+    start(tags=["gpu", "fast"])
+    eventually(lambda: fleet.heartbeats)
+    registration = fleet.registrations[0]
+    assert registration.tags == {"gpu", "fast"}
+    assert registration.memory_total_mb
+    assert 0 < registration.memory_total_mb <= psutil.virtual_memory().total / MIB
+    assert fleet.heartbeats[0].load.scratch_free_bytes
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         ({"server": "localhost:8000"}, "'localhost:8000' is no address of a server."),
         ({"worker_id": "../elsewhere"}, "'../elsewhere' cannot be the name of a worker."),
         ({"slots": 0}, "A worker has at least 1 slot, not 0."),
+        ({"tags": ["gpu", "big disk"]}, "'big disk' cannot be a tag. Use up to 32 letters, digits, dots, hyphens"),
+        ({"tags": [f"tag-{number}" for number in range(51)]}, "A worker has at most 50 tags, not 51."),
+        ({"grace_seconds": -1}, "A grace is a number of seconds, 0 or more, not -1."),
+        ({"metrics_host": "nowhere.invalid", "metrics_port": 1}, "Metrics cannot be served at nowhere.invalid: "),
+        ({"metrics_host": "192.0.2.1", "metrics_port": 1}, "Metrics cannot be served at 192.0.2.1: "),
         ({"ffmpeg": "/no/such/ffmpeg"}, "names /no/such/ffmpeg, which does not exist"),
         ({"scratch": "/proc/nowhere"}, "The scratch folder /proc/nowhere/worker_a cannot be used"),
     ],

@@ -1,34 +1,37 @@
-"""The agent: registers, heartbeats, asks for leases with its free slots, runs attempts, and hands everything back."""
+"""The agent: registers, heartbeats, asks for leases with its free slots, runs attempts, and hands everything back.
+
+Docs: docs/leases.md.
+"""
 
 import asyncio
 import logging
-import os
 import time
 import uuid
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, Protocol
 
-from balanza.errors import BalanzaError, StorageError, WorkerReplaced, WorkerUnknown
+from balanza.errors import BalanzaError, WorkerReplaced, WorkerUnknown
 from balanza.protocol import (
     Heartbeat,
     HeartbeatReply,
     LeaseGrant,
     LeaseReport,
     LeaseRequest,
-    Load,
     Registered,
     Registration,
 )
-from balanza.storage import LocalStorage, Storage
+from balanza.storage import Storage
 from balanza.worker.attempt import Attempt, Ending
 from balanza.worker.conversion import Tools
 from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.load import LoadSampler
+from balanza.worker.log import NamedLog
+from balanza.worker.observer import Observer
 from balanza.worker.reaper import Reaper
 from balanza.worker.runner import Runner
+from balanza.worker.shared_storage import shared_storage
 from balanza.worker.threads import in_thread
 
 LONG_POLL_SECONDS = 20.0
@@ -36,16 +39,6 @@ EMPTY_ANSWER_SECONDS = 0.05
 """A server that answers "nothing" at once, as it does while it shuts down, must not be asked in a tight loop."""
 HAND_BACK_SECONDS = 2.0
 """What killing the conversions and releasing their leases may take; what is left then expires."""
-
-
-class Observer(Protocol):
-    """Who measures the worker; every method must return at once."""
-
-    def measured(self, load: Load) -> None: ...
-
-    def running(self, jobs: int) -> None: ...
-
-    def ended(self, status: Literal["success", "failed"], seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +49,8 @@ class Identity:
     slots: int
     cpus: float
     metrics_address: str | None = None
+    memory_total_mb: float | None = None
+    tags: frozenset[str] = frozenset()
 
 
 class Agent:
@@ -76,16 +71,19 @@ class Agent:
         self._tools = tools
         self._storage = storage
         self._observer = observer
-        self._log = _Named(logging.getLogger("balanza.worker"), {"worker_id": identity.worker_id})
+        self._log = NamedLog(logging.getLogger("balanza.worker"), {"worker_id": identity.worker_id})
         self._link = Link(self._log)
         self._reaper = Reaper()
-        self._sampler = LoadSampler(identity.cpus)
+        self._sampler = LoadSampler(identity.cpus, tools.scratch.folder)
         self._instance = uuid.uuid4().hex
         self._registered: Registered | None = None
         self._runner: Runner | None = None
         self._attempts: dict[str, Attempt] = {}
         self._taking = asyncio.Event()
         self._taking.set()
+        self._leaving = False
+        self._news = asyncio.Event()
+        """Set when the next heartbeat must not wait for its second."""
         self._stop = asyncio.Event()
 
     @property
@@ -93,12 +91,38 @@ class Agent:
         """How far each running job is, by job id."""
         return {attempt.grant.job_id: attempt.report for attempt in self._attempts.values()}
 
+    def drain(self, grace_seconds: float) -> None:
+        """Takes nothing new, says so to the server at once, and has `run` return when what runs has ended.
+
+        What has not ended after `grace_seconds` is killed and handed back, as by `stop`. Call it from the event loop's
+        thread.
+        """
+        if self._leaving or self._stop.is_set():
+            return
+        self._leaving = True
+        self._taking.clear()
+        if not self._attempts:
+            self._log.info("⏸️ Me voy: no tengo nada a medias")
+            self.stop()
+            return
+        self._log.info("⏸️ Me voy: termino lo que tengo (hasta %g s)", grace_seconds)
+        self._news.set()
+        asyncio.get_running_loop().call_later(grace_seconds, self._end_grace)
+
+    def _end_grace(self) -> None:
+        if not self._stop.is_set():
+            self._log.info("⌛ Se acabó el plazo: devuelvo lo que no terminé")
+            self.stop()
+
     def stop(self) -> None:
         """Has `run` kill what runs, hand it back, take leave, and return. Call it from the event loop's thread."""
         self._stop.set()
 
     async def run(self) -> None:
-        """Works until `stop`. Raises WorkerReplaced when another process has taken this worker's id."""
+        """Works until `stop` or the end of `drain`.
+
+        Raises WorkerReplaced when another process has taken this worker's id.
+        """
         serving = asyncio.create_task(self._serve())
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -133,12 +157,14 @@ class Agent:
             instance=self._instance,
             slots=self._identity.slots,
             cpus=self._identity.cpus,
+            memory_total_mb=self._identity.memory_total_mb,
             encoders=self._tools.program.encoders,
+            tags=self._identity.tags,
             metrics_address=self._identity.metrics_address,
             load=self._sampler.sample(),
         )
         registered = await self._link.persist(lambda: self._client.register(registration))
-        storage = self._storage or await in_thread(_shared_storage, registered)
+        storage = self._storage or await in_thread(shared_storage, registered)
         self._registered = registered
         self._runner = Runner(self._tools, self._reaper, self._client, self._link, storage)
         self._log.info(
@@ -158,9 +184,12 @@ class Agent:
     async def _heartbeats(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            started_at = loop.time()
+            next_at = loop.time() + self._session.heartbeat_seconds
+            self._news.clear()
             await self._beat()
-            await asyncio.sleep(started_at + self._session.heartbeat_seconds - loop.time())
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(next_at):
+                    await self._news.wait()
 
     async def _beat(self) -> None:
         load = self._sampler.sample()
@@ -171,12 +200,12 @@ class Agent:
             instance=self._instance,
             load=load,
             leases=tuple(attempt.report for attempt in self._attempts.values()),
+            leaving=self._leaving,
         )
         try:
             reply = await self._client.heartbeat(heartbeat)
         except WorkerUnknown:
-            self._log.info("El servidor ya no me conoce; me registro otra vez")
-            await self._register()
+            await self._start_over()
         except WorkerReplaced:
             raise
         except BalanzaError as error:
@@ -185,10 +214,21 @@ class Agent:
             self._link.answered()
             self._obey(reply)
 
+    async def _start_over(self) -> None:
+        """The server has forgotten this worker, and with it every lease."""
+        if self._leaving:
+            for attempt in self._attempts.values():
+                attempt.lose()
+            return
+        self._log.info("El servidor ya no me conoce; me registro otra vez")
+        await self._register()
+
     def _obey(self, reply: HeartbeatReply) -> None:
         for token in reply.lost:
             if attempt := self._attempts.get(token):
                 attempt.lose()
+        if self._leaving:
+            return
         if reply.drain == self._taking.is_set():
             self._log.info("⏸️ En drenaje: no tomo más trabajos" if reply.drain else "▶️ Tomo trabajos otra vez")
         if reply.drain:
@@ -202,17 +242,25 @@ class Agent:
         while True:
             await self._taking.wait()
             asked_at = time.monotonic()
-            if grant := await self._ask():
-                await self._attend(grant)
-            else:
+            grant = await self._ask()
+            if grant is None:
                 await asyncio.sleep(max(0.0, asked_at + EMPTY_ANSWER_SECONDS - time.monotonic()))
+            elif self._leaving:
+                await self._decline(grant)
+            else:
+                await self._attend(grant)
 
     async def _ask(self) -> LeaseGrant | None:
         request = LeaseRequest(
             worker_id=self._identity.worker_id, instance=self._instance, wait_seconds=LONG_POLL_SECONDS
         )
+
+        async def lease() -> LeaseGrant | None:
+            await self._taking.wait()  # between two tries, too
+            return await self._client.lease(request)
+
         try:
-            return await self._link.persist(lambda: self._client.lease(request))
+            return await self._link.persist(lease)
         except WorkerUnknown:  # the next heartbeat registers again
             await asyncio.sleep(self._session.heartbeat_seconds)
         except WorkerReplaced:
@@ -225,17 +273,30 @@ class Agent:
     async def _attend(self, grant: LeaseGrant) -> None:
         kind = "⭐ Trabajo ASIGNADO" if grant.was_assigned else "📋 Trabajo de cola GENERAL"
         self._log.info("%s recibido: %s", kind, grant.job_id)
+        started_at = time.monotonic()
+        with self._holding(grant) as attempt:
+            ending = await attempt.run()
+        self._ended(grant, ending, time.monotonic() - started_at)
+
+    async def _decline(self, grant: LeaseGrant) -> None:
+        """The grant crossed the word that this worker leaves. Heartbeats renew it until the server has it back."""
+        with self._holding(grant) as attempt:
+            await attempt.hand_back()
+
+    @contextmanager
+    def _holding(self, grant: LeaseGrant) -> Iterator[Attempt]:
+        """Whoever leaves has gone when the last attempt is over."""
         assert self._runner is not None  # noqa: S101 - slots start after the registration
         attempt = Attempt(grant, runner=self._runner, client=self._client, link=self._link, log=self._log)
-        started_at = time.monotonic()
         self._attempts[grant.token] = attempt
         self._count_running()
         try:
-            ending = await attempt.run()
+            yield attempt
         finally:
             del self._attempts[grant.token]
             self._count_running()
-        self._ended(grant, ending, time.monotonic() - started_at)
+            if self._leaving and not self._attempts:
+                self._stop.set()
 
     def _ended(self, grant: LeaseGrant, ending: Ending, seconds: float) -> None:
         if ending is Ending.COMPLETED:
@@ -253,23 +314,3 @@ class Agent:
     def _session(self) -> Registered:
         assert self._registered is not None  # noqa: S101 - set before any loop starts
         return self._registered
-
-
-class _Named(logging.LoggerAdapter[logging.Logger]):
-    """Begins each line with the worker's id, as the seed shows it."""
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        return f"[{(self.extra or {}).get('worker_id')}] {msg}", kwargs
-
-
-def _shared_storage(registered: Registered) -> Storage | None:
-    """The server's folder, when the marker in it proves that it is the same one here, and it can be written."""
-    if registered.storage_folder is None or registered.storage_marker is None:
-        return None
-    folder = Path(registered.storage_folder)
-    try:
-        if (folder / ".marker").read_text() != registered.storage_marker or not os.access(folder, os.W_OK):
-            return None
-        return LocalStorage(folder)
-    except (OSError, StorageError):
-        return None

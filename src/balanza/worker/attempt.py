@@ -1,6 +1,7 @@
 """An attempt from the grant of its lease to what the server was told of it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from logging import Logger, LoggerAdapter
 
@@ -53,9 +54,13 @@ class Attempt:
             self._kill()
             await asyncio.wait([work])
             if work.cancelled():
-                await self._hand_back()
+                await self._release(_once)
             raise
         return Ending.LOST if work.cancelled() else work.result()
+
+    async def hand_back(self) -> None:
+        """In place of `run`: returns when the server has the job back, or knows better."""
+        await self._release(self._link.persist)
 
     def lose(self) -> None:
         """The lease is gone: the conversion is killed and its work thrown away.
@@ -116,9 +121,9 @@ class Attempt:
             self._log.warning("El servidor rechazó el fallo de %s: %s", self.grant.job_id, error.sentence)
         return Ending.FAILED
 
-    async def _hand_back(self) -> None:
+    async def _release(self, send: "Send") -> None:
         try:
-            await self._client.release(self.grant.token)
+            await send(lambda: self._client.release(self.grant.token))
         except LeaseLost:
             return
         except BalanzaError as error:
@@ -128,3 +133,10 @@ class Attempt:
 
     def _note(self, report: LeaseReport) -> None:
         self.report = report
+
+
+Send = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+
+
+async def _once(call: Callable[[], Awaitable[None]]) -> None:
+    await call()

@@ -1,4 +1,4 @@
-"""How much the worker's process tree uses of what it may use: processor time and memory."""
+"""What the worker may use (processors, memory, scratch space), and how much of it its process tree uses."""
 
 import os
 import time
@@ -12,16 +12,20 @@ from balanza.protocol import MIB, Load
 
 SHORTEST_WINDOW_SECONDS = 0.5
 """The kernel counts processor time in ticks of 10 ms: over a shorter window the share would be mostly rounding."""
+MOST_BYTES = 2**62
+"""What the protocol carries; some network disks claim to be endless."""
+CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 class LoadSampler:
-    """Samples this process and all its descendants."""
+    """Samples this process and all its descendants, and the disk of the scratch folder."""
 
-    def __init__(self, cpus: float) -> None:
+    def __init__(self, cpus: float, scratch: Path) -> None:
         self._cpus = cpus
+        self._scratch = scratch
         self._sampled_at = time.monotonic()
         self._spent_seconds, memory_bytes = _tree_usage()
-        self._load = Load(cpu_load=0, memory_mb=round(memory_bytes / MIB, 1))
+        self._load = self._loaded(0.0, memory_bytes)
 
     def sample(self) -> Load:
         """The share of the usable cores spent since the sample before, 0..1, and the resident memory now."""
@@ -35,31 +39,67 @@ class LoadSampler:
         spent = max(spent, self._spent_seconds)
         share = (spent - self._spent_seconds) / elapsed / self._cpus
         self._sampled_at, self._spent_seconds = now, spent
-        self._load = Load(cpu_load=round(min(1.0, share), 4), memory_mb=round(memory_bytes / MIB, 1))
+        self._load = self._loaded(round(min(1.0, share), 4), memory_bytes)
         return self._load
+
+    def _loaded(self, cpu_load: float, memory_bytes: int) -> Load:
+        return Load(
+            cpu_load=cpu_load,
+            memory_mb=round(memory_bytes / MIB, 1),
+            scratch_free_bytes=free_bytes(self._scratch),
+        )
+
+
+def free_bytes(folder: Path) -> int | None:
+    """What an unprivileged user may still write there; None when the file system does not tell."""
+    try:
+        told = os.statvfs(folder)
+    except OSError:
+        return None
+    # One that does not count its blocks, as some network disks do not, is not for that reason full.
+    return min(told.f_bavail * told.f_frsize, MOST_BYTES) if told.f_blocks else None
 
 
 def usable_cpus() -> float:
     """The cores this process may use: its affinity, or less where a control group limits its processor time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(0.01, min([float(cores), *_quotas(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))]))
+    return max(0.01, min([float(cores), *_quotas(CGROUPS, MEMBERSHIP)]))
+
+
+def usable_memory_mb() -> float:
+    """The memory this process may use: that of the machine, or less where a control group limits it."""
+    return round(min([psutil.virtual_memory().total, *_memory_limits(CGROUPS, MEMBERSHIP)]) / MIB, 1)
 
 
 def _quotas(root: Path, membership: Path) -> Iterator[float]:
-    """The limits, in cores, of every control group that this process is in (versions 2 and 1)."""
+    """The limits, in cores, of every control group that this process is in."""
+    for version, folder in _groups(root, membership, "cpu"):
+        with suppress(OSError, ValueError):
+            yield _quota_v2(folder) if version == 2 else _quota_v1(folder)
+
+
+def _memory_limits(root: Path, membership: Path) -> Iterator[int]:
+    """The same, in bytes; version 1 writes no limit as one that no machine reaches."""
+    for version, folder in _groups(root, membership, "memory"):
+        with suppress(OSError, ValueError):
+            yield int((folder / ("memory.max" if version == 2 else "memory.limit_in_bytes")).read_text())
+
+
+def _groups(root: Path, membership: Path, controller: str) -> Iterator[tuple[int, Path]]:
+    """The version (2 or 1) and the folder of every control group above this process, its own first."""
     with suppress(OSError):
         for line in membership.read_text().splitlines():
             number, controllers, group = line.split(":", 2)
             if number == "0":
-                base, read_quota = root, _quota_v2
-            elif "cpu" in controllers.split(","):
-                base, read_quota = root / "cpu", _quota_v1
+                version, base = 2, root
+            elif controller in controllers.split(","):
+                version, base = 1, root / controller
             else:
                 continue
             here = base / group.lstrip("/")
-            for folder in (here, *(parent for parent in here.parents if parent.is_relative_to(base))):
-                with suppress(OSError, ValueError):
-                    yield read_quota(folder)
+            for folder in (here, *here.parents):
+                if folder.is_relative_to(base):
+                    yield version, folder
 
 
 def _quota_v2(folder: Path) -> float:

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,12 +19,12 @@ from pydantic import ValidationError
 from balanza.errors import StartupError
 from balanza.media.probe import Prober
 from balanza.media.program import find_program
-from balanza.protocol import LeaseRequest
+from balanza.protocol import MOST_TAGS, TAG, LeaseRequest
 from balanza.worker.agent import Agent, Identity
 from balanza.worker.client import HttpFleetClient
 from balanza.worker.conversion import Tools
-from balanza.worker.load import usable_cpus
-from balanza.worker.metrics import MetricsServer, WorkerMetrics
+from balanza.worker.load import usable_cpus, usable_memory_mb
+from balanza.worker.metrics import LOOPBACK, MetricsServer, WorkerMetrics
 from balanza.worker.scratch import Scratch
 
 SUPERVISED = "BALANZA_SUPERVISED"
@@ -37,8 +39,13 @@ class WorkerSettings:
     """The address of the server, e.g. http://127.0.0.1:8000."""
     worker_id: str
     slots: int = 1
+    tags: frozenset[str] = frozenset()
+    """What jobs can ask for by name, e.g. `gpu`."""
+    grace_seconds: float = 30.0
+    """How long what runs may go on after SIGTERM; what has not ended then is handed back."""
     metrics_port: int = 0
-    """On the loopback interface; 0 is none."""
+    """0 is none."""
+    metrics_host: str = LOOPBACK
     scratch: Path = Path("data/scratch")
     """Each worker makes a folder of its own name in it."""
     ffmpeg: str | None = None
@@ -46,10 +53,11 @@ class WorkerSettings:
 
 
 async def run_worker(settings: WorkerSettings) -> None:
-    """Works until SIGTERM, SIGINT or the loss of its supervisor; then hands back what runs, and returns.
+    """Works until a signal or the loss of its supervisor.
 
-    Raises StartupError when it cannot start, WorkerReplaced when another process has taken its id. A second signal
-    ends the process at once.
+    After SIGTERM it takes nothing new, finishes what it can within its grace, hands back the rest, and returns. After
+    SIGINT, a second signal, or the loss of its supervisor it hands back everything at once. One more signal ends the
+    process. Raises StartupError when it cannot start, WorkerReplaced when another process has taken its id.
     """
     _log_to_stdout()
     _check(settings)
@@ -62,14 +70,21 @@ async def run_worker(settings: WorkerSettings) -> None:
     metrics_server = None
     try:
         if settings.metrics_port:
-            metrics_server = MetricsServer(metrics, settings.metrics_port)
+            metrics_server = MetricsServer(metrics, settings.metrics_port, settings.metrics_host)
         agent = Agent(
             client,
-            Identity(settings.worker_id, settings.slots, cpus, metrics_server.address if metrics_server else None),
+            Identity(
+                settings.worker_id,
+                settings.slots,
+                cpus,
+                metrics_address=metrics_server.address if metrics_server else None,
+                memory_total_mb=usable_memory_mb(),
+                tags=settings.tags,
+            ),
             Tools(program, prober, scratch, max(1, int(cpus // settings.slots)), settings.stall_seconds),
             observer=metrics,
         )
-        with _ended_by_signals(agent):
+        with _ended_by_signals(agent, settings.grace_seconds):
             await agent.run()
     finally:
         if metrics_server:
@@ -80,15 +95,20 @@ async def run_worker(settings: WorkerSettings) -> None:
 
 
 @contextmanager
-def _ended_by_signals(agent: Agent) -> Iterator[None]:
+def _ended_by_signals(agent: Agent, grace_seconds: float) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    asked: list[int] = []
+    draining = stopping = False
 
     def end(number: int) -> None:
-        if asked:
+        nonlocal draining, stopping
+        if stopping:
             os._exit(128 + number)  # the reaper kills what still runs
-        asked.append(number)
-        agent.stop()
+        if number == signal.SIGTERM and not draining and grace_seconds > 0:
+            draining = True
+            agent.drain(grace_seconds)
+        else:
+            stopping = True
+            agent.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
@@ -125,9 +145,21 @@ def _check(settings: WorkerSettings) -> None:
     try:
         LeaseRequest(worker_id=settings.worker_id, instance="")
     except ValidationError as error:
-        raise StartupError(
-            f"{settings.worker_id!r} cannot be the name of a worker. Use up to 64 letters, digits, dots, hyphens and "
-            "underscores, beginning with a letter or a digit."
-        ) from error
+        raise StartupError(f"{settings.worker_id!r} cannot be the name of a worker. Use {_named(64)}.") from error
     if settings.slots < 1:
         raise StartupError(f"A worker has at least 1 slot, not {settings.slots}.")
+    if not (settings.grace_seconds >= 0 and isfinite(settings.grace_seconds)):
+        raise StartupError(f"A grace is a number of seconds, 0 or more, not {settings.grace_seconds}.")
+    _check_tags(settings.tags)
+
+
+def _check_tags(tags: frozenset[str]) -> None:
+    for tag in sorted(tags):
+        if not re.fullmatch(TAG, tag):
+            raise StartupError(f"{tag!r} cannot be a tag. Use {_named(32)}.")
+    if len(tags) > MOST_TAGS:
+        raise StartupError(f"A worker has at most {MOST_TAGS} tags, not {len(tags)}.")
+
+
+def _named(length: int) -> str:
+    return f"up to {length} letters, digits, dots, hyphens and underscores, beginning with a letter or a digit"

@@ -1,5 +1,7 @@
 """The worker's metrics for Prometheus, by the seed's names, each with a label `worker_id`."""
 
+import errno
+import socket
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -8,6 +10,7 @@ from balanza.errors import StartupError
 from balanza.protocol import Load
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - chosen by whoever starts the worker
 DURATION_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
@@ -49,18 +52,30 @@ class WorkerMetrics:
 
 
 class MetricsServer:
-    """Answers Prometheus on the loopback interface until closed."""
+    """Answers Prometheus until closed. `address` is where Prometheus finds it."""
 
-    def __init__(self, metrics: WorkerMetrics, port: int) -> None:
+    def __init__(self, metrics: WorkerMetrics, port: int, host: str = LOOPBACK) -> None:
+        """Raises StartupError when it cannot listen there."""
         try:
-            self._server, self._thread = start_http_server(port, addr=LOOPBACK, registry=metrics.registry)
+            self._server, self._thread = start_http_server(port, addr=host, registry=metrics.registry)
         except OSError as error:
-            raise StartupError(
-                f"The metrics port {port} cannot be used: {error.strerror or error}. Choose another one, or 0 for none."
-            ) from error
-        self.address = f"{LOOPBACK}:{self._server.server_port}"
+            raise StartupError(_why_not(error, host, port)) from error
+        self.address = address_of(host, self._server.server_port)
 
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    reason = error.strerror or error
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"Metrics cannot be served at {host}: {reason}. Choose one of this computer's own addresses."
+    return f"The metrics port {port} cannot be used: {reason}. Choose another one, or 0 for none."
+
+
+def address_of(host: str, port: int) -> str:
+    """A worker that listens everywhere is found under its own name, which is that of its container."""
+    name = socket.gethostname() if host in EVERYWHERE else host
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
