@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     """The first time; doubled each time in a row, up to an hour."""
 
     prometheus_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+[^\s]*$")
-    """A Prometheus that scrapes the workers, e.g. http://127.0.0.1:9090; without one, heartbeats say how loaded they are."""
+    """A Prometheus that scrapes the workers, e.g. http://127.0.0.1:9090; without one, heartbeats tell their load."""
     prometheus_scrape_seconds: float = Field(default=5.0, gt=0)
     """How often it scrapes them. A sample older than three scrapes says nothing any more."""
 

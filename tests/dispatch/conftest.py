@@ -1,5 +1,6 @@
 """A desk on each of the real databases and a real storage folder, with a clock that the test moves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,11 +9,11 @@ import pytest
 
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher, Submission
-from balanza.dispatch.fleet import Fleet
+from balanza.dispatch.fleet import Answer, Fleet
 from balanza.dispatch.load import FleetStats, fleet_stats
 from balanza.dispatch.signals import Signals
 from balanza.dispatch.upkeep import Upkeep
-from balanza.model import Attempt, Job, Media, Probe, Stream, StreamKind, Worker
+from balanza.model import Attempt, DecisionRecord, Job, Media, Probe, Stream, StreamKind, Worker
 from balanza.protocol import (
     Completion,
     Failure,
@@ -26,7 +27,7 @@ from balanza.protocol import (
 )
 from balanza.settings import Settings
 from balanza.storage import LocalStorage
-from balanza.store import jobs, library, workers
+from balanza.store import decisions, jobs, library, workers
 from balanza.store.database import Database
 
 SONG = Probe(
@@ -83,10 +84,26 @@ class World:
         self.desk.database.write(lambda tx: library.insert(tx, media))
         return media
 
-    def submit(self, source: str | None = None, **options: object) -> Job:
-        return self.dispatcher.submit(Submission(source or self.song().id, "mp3", options))
+    def submit(self, source: str | None = None, *, tags: Sequence[str] = (), **options: object) -> Job:
+        return self.dispatcher.submit(Submission(source or self.song().id, "mp3", options, tags=frozenset(tags)))
 
-    def join(self, *letters: str, slots: int = 1, cpu: float = 0.0, instance: str = "first") -> None:
+    def submit_to(self, letter: str, count: int = 1) -> list[Job]:
+        """Jobs in the own queue of that worker, whoever is less loaded."""
+        made = [self.submit() for _ in range(count)]
+        ids = [job.id for job in made]
+        self.desk.database.write(lambda tx: jobs.assign(tx, ids, f"worker_{letter}", now=self.clock.now))
+        return [self.job(job_id) for job_id in ids]
+
+    def join(
+        self,
+        *letters: str,
+        slots: int = 1,
+        cpu: float = 0.0,
+        instance: str = "first",
+        encoders: Sequence[str] = ("libmp3lame",),
+        tags: Sequence[str] = (),
+        room: int | None = None,
+    ) -> None:
         for letter in letters:
             self.fleet.register(
                 Registration(
@@ -94,19 +111,31 @@ class World:
                     instance=instance,
                     slots=slots,
                     cpus=2,
-                    encoders=frozenset({"libmp3lame"}),
-                    load=Load(cpu_load=cpu, memory_mb=100),
+                    encoders=frozenset(encoders),
+                    tags=frozenset(tags),
+                    load=Load(cpu_load=cpu, memory_mb=100, scratch_free_bytes=room),
                 )
             )
 
-    def beat(self, letter: str, *reports: LeaseReport, cpu: float = 0.0, instance: str = "first") -> HeartbeatReply:
-        load = Load(cpu_load=cpu, memory_mb=100)
+    def beat(
+        self,
+        letter: str,
+        *reports: LeaseReport,
+        cpu: float = 0.0,
+        instance: str = "first",
+        leaving: bool = False,
+        room: int | None = None,
+    ) -> HeartbeatReply:
+        load = Load(cpu_load=cpu, memory_mb=100, scratch_free_bytes=room)
         return self.fleet.heartbeat(
-            Heartbeat(worker_id=f"worker_{letter}", instance=instance, load=load, leases=reports)
+            Heartbeat(worker_id=f"worker_{letter}", instance=instance, load=load, leases=reports, leaving=leaving)
         )
 
     def lease(self, letter: str, instance: str = "first") -> LeaseGrant | None:
         return self.fleet.lease(LeaseRequest(worker_id=f"worker_{letter}", instance=instance))
+
+    def ask(self, letter: str) -> Answer:
+        return self.fleet.ask(LeaseRequest(worker_id=f"worker_{letter}", instance="first"))
 
     def granted(self, letter: str) -> LeaseGrant:
         grant = self.lease(letter)
@@ -137,6 +166,14 @@ class World:
 
     def stats(self) -> FleetStats:
         return self.desk.database.read(lambda tx: fleet_stats(tx, self.desk.measurements, self.clock.now))
+
+    def decisions(self, job_id: str) -> list[DecisionRecord]:
+        return self.desk.database.read(lambda tx: decisions.of_job(tx, job_id))
+
+    def queue(self, letter: str) -> list[str]:
+        """The ids of the jobs in that worker's own queue."""
+        pending = self.desk.database.read(lambda tx: jobs.pending_of(tx, f"worker_{letter}", 1000))
+        return [job.id for job in pending]
 
     def attempts(self, job_id: str) -> list[Attempt]:
         return self.desk.database.read(lambda tx: jobs.attempts_of(tx, job_id))
