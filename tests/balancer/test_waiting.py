@@ -29,6 +29,12 @@ def test_in_the_own_queue_of_a_worker_with_a_free_slot_it_is_about_to_start() ->
     assert wait(free, own="worker_a") == Waiting("slot", "worker_a", "worker_a is about to take it.")
 
 
+def test_the_one_job_of_a_worker_on_probation_is_about_to_start() -> None:
+    trusted_again = a_worker("a", tags="gpu", assigned=1, quarantined_until=START)
+    assert wait(trusted_again, own="worker_a") == Waiting("slot", "worker_a", "worker_a is about to take it.")
+    assert wait(trusted_again).code == "probation"
+
+
 def test_in_the_general_queue_it_waits_for_whoever_is_free_first() -> None:
     sentence = "It waits for the first worker with a free slot."
     assert wait(a_worker("a", tags="gpu")) == Waiting("slot", None, sentence)

@@ -30,20 +30,25 @@ def waits_for(job: Job, needs: Needs, fleet: Sequence[Worker], *, now: datetime)
 
     `worker_id` is the worker it waits for, None when any will do or nobody can run it. It does not say for how long.
     """
+    own = next((worker for worker in fleet if worker.id == job.assigned_worker), None)
+    if own is not None and _will_take(own, needs, now):
+        return _for_its_turn(own)
     obstacles = {worker.id: why_not(worker, needs, now=now) for worker in fleet}
-    able = sorted(worker_id for worker_id, found in obstacles.items() if found is None)
-    if able:
-        return _for_a_slot(job, [worker for worker in fleet if worker.id in able])
+    if None in obstacles.values():
+        return Waiting(SLOT, None, "It waits for the first worker with a free slot.")
     present = {name: found for name, found in obstacles.items() if found and found.obstacle not in _GONE}
     if not present:
         return _for_any_worker(fleet)
     return _for_an_obstacle(present, _absent_but_able(needs, fleet, obstacles))
 
 
-def _for_a_slot(job: Job, able: Sequence[Worker]) -> Waiting:
-    own = next((worker for worker in able if worker.id == job.assigned_worker), None)
-    if own is None:
-        return Waiting(SLOT, None, "It waits for the first worker with a free slot.")
+def _will_take(own: Worker, needs: Needs, now: datetime) -> bool:
+    """On probation too: the job in its own queue is one of those that it gets one after the other."""
+    found = why_not(own, needs, now=now)
+    return found is None or (found.obstacle is Obstacle.PROBATION and can_run(own, needs) is None)
+
+
+def _for_its_turn(own: Worker) -> Waiting:
     if own.running_jobs < own.slots:
         return Waiting(SLOT, own.id, f"{own.id} is about to take it.")
     return Waiting(SLOT, own.id, f"It waits for its turn with {own.id}, which runs {_jobs(own.running_jobs)}.")
