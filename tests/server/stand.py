@@ -5,7 +5,7 @@ import io
 import threading
 import uuid
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +48,10 @@ class Stand:
         uploaded: dict[str, Any] = answer.json()
         return uploaded
 
-    def convert(self, source: str, output_format: str = "mp3", **options: object) -> dict[str, Any]:
-        wanted = {"input_file": source, "output_format": output_format, "options": options}
+    def convert(
+        self, source: str, output_format: str = "mp3", *, tags: Sequence[str] = (), **options: object
+    ) -> dict[str, Any]:
+        wanted = {"input_file": source, "output_format": output_format, "options": options, "tags": list(tags)}
         answer = self.client.post("/convert", json=wanted)
         assert answer.status_code == 201, answer.text
         submitted: dict[str, Any] = answer.json()
@@ -90,6 +92,9 @@ def running(data: Path, **settings: Any) -> Iterator[Stand]:
             thread.join()
 
 
+ENCODERS = ("flac", "libmp3lame", "libopus", "libvorbis", "pcm_s16le")
+
+
 @dataclass(frozen=True)
 class Hand:
     """A worker played by hand, over HTTP like any other."""
@@ -99,7 +104,15 @@ class Hand:
     instance: str
 
     @classmethod
-    def register(cls, client: httpx2.Client, worker_id: str, slots: int = 1) -> "Hand":
+    def register(
+        cls,
+        client: httpx2.Client,
+        worker_id: str,
+        slots: int = 1,
+        *,
+        encoders: Sequence[str] = ENCODERS,
+        tags: Sequence[str] = (),
+    ) -> "Hand":
         hand = cls(client, worker_id, uuid.uuid4().hex)
         load = {"cpu_load": 0.1, "memory_mb": 50}
         registration = {
@@ -107,7 +120,8 @@ class Hand:
             "instance": hand.instance,
             "slots": slots,
             "cpus": 1,
-            "encoders": ["libmp3lame"],
+            "encoders": list(encoders),
+            "tags": list(tags),
             "load": load,
         }
         answer = client.post("/fleet/register", json=registration)

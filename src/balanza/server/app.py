@@ -8,7 +8,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 import balanza
-from balanza.server import events, fleet, health, jobs, library, openapi, pages, problems, workers
+from balanza.server import decisions, events, fleet, health, jobs, library, openapi, pages, problems, workers
 from balanza.server.bells import Bells
 from balanza.server.guard import Guard
 from balanza.server.live import Feed
@@ -25,6 +25,7 @@ ADMITTING_THREADS = 8
 ROUTERS = (
     library.router,
     jobs.router,
+    decisions.router,
     workers.router,
     events.router,
     health.router,

@@ -10,13 +10,14 @@ from balanza.dispatch.load import QueueStats, queue_stats
 from balanza.errors import NotFound
 from balanza.lifecycle import JobStatus
 from balanza.media import formats
-from balanza.model import Attempt, Job
+from balanza.model import Job
 from balanza.protocol import WORKER_ID
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, problems
-from balanza.server.parts import PartsDep
+from balanza.server.parts import Parts, PartsDep
 from balanza.server.shapes import ConvertRequest, JobDetail, JobOut, JobPage, Submitted
-from balanza.store import jobs
+from balanza.server.waiting import waits_of
+from balanza.store import decisions, jobs, requirements
 
 router = APIRouter(tags=["jobs"], route_class=JsonRoute)
 
@@ -38,12 +39,13 @@ def convert(
         ),
     ] = None,
 ) -> Submitted:
-    """Makes a pending job and assigns it to the least loaded worker."""
+    """Makes a pending job and assigns it to a worker that can run it, by default the least loaded one."""
     submission = Submission(
         source=wanted.input_file,
         output_format=wanted.output_format,
         options=wanted.options,
         idempotency_key=idempotency_key,
+        tags=frozenset(wanted.tags),
     )
     return Submitted.of(parts.dispatcher.submit(submission))
 
@@ -58,25 +60,33 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
     cursor: Annotated[int | None, Query(ge=0, le=LAST_SEQ, description="`next_cursor` of the page before.")] = None,
 ) -> JobPage:
-    found = parts.desk.database.read(
-        lambda tx: jobs.list_jobs(tx, status=status, worker_id=worker, before_seq=cursor, limit=limit + 1)
-    )
-    shown = found[:limit]
-    more = str(shown[-1].seq) if len(found) > limit else None
-    return JobPage(jobs=[JobOut.of(job) for job in shown], next_cursor=more)
+
+    def read(tx: Connection) -> tuple[list[JobOut], str | None]:
+        found = jobs.list_jobs(tx, status=status, worker_id=worker, before_seq=cursor, limit=limit + 1)
+        waiting = waits_of(tx, found[:limit], parts.desk.clock())
+        shown = [JobOut.of(job, waiting.get(job.id)) for job in found[:limit]]
+        return shown, str(found[limit - 1].seq) if len(found) > limit else None
+
+    shown, more = parts.desk.database.read(read)
+    return JobPage(jobs=shown, next_cursor=more)
 
 
 @router.get("/jobs/{job_id}", summary="Look at a job", responses=problems(404))
 def inspect_job(job_id: JobId, parts: PartsDep) -> JobDetail:
-    """The job with the history of its attempts."""
+    """The job with the history of its attempts and of its moves between workers."""
 
-    def read(tx: Connection) -> tuple[Job | None, list[Attempt]]:
-        return jobs.get(tx, job_id), jobs.attempts_of(tx, job_id)
+    def read(tx: Connection) -> JobDetail:
+        job = existing(tx, job_id)
+        needs = requirements.needs_of(requirements.list_requirements(tx), job.requirement_id, job.scratch_bytes)
+        return JobDetail.with_history(
+            job,
+            jobs.attempts_of(tx, job_id),
+            decisions.of_job(tx, job_id),
+            tags=needs.tags,
+            waiting=waits_of(tx, [job], parts.desk.clock()).get(job_id),
+        )
 
-    job, attempts = parts.desk.database.read(read)
-    if job is None:
-        raise NotFound(f"There is no job {job_id}. GET /jobs lists the jobs there are.")
-    return JobDetail.with_history(job, attempts)
+    return parts.desk.database.read(read)
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Cancel a job", responses=problems(404, 409))
@@ -88,7 +98,7 @@ def cancel_job(job_id: JobId, parts: PartsDep) -> JobOut:
 @router.post("/jobs/{job_id}/retry", summary="Try a failed or cancelled job again", responses=problems(404, 409, 410))
 def retry_job(job_id: JobId, parts: PartsDep) -> JobOut:
     """Grants a new set of attempts."""
-    return JobOut.of(parts.dispatcher.retry(job_id))
+    return _shown(parts, parts.dispatcher.retry(job_id))
 
 
 @router.get("/formats", summary="List the formats and their options", responses=problems())
@@ -99,3 +109,16 @@ def list_formats() -> dict[str, Any]:
 @router.get("/queue/stats", summary="Count what waits, and where", responses=problems())
 def read_queue_stats(parts: PartsDep) -> QueueStats:
     return parts.desk.database.read(lambda tx: queue_stats(tx, parts.desk.clock()))
+
+
+def existing(tx: Connection, job_id: str) -> Job:
+    """The job. Raises NotFound."""
+    job = jobs.get(tx, job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}. GET /jobs lists the jobs there are.")
+    return job
+
+
+def _shown(parts: Parts, job: Job) -> JobOut:
+    waiting = parts.desk.database.read(lambda tx: waits_of(tx, [job], parts.desk.clock()))
+    return JobOut.of(job, waiting.get(job.id))

@@ -3,11 +3,22 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from balanza.lifecycle import JobStatus
-from balanza.model import Attempt, Job, Media, OptionValue, Outcome, Stream, StreamKind
-from balanza.protocol import Instance, WorkerId
+from balanza.model import (
+    Attempt,
+    DecisionRecord,
+    Job,
+    Media,
+    OptionValue,
+    Outcome,
+    Reason,
+    Stream,
+    StreamKind,
+    Waiting,
+)
+from balanza.protocol import MOST_TAGS, Instance, Tag, WorkerId
 
 _NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]+$"
 
@@ -106,17 +117,26 @@ class MediaPage(Shape):
     next_cursor: str | None
 
 
+def _not_too_many(tags: list[str]) -> list[str]:
+    if len(tags) > MOST_TAGS:
+        raise ValueError(f"at most {MOST_TAGS} tags can be asked for, not {len(tags)}")
+    return tags
+
+
 class ConvertRequest(Shape):
     """What to convert, and into what. GET /formats names the formats and their options."""
 
     model_config = ConfigDict(
-        extra="forbid", **_with_example(input_file="song.wav", output_format="mp3", options={"quality": "best"})
+        extra="forbid",
+        **_with_example(input_file="song.wav", output_format="mp3", options={"quality": "best"}, tags=[]),
     )
 
     input_file: Annotated[str, Field(min_length=1, max_length=255, pattern=_NO_CONTROL_CHARACTERS)]
     """A media id, or a name that only one file has."""
     output_format: Annotated[str, Field(min_length=1, max_length=20)]
     options: dict[str, JsonValue] = Field(default_factory=dict, max_length=50)
+    tags: Annotated[list[Tag], AfterValidator(_not_too_many), Field(json_schema_extra={"maxItems": MOST_TAGS})] = []
+    """Such as `gpu`: only a worker that was given all of these runs it."""
 
 
 class Submitted(Shape):
@@ -133,6 +153,21 @@ class Submitted(Shape):
     @classmethod
     def of(cls, job: Job) -> "Submitted":
         return cls(job_id=job.id, status=job.status, assigned_worker=job.assigned_worker)
+
+
+class WaitingOut(Shape):
+    """What a pending job waits for."""
+
+    code: str
+    """`slot`: its turn; `worker`: any worker at all; otherwise what stands in the way: `draining`, `quarantined`,
+    `probation`, `scratch`, `tag`, `encoder`."""
+    worker_id: str | None
+    """The worker it waits for; null when any will do, or none can run it."""
+    sentence: str
+
+    @classmethod
+    def of(cls, waiting: Waiting | None) -> "WaitingOut | None":
+        return None if waiting is None else cls(**{name: getattr(waiting, name) for name in cls.model_fields})
 
 
 class JobOut(Shape):
@@ -166,10 +201,12 @@ class JobOut(Shape):
     error: str | None
     log_tail: str | None
     """The last lines that FFmpeg wrote."""
+    waits_for: WaitingOut | None
+    """Null unless it is pending."""
 
     @classmethod
-    def of(cls, job: Job) -> "JobOut":
-        return cls(**_job_fields(job))
+    def of(cls, job: Job, waiting: Waiting | None = None) -> "JobOut":
+        return cls(**_job_fields(job, waiting))
 
 
 class AttemptOut(Shape):
@@ -188,12 +225,42 @@ class AttemptOut(Shape):
         return cls(**{name: getattr(attempt, name) for name in cls.model_fields})
 
 
-class JobDetail(JobOut):
-    history: list[AttemptOut]
+class MoveOut(Shape):
+    """The job went from one own queue to another; null is the general queue."""
+
+    at: datetime
+    reason: Reason
+    source: str | None
+    target: str | None
 
     @classmethod
-    def with_history(cls, job: Job, attempts: list[Attempt]) -> "JobDetail":
-        return cls(**_job_fields(job), history=[AttemptOut.of(attempt) for attempt in attempts])
+    def of(cls, record: DecisionRecord) -> "MoveOut":
+        return cls(at=record.at, reason=record.reason, source=record.source, target=record.decision.worker_id)
+
+
+class JobDetail(JobOut):
+    tags: list[str]
+    """What a worker must have been given to run it."""
+    history: list[AttemptOut]
+    moves: list[MoveOut]
+    """Oldest first."""
+
+    @classmethod
+    def with_history(
+        cls,
+        job: Job,
+        attempts: list[Attempt],
+        decisions: list[DecisionRecord],
+        *,
+        tags: frozenset[str],
+        waiting: Waiting | None,
+    ) -> "JobDetail":
+        return cls(
+            **_job_fields(job, waiting),
+            tags=sorted(tags),
+            history=[AttemptOut.of(attempt) for attempt in attempts],
+            moves=[MoveOut.of(record) for record in decisions if record.reason is not Reason.SUBMITTED],
+        )
 
 
 class JobPage(Shape):
@@ -231,12 +298,13 @@ def _media_fields(media: Media) -> dict[str, Any]:
 _SAME_NAME = frozenset(JobOut.model_fields) & frozenset(Job.__dataclass_fields__)
 
 
-def _job_fields(job: Job) -> dict[str, Any]:
+def _job_fields(job: Job, waiting: Waiting | None) -> dict[str, Any]:
     return {name: getattr(job, name) for name in _SAME_NAME} | {
         "job_id": job.id,
         "input_id": job.source_id,
         "output_id": job.result_id,
         "duration_seconds": _duration_seconds(job),
+        "waits_for": WaitingOut.of(waiting),
         "size_reduction_percent": _size_reduction_percent(job),
     }
 
