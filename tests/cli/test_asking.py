@@ -1,4 +1,4 @@
-"""`balanza jobs`, `balanza workers` and `balanza convert --server`, against a Balanza that runs."""
+"""`balanza jobs`, `workers`, `why` and `convert --server`, against a Balanza that runs."""
 
 import json
 import os
@@ -124,10 +124,42 @@ def test_jobs_are_listed_shown_cancelled_and_tried_again(live: Live) -> None:
     assert all(part in shown for part in ("completed", "processed by", "song.opus", "attempt")), shown
 
 
+def test_why_says_what_a_job_waits_for_and_who_was_chosen(live: Live) -> None:
+    song = live.upload(clip("song.wav"))
+    wanted = {"input_file": song, "output_format": "mp3", "tags": ["gpu"]}
+    job_id = live.api.post("/convert", json=wanted).json()["job_id"]
+    said_why = ask(live, "why", job_id[:8])
+    assert said_why.startswith(f"Job {job_id}: No worker can take it: worker_a has no tag gpu; worker_b has no tag gpu")
+    assert "nobody could take it" in said_why
+    shown = ask(live, "jobs", "show", job_id)
+    assert "waits for" in shown
+    assert "No worker can take it" in shown
+    ask(live, "jobs", "cancel", job_id)
+
+    done = live.convert(song, "mp3")
+    live.until(done, "completed")
+    told = ask(live, "why", done)
+    assert told.startswith(f"Job {done}: It is completed.")
+    assert "was chosen by least_loaded." in told
+    assert "heartbeat, " in told
+    decision = json.loads(ask(live, "why", done, "--json"))
+    assert decision["decision"]["worker_id"] in {"worker_a", "worker_b"}
+    assert all(one["chosen"] or one["why_not"] for one in decision["decision"]["candidates"])
+
+
+def test_a_drain_can_be_given_its_time(live: Live) -> None:
+    try:
+        told = ask(live, "workers", "drain", "worker_b", "--grace", "2.5")
+        assert told == "worker_b takes nothing new and finishes what it runs within 2.5 s.\n"
+    finally:
+        ask(live, "workers", "resume", "worker_b")
+
+
 def test_workers_are_listed_drained_and_resumed(live: Live) -> None:
     listing = ask(live, "workers")
     assert "worker_a" in listing
     assert "2 of 2 active" in listing
+    assert "measured by their own heartbeats, " in listing
     assert ask(live, "workers", "drain", "worker_b").startswith("worker_b takes nothing new")
     try:
         states = {one["worker_id"]: one["status"] for one in json.loads(ask(live, "workers", "--json"))["workers"]}
@@ -168,7 +200,7 @@ def test_watching_without_a_terminal_prints_one_table_below_the_other(live: Live
 
 @pytest.mark.parametrize(
     "arguments",
-    [("jobs",), ("workers",), ("jobs", "show", "x"), ("workers", "drain", "x"), ("jobs", "--watch")],
+    [("jobs",), ("workers",), ("jobs", "show", "x"), ("workers", "drain", "x"), ("jobs", "--watch"), ("why", "x")],
 )
 def test_a_server_that_does_not_run_is_one_sentence(arguments: tuple[str, ...]) -> None:
     address = f"http://127.0.0.1:{free_port()}"
@@ -183,6 +215,8 @@ def test_what_the_server_refuses_is_said_in_its_words(live: Live) -> None:
     for arguments, expected in {
         ("jobs", "show", "nothing"): "There is no job nothing.",
         ("jobs", "show", "../health"): "",
+        ("why", "nothing"): "There is no job nothing.",
+        ("why", "../health"): "",
         ("workers", "drain", "worker_z"): "There is no worker worker_z.",
     }.items():
         done = balanza(*arguments, "--server", live.address)

@@ -1,5 +1,6 @@
 """The tables of `balanza jobs` and `balanza workers`, as wide as a terminal."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -53,8 +54,8 @@ def test_a_name_cannot_steer_the_terminal() -> None:
     assert r"a\n\x1b[31m.wav" in "".join(lines_of(shown, 160))
 
 
-def test_workers_fit_80_columns() -> None:
-    one = {
+def a_worker(**facts: object) -> dict[str, object]:
+    return {
         "worker_id": "worker_a",
         "status": "available",
         "load_score": 123.5,
@@ -65,13 +66,53 @@ def test_workers_fit_80_columns() -> None:
         "assigned_jobs": 10,
         "conversions_success": 12345,
         "conversions_failed": 123,
-    }
+        "quarantined_until": None,
+        "quarantine_reason": None,
+    } | facts
+
+
+def workers_shown(
+    *found: dict[str, object], source: str = "heartbeat", age: float | None = 0.44, width: int = 80
+) -> list[str]:
     names = ("active_workers", "total_workers", "total_jobs_processing")
-    summary = dict.fromkeys((*names, "total_conversions_success", "total_conversions_failed"), 1)
-    lines = lines_of(tables.workers({"workers": [one], "summary": summary}))
+    summary: dict[str, object] = dict.fromkeys((*names, "total_conversions_success", "total_conversions_failed"), 1)
+    summary |= {"metrics_source": source, "metrics_age_seconds": age}
+    return lines_of(tables.workers({"workers": list(found), "summary": summary}), width)
+
+
+def test_workers_fit_80_columns() -> None:
+    lines = workers_shown(a_worker(status="quarantined"))
     assert max(map(len, lines)) <= 80
-    parts = ("worker_a", "available", "123.5", "100 %", "12345 MB", "2/2", "10", "12345", "123")
+    parts = ("worker_a", "quarantined", "123.5", "100 %", "12345 MB", "2/2", "10", "12345", "123")
     assert any(all(part in line for part in parts) for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("source", "age", "told"),
+    [
+        ("prometheus", 2.06, "measured by Prometheus, 2.1 s ago"),
+        ("heartbeat", 0.44, "measured by their own heartbeats, 0.4 s ago"),
+        ("heartbeat", None, "measured by their own heartbeats, nothing lately"),
+    ],
+)
+def test_below_the_workers_stands_who_measured_them_and_when(source: str, age: float | None, told: str) -> None:
+    assert told in workers_shown(a_worker(), source=source, age=age)
+
+
+def test_a_quarantine_is_told_with_its_end_and_its_reason() -> None:
+    reason = "It failed at 3 jobs that others completed."
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    lines = workers_shown(
+        a_worker(quarantined_until=until.isoformat(), quarantine_reason=reason),
+        a_worker(worker_id="worker_b", quarantined_until="2026-01-01T00:00:00Z", quarantine_reason=reason),
+        a_worker(worker_id="worker_c"),
+        width=120,
+    )
+    told = [line for line in lines if "uarantine" in line]
+    assert told == [
+        f"worker_a is in quarantine until {until.astimezone():%H:%M:%S}: {reason}",
+        f"worker_b gets one job at a time after its quarantine: {reason}",
+    ]
 
 
 def test_a_beginning_of_an_id_stands_for_the_one_job_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

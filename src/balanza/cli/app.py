@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from balanza.cli.asking import jobs_app, workers_app
+from balanza.cli.asking import jobs_app, why, workers_app
 from balanza.cli.options import ASK, DEFAULT_SERVER, Json
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(workers_app, name="workers")
+app.command("why")(why)
 
 Host = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""`balanza jobs` and `balanza workers`: what a running server is doing, and telling it to do otherwise."""
+"""`balanza jobs`, `workers` and `why`: what a running server is doing and why, and telling it to do otherwise."""
 
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
@@ -86,14 +86,24 @@ def list_workers(context: typer.Context, watch: Watch = False, as_json: Json = F
 
 
 @workers_app.command("drain")
-def drain_worker(context: typer.Context, worker_id: WorkerId, as_json: Json = False, server: Server = None) -> None:
+def drain_worker(
+    context: typer.Context,
+    worker_id: WorkerId,
+    grace: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Hand back what still runs then [it may finish].")
+    ] = None,
+    as_json: Json = False,
+    server: Server = None,
+) -> None:
     """Let a worker take nothing new; it finishes what it runs."""
     from balanza.cli import showing
 
-    told = f"{worker_id} takes nothing new and finishes what it runs."
+    within = "" if grace is None else f" within {grace:g} s"
+    query = "" if grace is None else f"?grace_seconds={grace}"
+    told = f"{worker_id} takes nothing new and finishes what it runs{within}."
     showing.tell(
         _of(context, server),
-        lambda api: api.post(f"/workers/{_safe(worker_id)}/drain"),
+        lambda api: api.post(f"/workers/{_safe(worker_id)}/drain{query}"),
         lambda _: told,
         as_json=as_json,
     )
@@ -108,6 +118,18 @@ def resume_worker(context: typer.Context, worker_id: WorkerId, as_json: Json = F
         _of(context, server),
         lambda api: api.post(f"/workers/{_safe(worker_id)}/resume"),
         lambda _: f"{worker_id} takes jobs again.",
+        as_json=as_json,
+    )
+
+
+def why(job_id: JobId, as_json: Json = False, server: Server = None) -> None:
+    """Say why a job is with its worker, and what it waits for."""
+    from balanza.cli import explanation, showing
+
+    showing.show(
+        server or DEFAULT_SERVER,
+        lambda api: api.get(f"{_path_of(api, job_id)}/decision"),
+        explanation.explanation,
         as_json=as_json,
     )
 

@@ -1,7 +1,7 @@
 """The answers of a server as tables for people."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ STATE_STYLES = {
     "available": "cyan",
     "busy": "yellow",
     "draining": "magenta",
+    "quarantined": "magenta",
     "offline": "red",
 }
 
@@ -108,7 +109,26 @@ def workers(answer: dict[str, Any]) -> RenderableType:
         f"{summary['total_jobs_processing']} jobs in progress, {summary['total_conversions_success']} converted, "
         f"{summary['total_conversions_failed']} failed"
     )
-    return Group(table, Text(total))
+    return Group(table, Text(total), Text(_measured(summary)), *map(Text, _quarantines(found)))
+
+
+def _measured(summary: Mapping[str, Any]) -> str:
+    source, age = summary["metrics_source"], summary["metrics_age_seconds"]
+    name = {"prometheus": "Prometheus", "heartbeat": "their own heartbeats"}.get(source, source)
+    return f"measured by {name}, {'nothing lately' if age is None else f'{age:.1f} s ago'}"
+
+
+def _quarantines(found: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Over, too: until it completes a job, it gets one at a time."""
+    for one in found:
+        if one["quarantined_until"] is not None:
+            until = datetime.fromisoformat(one["quarantined_until"])
+            state = (
+                f"is in quarantine until {until.astimezone():%H:%M:%S}"
+                if until > datetime.now(UTC)
+                else "gets one job at a time after its quarantine"
+            )
+            yield f"{one['worker_id']} {state}: {one['quarantine_reason'] or UNKNOWN}"
 
 
 def _facts(answer: dict[str, Any]) -> Iterable[tuple[str, RenderableType]]:
@@ -119,6 +139,10 @@ def _facts(answer: dict[str, Any]) -> Iterable[tuple[str, RenderableType]]:
         yield "options", ", ".join(f"{name}={value}" for name, value in answer["options"].items())
     yield "🎯 assigned to", answer["assigned_worker"] or UNKNOWN
     yield "⚙️ processed by", answer["worker_id"] or UNKNOWN
+    if answer["waits_for"]:
+        yield "waits for", answer["waits_for"]["sentence"]
+    if answer["tags"]:
+        yield "tags", ", ".join(answer["tags"])
     yield "progress", _percent(answer["progress"])
     yield "attempts", f"{answer['attempts']} of {answer['max_attempts']}"
     if answer["output_id"]:
