@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +19,7 @@ from balanza.model import MetricsSource
 from balanza.server.prometheus import MOST_BYTES, Outcome, PrometheusClient, Refresher, refreshing
 from balanza.settings import Settings
 from tests.server.fake_prometheus import Answer, FakePrometheus, fake_prometheus, matrix, measured, saying
+from tests.server.stand import Stand, running
 from tests.support.live import free_port
 from tests.support.waiting import eventually
 
@@ -238,6 +240,23 @@ def test_the_end_does_not_wait_for_an_answer(slow: str) -> None:
             began = time.monotonic()
         assert time.monotonic() - began < 0.4
         assert not any(thread.name == "prometheus" for thread in threading.enumerate())
+
+
+def test_a_server_works_and_ends_although_its_prometheus_is_silent(tmp_path: Path) -> None:
+    with fake_prometheus(saying(NOTHING)) as fake:
+        fake.answer = fake.hang
+        with running(tmp_path, prometheus_url=fake.address) as stand:
+            eventually(lambda: fake.asked)
+            assert stand.get("/workers/stats")["summary"]["metrics_source"] == "heartbeat"
+            began = time.monotonic()
+        assert time.monotonic() - began < 1.9, "a question to Prometheus is given up after 2 s"
+
+
+def test_without_an_address_no_prometheus_is_asked(stand: Stand) -> None:
+    assert not any(thread.name == "prometheus" for thread in threading.enumerate())
+    samples = stand.client.get("/metrics").text
+    assert 'balanza_metrics_source{source="heartbeat"} 1.0' in samples
+    assert "balanza_prometheus_refreshes_total{" not in samples
 
 
 def test_it_asks_again_and_again() -> None:

@@ -8,9 +8,9 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 import balanza
-from balanza.server import decisions, events, fleet, health, jobs, library, openapi, pages, problems, workers
+from balanza.server import decisions, events, fleet, health, jobs, library, openapi, pages, problems, targets, workers
 from balanza.server.bells import Bells
-from balanza.server.guard import Guard
+from balanza.server.guard import Guard, allowed_names
 from balanza.server.live import Feed
 from balanza.server.metrics import Timed
 from balanza.server.parts import LoopParts, Parts
@@ -31,6 +31,7 @@ ROUTERS = (
     health.router,
     fleet.router,
     fleet.results,
+    targets.router,
 )
 
 
@@ -53,7 +54,7 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(router)
     # The last one added is the outermost.
     app.add_middleware(problems.Incidents)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, allowed=allowed_names(parts.desk.settings.allowed_hosts))
     app.add_middleware(Timed, metrics=parts.metrics)
     return app
 

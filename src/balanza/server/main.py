@@ -25,6 +25,7 @@ from balanza.server import startup
 from balanza.server.app import create_app
 from balanza.server.metrics import Metrics, StateCollector
 from balanza.server.parts import LoopParts, Parts
+from balanza.server.prometheus import PrometheusClient, Refresher, refreshing
 from balanza.settings import Settings
 from balanza.storage import LocalStorage
 from balanza.store import tables
@@ -46,7 +47,7 @@ def serve(settings: Settings) -> None:
 
     Raises StartupError.
     """
-    startup.check_address(settings.host)
+    startup.check_address(settings.host, settings.allowed_hosts)
     write_log()
     with (
         startup.claimed_folder(settings.data),
@@ -73,6 +74,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
         metrics = Metrics()
         desk = Desk(database, storage, settings, Signals(), observer=metrics)
         metrics.registry.register(StateCollector(desk))
+        stack.enter_context(reading_prometheus(desk, metrics))
         prober = stack.enter_context(closing(Prober()))
         stack.enter_context(running_upkeep(Upkeep(desk)))
         yield Parts(desk, Dispatcher(desk), Fleet(desk), Library(desk, prober), metrics)
@@ -111,6 +113,19 @@ def _try_out(storage: LocalStorage) -> None:
         writer.abort()
         raise
     storage.delete(PROBE_KEY)
+
+
+@contextmanager
+def reading_prometheus(desk: Desk, metrics: Metrics) -> Iterator[None]:
+    """Until the end of the block, if the settings name a Prometheus. Raises StartupError when its address is none."""
+    settings = desk.settings
+    if settings.prometheus_url is None:
+        yield
+        return
+    client = PrometheusClient(settings.prometheus_url, scrape_seconds=settings.prometheus_scrape_seconds)
+    told = metrics.prometheus_refreshed
+    with refreshing(Refresher(client, desk.measurements, settings, clock=desk.clock, refreshed=told)):
+        yield
 
 
 @contextmanager
