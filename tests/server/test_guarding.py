@@ -1,11 +1,12 @@
 """The guard in a running server: refused requests change nothing, and every answer carries the security headers."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
 from balanza.server.guard import PAGE_POLICY
-from tests.server.stand import Stand, wav
+from tests.server.stand import Stand, running, wav
 
 
 def test_a_rebound_host_name_reads_and_changes_nothing(stand: Stand) -> None:
@@ -85,3 +86,12 @@ def test_the_files_of_the_page_have_types_and_are_asked_for_again_each_time(stan
         again = stand.client.get(path, headers={"If-None-Match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
     assert stand.client.head("/").status_code == 200
+
+
+def test_a_server_in_a_private_network_answers_to_the_names_it_was_given(tmp_path: Path) -> None:
+    with running(tmp_path, allowed_hosts="api") as stand:
+        for host, code in (("api:8000", 200), ("localhost", 200), ("evil.example", 403), ("worker_a", 403)):
+            assert stand.client.get("/media", headers={"Host": host}).status_code == code, host
+        foreign = {"Host": "api:8000", "Origin": "http://evil.example"}
+        assert stand.client.post("/upload?name=a.wav", content=wav(), headers=foreign).status_code == 403
+        assert stand.stored() == []

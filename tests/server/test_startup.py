@@ -15,7 +15,7 @@ from tests.system.restrained import as_its_owner
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
 def test_listening_for_others_is_refused_with_a_way_out(host: str, tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match=f"Listening on {host} .* no accounts yet.* ssh -L"):
+    with pytest.raises(StartupError, match=f"Listening on {host} .* no accounts yet.* ssh -L.* BALANZA_ALLOWED_HOSTS"):
         serve(Settings(host=host, data=tmp_path / "data"))
     assert not (tmp_path / "data").exists()
 
@@ -23,6 +23,19 @@ def test_listening_for_others_is_refused_with_a_way_out(host: str, tmp_path: Pat
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_listening_for_this_computer_alone_is_allowed(host: str) -> None:
     check_address(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])
+def test_listening_for_others_is_allowed_when_names_for_them_are_given(host: str) -> None:
+    check_address(host, "api")
+    check_address(host, "api,balanza.lan")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_wildcard_among_the_allowed_names_is_refused_before_anything_is_made(host: str, tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match=r"^BALANZA_ALLOWED_HOSTS .*'\*'"):
+        serve(Settings(host=host, allowed_hosts="api,*", data=tmp_path / "data"))
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_taken_port_is_named() -> None:
