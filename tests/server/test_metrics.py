@@ -1,12 +1,15 @@
 """What Prometheus reads."""
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from balanza.worker.metrics import WorkerMetrics
 from tests.server.stand import Hand, Stand, running, wav
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -46,6 +49,51 @@ def test_jobs_queues_workers_waits_runs_and_requests_are_measured(own_stand: Sta
     assert value(samples, requests, method="POST", route="/convert", status="201") == 2
     path = "/fleet/leases/{token}/complete"
     assert value(samples, requests, method="POST", route=path, status="204") == 1
+    hand.leave()
+
+
+def test_decisions_moves_ends_and_waiting_are_counted(own_stand: Stand) -> None:
+    hand = Hand.register(own_stand.client, "worker_a")
+    samples = scrape(own_stand)
+    assert value(samples, "balanza_oldest_pending_seconds") == 0
+    assert value(samples, "balanza_jobs_ended_total", status="failed") == 0
+    job = own_stand.convert(own_stand.upload()["id"], "mp3")
+    assert value(scrape(own_stand), "balanza_oldest_pending_seconds") > 0
+    own_stand.client.post("/workers/worker_a/drain")
+    own_stand.client.post("/workers/worker_a/resume")
+    grant = hand.grant()
+    assert grant["job_id"] == job["job_id"]
+    hand.store(grant["token"], wav())
+    hand.complete(grant, wav())
+    samples = scrape(own_stand)
+    assert value(samples, "balanza_decisions_total", policy="least_loaded") == 1
+    assert value(samples, "balanza_jobs_moved_total", reason="draining") == 1
+    assert value(samples, "balanza_jobs_ended_total", status="completed") == 1
+    assert value(samples, "balanza_oldest_pending_seconds") == 0
+    hand.leave()
+
+
+def test_the_age_of_the_newest_measurement_is_told_as_long_as_there_is_one(own_stand: Stand) -> None:
+    assert ("balanza_metrics_age_seconds", ()) not in scrape(own_stand)
+    hand = Hand.register(own_stand.client, "worker_a")
+    hand.beat()
+    samples = scrape(own_stand)
+    assert value(samples, "balanza_metrics_source", source="heartbeat") == 1
+    assert value(samples, "balanza_metrics_source", source="prometheus") == 0
+    assert 0 <= value(samples, "balanza_metrics_age_seconds") < 3
+    hand.leave()
+    assert ("balanza_metrics_age_seconds", ()) not in scrape(own_stand)
+
+
+def test_every_metric_is_explained_in_the_manual(own_stand: Stand) -> None:
+    hand = Hand.register(own_stand.client, "worker_a")
+    own_stand.parts.metrics.prometheus_refreshed("ok")
+    of_server = generate_latest(own_stand.parts.metrics.registry).decode()
+    of_worker = generate_latest(WorkerMetrics("worker_a").registry).decode()
+    exposed = set(re.findall(r"^# TYPE (\w+) ", of_server + of_worker, re.MULTILINE))
+    exposed = {name for name in exposed if not name.endswith("_created")}
+    manual = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"^\| `((?:balanza|worker)_\w+)`", manual, re.MULTILINE)) == exposed
     hand.leave()
 
 
