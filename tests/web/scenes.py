@@ -55,8 +55,13 @@ def job(number: int, name: str, to: str, status: str, **more: object) -> Json:
         "output_file": None,
         "error": None,
         "log_tail": None,
+        "waits_for": waits("slot", "worker_a") if status == "pending" else None,
     }
     return job | more
+
+
+def waits(code: str, worker_id: str | None = None) -> Json:
+    return {"code": code, "worker_id": worker_id, "sentence": "It waits."}
 
 
 def _tone(seconds: int = 2) -> bytes:
@@ -119,6 +124,7 @@ _SECOND = job(
     progress=71.0, speed=38.2, eta_seconds=6.0, attempts=2,
 )  # fmt: skip
 _PENDING = job(5, "voice memo 12.m4a", "ogg", "pending")
+_STUCK = job(7, LONG_NAME, "mkv", "pending", assigned_worker=None, waits_for=waits("tag"))
 _FAILED = job(
     2,
     LONG_NAME,
@@ -139,5 +145,7 @@ SCENES: dict[str, Scene] = {
     "completed": Scene(media=LIBRARY, jobs=(_COMPLETED,), sound=_tone()),
     "failed": Scene(media=LIBRARY, jobs=(_CANCELLED, _FAILED)),
     "readme": Scene(media=LIBRARY, jobs=(_PENDING, _SECOND, _PROCESSING, _COMPLETED), sound=_tone(221)),
-    "all": Scene(media=LIBRARY, jobs=(_CANCELLED, _PENDING, _SECOND, _PROCESSING, _FAILED, _COMPLETED), sound=_tone()),
+    "all": Scene(
+        media=LIBRARY, jobs=(_STUCK, _CANCELLED, _PENDING, _SECOND, _PROCESSING, _FAILED, _COMPLETED), sound=_tone()
+    ),
 }

@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 
 from balanza.lifecycle import JobStatus
+from balanza.model import Obstacle
 from tests.web.stage import WEB
 
 LANGUAGES = ("en", "es")
 PLURAL = re.compile(r"\.(one|other)$")
 
+NEVER_ALONE = {Obstacle.OFFLINE, Obstacle.LEAVING, Obstacle.FAILED_BEFORE}
+"""Obstacles that no job waits for: who is gone is no worker, and who failed at a job gets it when nobody else can."""
+
 DYNAMIC = {
     "state.": [status.value for status in JobStatus],
+    "waits.": ["slot", "any_slot", "worker", *(obstacle.value for obstacle in Obstacle if obstacle not in NEVER_ALONE)],
     "connection.": ["interrupted", "unreachable"],
     "quality.": ["small", "balanced", "best", "small_hint", "balanced_hint", "best_hint"],
     "kind.": ["audio", "video"],

@@ -2,7 +2,7 @@
 import { cancelJob, downloadAddress, retryJob } from './api.js';
 import { bytes, change, left, percent, span, speed } from './format.js';
 import { html } from './html.js';
-import { t, tn } from './i18n.js';
+import { isTranslated, t, tn } from './i18n.js';
 import { Icon } from './icons.js';
 import { play } from './library.js';
 import { jobChanged, moreJobs } from './live.js';
@@ -57,7 +57,7 @@ const Middle = ({ job }) => html`
 
 const FACTS = {
   pending: (job) => [
-    job.assigned_worker ? t('jobs.waits_for', { worker: job.assigned_worker }) : t('jobs.waits'),
+    waitsFor(job.waits_for),
     nthAttempt(job),
   ],
   processing: (job) => [
@@ -76,6 +76,13 @@ const FACTS = {
 };
 
 const middleFacts = (job) => FACTS[job.status](job).filter(Boolean);
+
+/** In the reader's language, from the code; the sentence that the server gives is longer, and English. */
+function waitsFor(waiting) {
+  const code = waiting?.code === 'slot' && waiting.worker_id === null ? 'any_slot' : waiting?.code;
+  const key = `waits.${code}`;
+  return isTranslated(key) ? t(key, { worker: waiting.worker_id }) : t('waits.any_slot');
+}
 
 const nthAttempt = ({ attempts, max_attempts }) =>
   attempts === 0 ? null : t('jobs.attempt', { number: attempts + 1, most: max_attempts });

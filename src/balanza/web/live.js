@@ -8,6 +8,10 @@ const JOB_EVENTS = [
   'job.submitted', 'job.assigned', 'job.leased', 'job.completed', 'job.attempt_failed', 'job.failed', 'job.released',
   'job.cancelled', 'job.retried',
 ];
+const WORKER_EVENTS = [
+  'worker.registered', 'worker.left', 'worker.offline', 'worker.draining', 'worker.resumed', 'worker.quarantined',
+  'worker.trusted',
+];
 const MEDIA_EVENTS = ['media.created', 'media.deleted'];
 const PAGE = 50;
 const MOST = 200; // the server's largest page
@@ -15,7 +19,7 @@ const THROTTLE_MS = 300;
 const GRACE_MS = 1500; // a stream that comes back at once is not worth a word
 const POLL_MS = 3000;
 
-const stale = { jobs: new Set(), running: false, allJobs: false, media: false };
+const stale = { jobs: new Set(), running: false, waiting: false, allJobs: false, media: false };
 let isFlushing = false;
 let lastFlush = 0;
 let timer = null;
@@ -54,6 +58,15 @@ function progressed() {
   schedule();
 }
 
+/** What a job waits for depends on the workers there are, and no event of its own tells that it is another now. */
+function workersChanged() {
+  if (!store.jobs.value.some(isPending)) return;
+  stale.waiting = true;
+  schedule();
+}
+
+const isPending = (job) => job.status === 'pending';
+
 export function mediaChanged() {
   stale.media = true;
   schedule();
@@ -71,6 +84,7 @@ function open() {
   stream.addEventListener('reset', reload);
   for (const type of JOB_EVENTS) stream.addEventListener(type, (event) => jobChanged(JSON.parse(event.data).job_id));
   stream.addEventListener('job.progress', progressed);
+  for (const type of WORKER_EVENTS) stream.addEventListener(type, workersChanged);
   for (const type of MEDIA_EVENTS) stream.addEventListener(type, mediaChanged);
 }
 
@@ -107,7 +121,7 @@ async function flush() {
   timer = null;
   isFlushing = true;
   const wanted = { ...stale };
-  Object.assign(stale, { jobs: new Set(), running: false, allJobs: false, media: false });
+  Object.assign(stale, { jobs: new Set(), running: false, waiting: false, allJobs: false, media: false });
   try {
     await refresh(wanted);
     onFetched();
@@ -116,7 +130,7 @@ async function flush() {
   } finally {
     lastFlush = performance.now();
     isFlushing = false;
-    if (stale.jobs.size || stale.running || stale.allJobs || stale.media) schedule();
+    if (stale.jobs.size || stale.running || stale.waiting || stale.allJobs || stale.media) schedule();
   }
 }
 
@@ -151,14 +165,20 @@ async function refresh(wanted) {
 
 const pageFor = (shown) => Math.min(MOST, Math.max(PAGE, shown));
 
-async function freshJobs({ jobs, running, allJobs }) {
+async function freshJobs({ jobs, running, waiting, allJobs }) {
   if (allJobs || jobs.size > 4) {
     const page = await listJobs({ limit: pageFor(store.jobs.value.length) });
     return { rows: page.jobs, cursor: page.next_cursor };
   }
   const some = await Promise.all([...jobs].map(getJob));
   const active = running ? (await listJobs({ status: 'processing', limit: MOST })).jobs : [];
-  return { rows: [...some, ...active] };
+  return { rows: [...(waiting ? await freshPending() : []), ...some, ...active] };
+}
+
+/** Of those shown. */
+async function freshPending() {
+  const shown = new Set(store.jobs.value.map((job) => job.job_id));
+  return (await listJobs({ status: 'pending', limit: MOST })).jobs.filter((job) => shown.has(job.job_id));
 }
 
 /** A whole first page says which jobs exist: what lies beyond it is loaded again when asked for. */
