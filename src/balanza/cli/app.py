@@ -74,16 +74,42 @@ def serve(host: Host = None, port: Port = None, data: Data = None) -> None:
 
 @app.command()
 def worker(
-    worker_id: Annotated[str, typer.Option("--id", metavar="ID", help="The worker's name, such as worker_a.")],
-    server: Annotated[str, typer.Option(metavar="URL", help="The server to work for.")] = DEFAULT_SERVER,
-    slots: Slots = 1,
-    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Metrics for Prometheus; 0 is none.")] = 0,
+    worker_id: Annotated[
+        str, typer.Option("--id", metavar="ID", envvar="BALANZA_WORKER_ID", help="The worker's name, such as worker_a.")
+    ],
+    server: Annotated[
+        str, typer.Option(metavar="URL", envvar="BALANZA_SERVER", help="The server to work for.")
+    ] = DEFAULT_SERVER,
+    slots: Annotated[
+        int, typer.Option(min=1, envvar="BALANZA_SLOTS", help="How many conversions it runs at once.")
+    ] = 1,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="What jobs can ask for, such as gpu; may be repeated [BALANZA_TAGS, with commas]."
+        ),
+    ] = None,
+    grace: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            envvar="BALANZA_GRACE_SECONDS",
+            help="How long it may go on after SIGTERM; what still runs then goes back to the server.",
+        ),
+    ] = 30.0,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, envvar="BALANZA_METRICS_PORT", help="Metrics for Prometheus; 0 is none.")
+    ] = 0,
+    metrics_host: Annotated[
+        str, typer.Option(metavar="ADDRESS", envvar="BALANZA_METRICS_HOST", help="Where it serves them.")
+    ] = "127.0.0.1",
     scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to work in.")] = None,
 ) -> None:
-    """Start one worker. It reaches its server over HTTP only."""
+    """Start one worker. It reaches its server over HTTP only. SIGTERM has it finish what it can, and leave."""
     import asyncio
 
-    from balanza.worker.main import WorkerSettings, run_worker
+    from balanza.worker.main import WorkerSettings, run_worker, tags_from
 
     settings = settings_from()
     asyncio.run(
@@ -92,7 +118,10 @@ def worker(
                 server=server,
                 worker_id=worker_id,
                 slots=slots,
+                tags=tags_from(tag),
+                grace_seconds=grace,
                 metrics_port=metrics_port,
+                metrics_host=metrics_host,
                 scratch=scratch or settings.scratch_folder,
                 ffmpeg=settings.ffmpeg,
                 stall_seconds=settings.stall_seconds,

@@ -1,6 +1,7 @@
 """Starts the server and its workers as child processes, keeps them running, and ends them in order.
 
 Drain: the workers end first, while the server still answers, and hand their running jobs back to it; then the server.
+Nobody waits for the conversions: they are started without a grace, so that Ctrl-C stays quick.
 """
 
 import asyncio

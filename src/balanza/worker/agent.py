@@ -38,7 +38,7 @@ LONG_POLL_SECONDS = 20.0
 EMPTY_ANSWER_SECONDS = 0.05
 """A server that answers "nothing" at once, as it does while it shuts down, must not be asked in a tight loop."""
 HAND_BACK_SECONDS = 2.0
-"""What killing the conversions and releasing their leases may take; what is left then expires."""
+"""What killing the conversions and releasing their leases may take; the leave then gives back what is left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ TRANSFER_SECONDS = 30.0
 """Between two pieces of a file, not for the whole of it."""
 STORING_SECONDS = 300.0
 """From the last byte of a result until the server has flushed it to its disk; many gigabytes take minutes."""
-LEAVE_SECONDS = 1.0
+LEAVE_SECONDS = 3.0
+"""A busy server takes a while to flush it to its disk, and a lease that it does not get back counts as an attempt."""
 IDLE_CONNECTION_SECONDS = 4.0
 """Our server closes idle connections after 75 s, a proxy before it perhaps after 5 s: be first, or a request meets a
 connection that is just being closed. The heartbeats, one a second, keep theirs open all the same."""

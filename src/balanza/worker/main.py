@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
@@ -50,6 +50,12 @@ class WorkerSettings:
     """Each worker makes a folder of its own name in it."""
     ffmpeg: str | None = None
     stall_seconds: float = 60.0
+
+
+def tags_from(given: Sequence[str] | None) -> frozenset[str]:
+    """Those given, or else those that BALANZA_TAGS names, separated by commas."""
+    names = os.environ.get("BALANZA_TAGS", "").split(",") if given is None else given
+    return frozenset(name.strip() for name in names if name.strip())
 
 
 async def run_worker(settings: WorkerSettings) -> None:
