@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from bench import backlog, latency, mix, tiny, upload
+from bench import backlog, burst, latency, mix, tiny, upload
 
 BENCHES = {
     "mix": mix.run,
@@ -13,6 +13,7 @@ BENCHES = {
     "tiny": tiny.run,
     "backlog": backlog.run,
     "upload": upload.run,
+    "burst": burst.run,
 }
 
 

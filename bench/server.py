@@ -28,9 +28,7 @@ class Running:
 
 @contextmanager
 def running(folder: Path, *, workers: int, environment: Mapping[str, str] | None = None) -> Iterator[Running]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "balanza", "up", "--port", str(port), "--data", str(folder / "data")]
     process = subprocess.Popen(
         [*command, "--workers", str(workers), "--metrics-port", "0"],
@@ -40,15 +38,22 @@ def running(folder: Path, *, workers: int, environment: Mapping[str, str] | None
     )
     try:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            _wait_until_ready(client, workers)
+            until_ready(client, workers)
             yield Running(client, psutil.Process(process.pid))
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
 
 
-def _wait_until_ready(client: httpx2.Client, workers: int) -> None:
-    deadline = time.monotonic() + 30
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def until_ready(client: httpx2.Client, workers: int, seconds: float = 30) -> None:
+    """Returns when the server answers and so many workers are active. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
             if client.get("/workers/stats").json()["summary"]["active_workers"] == workers:
@@ -56,4 +61,4 @@ def _wait_until_ready(client: httpx2.Client, workers: int) -> None:
         except httpx2.TransportError:
             pass
         time.sleep(0.05)
-    raise TimeoutError("balanza up was not ready within 30 s")
+    raise TimeoutError(f"the server and {workers} workers were not ready within {seconds} s")
