@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from balanza.server.guard import allowed_names, is_loopback
+from balanza.settings import Settings
 from tests.deploy import compose
 from tests.deploy.dockerfile import ROOT, all_stages
 
@@ -112,3 +114,11 @@ def test_both_images_are_built_from_stages_that_exist() -> None:
     }
     assert {one["context"] for one in built.values()} == {"."}
     assert {one["target"] for one in built.values()} <= set(all_stages())
+
+
+def test_prometheus_asks_the_server_for_its_targets_as_often_as_the_server_expects() -> None:
+    configuration = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())
+    expected = Settings.model_fields["prometheus_scrape_seconds"].default
+    assert compose.seconds(configuration["global"]["scrape_interval"]) == expected
+    discovered = [found["url"] for job in configuration["scrape_configs"] for found in job.get("http_sd_configs", ())]
+    assert discovered == ["http://api:8000/prometheus/targets"]
