@@ -9,6 +9,7 @@ from tests.support.clips import clip
 from tests.support.commands import alive
 from tests.support.live import Live
 from tests.support.waiting import eventually
+from tests.system.crew import crew, write_ffmpeg
 
 
 def test_a_job_whose_worker_is_killed_is_completed_by_the_other_worker_within_20_seconds(
@@ -46,6 +47,24 @@ def test_a_job_outlives_its_server_and_completes_once(live: Live, long_song: Pat
     assert live.server().pid != first
     assert [attempt["outcome"] for attempt in job["history"]] == ["completed"]
     assert len(_results(live)) == 6
+
+
+def test_a_conversion_that_stalls_costs_an_attempt_and_the_other_worker_completes_it(tmp_path: Path) -> None:
+    stalling = write_ffmpeg(tmp_path / "ffmpeg", "exec sleep 600") | {"BALANZA_STALL_SECONDS": "3"}
+    with Live(tmp_path / "data", workers=0) as live, crew(live, tmp_path) as workers:
+        workers.start("worker_a", environment=stalling)
+        workers.start("worker_b")
+        live.api.post("/workers/worker_b/drain").raise_for_status()
+        job_id = live.convert(live.upload(clip("song.wav")), "mp3")
+        live.until(job_id, "processing")
+        live.api.post("/workers/worker_b/resume").raise_for_status()
+        job = live.until(job_id, "completed")
+    told = [(attempt["worker_id"], attempt["outcome"], attempt["error"]) for attempt in job["history"]]
+    assert told == [
+        ("worker_a", "failed", "No progress for 3 s: ffmpeg was killed."),
+        ("worker_b", "completed", None),
+    ]
+    assert job["attempts"] == 2
 
 
 def test_the_children_end_when_the_supervisor_is_killed(live: Live, long_song: Path) -> None:

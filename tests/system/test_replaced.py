@@ -1,5 +1,6 @@
 """Two processes that call themselves the same."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,5 +23,5 @@ def test_a_worker_whose_id_another_process_takes_stays_down_and_the_other_one_wo
         running = [live.until(job_id, "processing") for job_id in [live.convert(song, "opus") for _ in range(2)]]
         assert {job["worker_id"] for job in running} == {"worker_a", "worker_b"}
     finally:
-        newcomer.terminate()
+        newcomer.send_signal(signal.SIGINT)
         assert newcomer.wait(20) == 0
