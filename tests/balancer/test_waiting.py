@@ -29,6 +29,12 @@ def test_in_the_own_queue_of_a_worker_with_a_free_slot_it_is_about_to_start() ->
     assert wait(free, own="worker_a") == Waiting("slot", "worker_a", "worker_a is about to take it.")
 
 
+def test_behind_others_it_is_not_about_to_start_though_a_slot_is_free() -> None:
+    sentence = "It waits for its turn with worker_a, which runs 1 job."
+    behind = a_worker("a", tags="gpu", slots=2, running=1, assigned=2)
+    assert wait(behind, own="worker_a") == Waiting("slot", "worker_a", sentence)
+
+
 def test_the_one_job_of_a_worker_on_probation_is_about_to_start() -> None:
     trusted_again = a_worker("a", tags="gpu", assigned=1, quarantined_until=START)
     assert wait(trusted_again, own="worker_a") == Waiting("slot", "worker_a", "worker_a is about to take it.")

@@ -145,6 +145,20 @@ def test_a_job_that_nobody_can_run_says_why_at_once(stand: Stand, song: str) -> 
         assert candidates(decision, "worker_a")[0]["why_not"] == "has no tags fast, gpu"
 
 
+def test_jobs_that_differ_in_what_they_need_wait_for_different_things(stand: Stand, song: str) -> None:
+    with (
+        fleet(stand, "worker_a"),
+        converting(stand, song, 2, tags=["gpu"]) as gpu,
+        converting(stand, song, tags=["ssd"]) as (ssd,),
+        converting(stand, song) as (plain,),
+    ):
+        shown = {job["job_id"]: job["waits_for"] for job in stand.get("/jobs", status="pending")["jobs"]}
+        assert ["has no tag gpu" in shown[job_id]["sentence"] for job_id in gpu] == [True, True]
+        assert "has no tag ssd" in shown[ssd]["sentence"]
+        assert shown[plain]["sentence"] == "worker_a is about to take it."
+        assert all(shown[job_id] == stand.get(f"/jobs/{job_id}")["waits_for"] for job_id in [*gpu, ssd, plain])
+
+
 def test_a_tag_sends_a_job_where_it_can_run(stand: Stand, song: str) -> None:
     with (
         fleet(stand, "worker_a"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from heapq import nsmallest
 
 from balanza.balancer.capability import can_run, why_not
 from balanza.model import Job, Needs, Obstacle, Waiting, WhyNot, Worker
@@ -9,18 +10,25 @@ from balanza.model import Job, Needs, Obstacle, Waiting, WhyNot, Worker
 SLOT = "slot"
 WORKER = "worker"
 
-_NEAREST_FIRST = (
-    Obstacle.PROBATION,
-    Obstacle.QUARANTINED,
-    Obstacle.DRAINING,
-    Obstacle.SCRATCH,
-    Obstacle.TAG,
-    Obstacle.ENCODER,
-)
-"""What passes by itself, then what a person can undo, then what is lacking, the most nearly able worker first."""
+_RANK = {
+    obstacle: rank
+    for rank, obstacle in enumerate(
+        (
+            Obstacle.PROBATION,
+            Obstacle.QUARANTINED,
+            Obstacle.DRAINING,
+            Obstacle.SCRATCH,
+            Obstacle.TAG,
+            Obstacle.ENCODER,
+        )
+    )
+}
+"""What passes by itself, then what a person can undo, then what is lacking, the most nearly able worker first. Who is
+offline or leaving is not here to be waited for; it is named when it could run the job."""
 _ITS_OWN = frozenset({Obstacle.PROBATION, Obstacle.QUARANTINED, Obstacle.DRAINING})
 """One worker's own obstacle. What is lacking, everybody lacks."""
-_GONE = frozenset({Obstacle.OFFLINE, Obstacle.LEAVING})
+
+_Obstructed = tuple[Worker, WhyNot]
 
 NAMED_AT_MOST = 4
 
@@ -33,13 +41,13 @@ def waits_for(job: Job, needs: Needs, fleet: Sequence[Worker], *, now: datetime)
     own = next((worker for worker in fleet if worker.id == job.assigned_worker), None)
     if own is not None and _will_take(own, needs, now):
         return _for_its_turn(own)
-    obstacles = {worker.id: why_not(worker, needs, now=now) for worker in fleet}
-    if None in obstacles.values():
-        return Waiting(SLOT, None, "It waits for the first worker with a free slot.")
-    present = {name: found for name, found in obstacles.items() if found and found.obstacle not in _GONE}
-    if not present:
-        return _for_any_worker(fleet)
-    return _for_an_obstacle(present, _absent_but_able(needs, fleet, obstacles))
+    obstacles: list[_Obstructed] = []
+    for worker in fleet:
+        found = why_not(worker, needs, now=now)
+        if found is None:
+            return Waiting(SLOT, None, "It waits for the first worker with a free slot.")
+        obstacles.append((worker, found))
+    return _for_an_obstacle(obstacles, needs) or _for_any_worker(fleet)
 
 
 def _will_take(own: Worker, needs: Needs, now: datetime) -> bool:
@@ -49,7 +57,7 @@ def _will_take(own: Worker, needs: Needs, now: datetime) -> bool:
 
 
 def _for_its_turn(own: Worker) -> Waiting:
-    if own.running_jobs < own.slots:
+    if own.jobs_in_progress <= own.slots:
         return Waiting(SLOT, own.id, f"{own.id} is about to take it.")
     return Waiting(SLOT, own.id, f"It waits for its turn with {own.id}, which runs {_jobs(own.running_jobs)}.")
 
@@ -60,25 +68,23 @@ def _for_any_worker(fleet: Sequence[Worker]) -> Waiting:
     return Waiting(WORKER, None, "No worker is online; start one with balanza worker.")
 
 
-def _for_an_obstacle(present: dict[str, WhyNot], absent: dict[str, WhyNot]) -> Waiting:
-    ranked = sorted(present, key=lambda name: (_NEAREST_FIRST.index(present[name].obstacle), name))
-    first = ranked[0]
-    obstacle = present[first].obstacle
-    clauses = [f"{name} {present[name].clause}" for name in ranked] + [
-        f"{name} {absent[name].clause}" for name in absent
-    ]
-    return Waiting(obstacle, first if obstacle in _ITS_OWN else None, f"No worker can take it: {_listed(clauses)}.")
+def _for_an_obstacle(obstacles: Sequence[_Obstructed], needs: Needs) -> Waiting | None:
+    """None when nobody is here who could be waited for."""
+    ranked = nsmallest(NAMED_AT_MOST, (one for one in obstacles if one[1].obstacle in _RANK), key=_rank)
+    if not ranked:
+        return None
+    absent = [one for one in obstacles if one[1].obstacle not in _RANK and can_run(one[0], needs) is None]
+    named = (ranked + sorted(absent, key=lambda one: one[0].id))[:NAMED_AT_MOST]
+    more = sum(found.obstacle in _RANK for _, found in obstacles) + len(absent) - len(named)
+    listed = "; ".join(f"{worker.id} {found.clause}" for worker, found in named)
+    sentence = f"No worker can take it: {listed}{f'; and {more} more' if more else ''}."
+    nearest, found = ranked[0]
+    return Waiting(found.obstacle, nearest.id if found.obstacle in _ITS_OWN else None, sentence)
 
 
-def _absent_but_able(needs: Needs, fleet: Sequence[Worker], obstacles: dict[str, WhyNot | None]) -> dict[str, WhyNot]:
-    """Those that could run it, were they here."""
-    able = sorted(worker.id for worker in fleet if can_run(worker, needs) is None)
-    return {name: found for name in able if (found := obstacles[name]) and found.obstacle in _GONE}
-
-
-def _listed(clauses: Sequence[str]) -> str:
-    named, more = clauses[:NAMED_AT_MOST], len(clauses) - NAMED_AT_MOST
-    return "; ".join(named) + (f"; and {more} more" if more > 0 else "")
+def _rank(one: _Obstructed) -> tuple[int, str]:
+    worker, found = one
+    return _RANK[found.obstacle], worker.id
 
 
 def _jobs(count: int) -> str:

@@ -7,11 +7,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from balanza.balancer.theft import STEALING
 from balanza.cli.tables import table_of
 
 GENERAL = "the general queue"
-STEALING = "stealing"
-"""No policy: the worker took the job itself."""
 
 _Decision = Mapping[str, Any]
 

@@ -17,7 +17,15 @@ def waits_of(tx: Connection, found: Sequence[Job], now: datetime) -> Mapping[str
     if not pending:
         return {}
     fleet, known = workers.list_workers(tx), requirements.list_requirements(tx)
-    return {
-        job.id: waits_for(job, requirements.needs_of(known, job.requirement_id, job.scratch_bytes), fleet, now=now)
-        for job in pending
-    }
+    said: dict[tuple[str | None, int | None, int], Waiting] = {}
+    for job in pending:
+        alike = _alike(job)
+        if alike not in said:
+            needs = requirements.needs_of(known, job.requirement_id, job.scratch_bytes)
+            said[alike] = waits_for(job, needs, fleet, now=now)
+    return {job.id: said[_alike(job)] for job in pending}
+
+
+def _alike(job: Job) -> tuple[str | None, int | None, int]:
+    """Jobs alike in these wait for the same. A large fleet takes a while to look at; a long list is of few kinds."""
+    return job.assigned_worker, job.requirement_id, job.scratch_bytes
