@@ -1,0 +1,134 @@
+"""The seed's steps 3, 4 and 5 with real processes, and its criteria: who gets a job follows the load."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.live import Live
+from tests.support.waiting import eventually
+from tests.system.crew import END_SECONDS, Crew, crew, write_ffmpeg
+
+SELECTED = re.compile(r"api +\| \[BALANCEO\] Seleccionado (worker_[ab]) \(jobs: (\d+), CPU: \d\.\d\d\)")
+LONG_SECONDS = 60
+"""Longer than all of a test: what was asked for is still running when it looks."""
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    with Live(tmp_path / "data", workers=0) as running:
+        yield running
+
+
+@pytest.fixture
+def workers(live: Live, tmp_path: Path) -> Iterator[Crew]:
+    with crew(live, tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> dict[str, str]:
+    """An ffmpeg that takes its time and no processor."""
+    return write_ffmpeg(tmp_path / "slow-ffmpeg", f"sleep {LONG_SECONDS}")
+
+
+def submit(live: Live, song: str, count: int) -> list[dict[str, Any]]:
+    """What POST /convert answered, so many times."""
+    wanted = {"input_file": song, "output_format": "flac"}
+    answers = [live.api.post("/convert", json=wanted) for _ in range(count)]
+    assert {answer.status_code for answer in answers} == {201}
+    return [answer.json() for answer in answers]
+
+
+def chosen(live: Live) -> list[tuple[str, int]]:
+    """Who was chosen for each job until now, and how many jobs it had: what the log says."""
+    return [(match[1], int(match[2])) for line in live.log if (match := SELECTED.fullmatch(line))]
+
+
+def entry(live: Live, worker_id: str) -> dict[str, Any]:
+    stats = live.api.get("/workers/stats").json()["workers"]
+    found: dict[str, Any] = next(worker for worker in stats if worker["worker_id"] == worker_id)
+    return found
+
+
+def test_six_requests_at_once_alternate_and_the_log_tells_it(
+    live: Live, workers: Crew, slow: dict[str, str], long_song: Path
+) -> None:
+    for worker_id in ("worker_a", "worker_b"):
+        workers.start(worker_id, environment=slow)
+    jobs = submit(live, live.upload(long_song), 6)
+
+    targets = [job["assigned_worker"] for job in jobs]
+    assert [targets.count("worker_a"), targets.count("worker_b")] == [3, 3]
+    assert all(first != second for first, second in zip(targets[::2], targets[1::2], strict=True))
+    eventually(lambda: len(chosen(live)) == 6)
+    assert chosen(live) == [(target, number // 2) for number, target in enumerate(targets)]
+    for worker_id in ("worker_a", "worker_b"):
+        first = next(job["job_id"] for job in jobs if job["assigned_worker"] == worker_id)
+        live.until(first, "processing")
+        assert f"[{worker_id}] ⭐ Trabajo ASIGNADO recibido: {first}" in workers.said(worker_id)
+
+
+def test_the_load_score_follows_the_load_and_a_busy_worker_gets_fewer_jobs(
+    live: Live, workers: Crew, slow: dict[str, str], long_song: Path
+) -> None:
+    workers.start("worker_a", environment=slow)
+    song = live.upload(long_song)
+    assert (entry(live, "worker_a")["load_score"] <= 30, entry(live, "worker_a")["status"]) == (True, "idle")
+    (first, *_) = submit(live, song, 1)
+    live.until(first["job_id"], "processing")
+    assert 30 <= entry(live, "worker_a")["load_score"] <= 60
+    submit(live, song, 2)
+    assert entry(live, "worker_a")["load_score"] >= 90
+    assert entry(live, "worker_a")["status"] == "busy"
+
+    workers.start("worker_b", environment=slow)
+    # It has taken one of the three at once.
+    eventually(lambda: entry(live, "worker_b")["running_jobs"] == 1)
+    assert entry(live, "worker_a")["jobs_in_progress"] == 2
+    targets = [job["assigned_worker"] for job in submit(live, song, 3)]
+    assert targets[0] == "worker_b"
+    assert entry(live, "worker_a")["jobs_in_progress"] == entry(live, "worker_b")["jobs_in_progress"] == 3
+
+
+def test_with_worker_b_stopped_all_goes_to_worker_a_and_after_its_return_new_jobs_go_to_worker_b(
+    live: Live, workers: Crew, slow: dict[str, str], long_song: Path
+) -> None:
+    workers.start("worker_a", environment=slow)
+    worker_b = workers.start("worker_b", environment=slow)
+    song = live.upload(long_song)
+
+    worker_b.terminate()
+    assert worker_b.wait(END_SECONDS) == 0
+    without = submit(live, song, 5)
+
+    assert {job["assigned_worker"] for job in without} == {"worker_a"}
+    eventually(lambda: chosen(live) == [("worker_a", number) for number in range(5)])
+    workers.start("worker_b", environment=slow)
+    moved = live.logged("[BALANCEO] Reasignado")
+    assert re.search(r"Reasignado [0-9a-f-]{36}: worker_a → worker_b \(se unió un worker\)", moved)
+    eventually(lambda: entry(live, "worker_b")["running_jobs"] == 1)
+    again = submit(live, song, 2)
+    assert {job["assigned_worker"] for job in again} == {"worker_b"}
+    assert chosen(live)[-2:] == [("worker_b", 1), ("worker_b", 2)]
+
+
+def test_a_decision_can_be_asked_for_in_words(live: Live, workers: Crew, slow: dict[str, str], long_song: Path) -> None:
+    for worker_id in ("worker_a", "worker_b"):
+        workers.start(worker_id, environment=slow)
+    song = live.upload(long_song)
+    submit(live, song, 2)
+    (third, *_) = submit(live, song, 1)
+
+    answer = live.api.get(f"/jobs/{third['job_id']}/decision").json()
+
+    decision = answer["decision"]
+    assert (decision["policy"], decision["worker_id"]) == ("least_loaded", third["assigned_worker"])
+    assert {one["worker_id"] for one in decision["candidates"]} == {"worker_a", "worker_b"}
+    (other,) = (one for one in decision["candidates"] if not one["chosen"])
+    assert other["why_not"]
+    assert other["metrics_source"] == "heartbeat"
+    assert other["metrics_age_seconds"] <= 3
+    assert answer["waits_for"]["worker_id"] == third["assigned_worker"]
