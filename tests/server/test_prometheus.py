@@ -1,7 +1,10 @@
 """Reading Prometheus: what is made of its answers, and what of its silence."""
 
 import asyncio
+import gzip
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ import pytest
 from balanza.dispatch.measurements import Measurements
 from balanza.errors import StartupError
 from balanza.model import MetricsSource
+from balanza.server.main import opened
 from balanza.server.prometheus import MOST_BYTES, Outcome, PrometheusClient, Refresher, refreshing
 from balanza.settings import Settings
 from tests.server.fake_prometheus import Answer, FakePrometheus, fake_prometheus, matrix, measured, saying
@@ -30,7 +34,7 @@ NOTHING = matrix()
 class Reading:
     """A refresher and all that it told."""
 
-    def __init__(self, address: str, *, patience: float = PATIENCE_SECONDS, scrape: float = 1.0) -> None:
+    def __init__(self, address: str, *, patience: float = PATIENCE_SECONDS, scrape: float = 5.0) -> None:
         settings = Settings(prometheus_scrape_seconds=scrape)
         self.late = timedelta()
         self.outcomes: list[str] = []
@@ -63,12 +67,12 @@ def test_one_request_brings_the_samples_of_all_workers() -> None:
         assert one.source is MetricsSource.PROMETHEUS
         age = one.measurements.age_seconds(one.clock())
         assert age is not None
-        assert 0 <= age < 0.5
+        assert 0 <= age < 15
     [asked] = fake.asked
     method, target, _ = asked.split()
     assert (method, urlsplit(target).path) == ("GET", "/api/v1/query")
     names = "worker_cpu_load|worker_memory_usage_mb|worker_jobs_in_progress"
-    assert parse_qs(urlsplit(target).query) == {"query": [f'{{__name__=~"{names}"}}[4000ms]'], "timeout": ["0.3s"]}
+    assert parse_qs(urlsplit(target).query) == {"query": [f'{{__name__=~"{names}"}}[20000ms]'], "timeout": ["0.3s"]}
 
 
 def test_a_prometheus_below_a_path_is_asked_there() -> None:
@@ -85,6 +89,7 @@ def test_a_prometheus_below_a_path_is_asked_there() -> None:
         (saying(b'{"status": "error", "error": "no"}'), Outcome.NONSENSE),
         (saying(b"[" * 100_000), Outcome.NONSENSE),
         (saying(b" " * (MOST_BYTES + 1)), Outcome.NONSENSE),
+        (saying(gzip.compress(NOTHING), "200 OK", "Content-Encoding: gzip"), Outcome.NONSENSE),
         (saying(b"", "204 No Content"), Outcome.REFUSED),
         (saying(b"", "302 Found", "Location: /elsewhere"), Outcome.REFUSED),
         (saying(b'{"status": "error", "error": "query timed out"}', "503 Service Unavailable"), Outcome.REFUSED),
@@ -101,7 +106,7 @@ def test_what_is_no_answer_is_told_apart_and_leaves_the_samples_to_grow_old(answ
         assert one.outcomes == ["ok", outcome]
         assert len(fake.asked) == 2, "a redirect is not followed"
         assert one.source is (MetricsSource.HEARTBEAT if outcome is Outcome.EMPTY else MetricsSource.PROMETHEUS)
-        one.late = timedelta(seconds=3.1)
+        one.late = timedelta(seconds=15.1)
         assert one.source is MetricsSource.HEARTBEAT
 
 
@@ -126,7 +131,7 @@ def test_a_slow_answer_is_given_up_after_one_patience_in_all(slow: str) -> None:
         fake.answer = getattr(fake, slow)
         began = time.monotonic()
         assert one.once() is Outcome.TIMEOUT
-        assert PATIENCE_SECONDS <= time.monotonic() - began < PATIENCE_SECONDS + 1
+        assert PATIENCE_SECONDS <= time.monotonic() - began < PATIENCE_SECONDS + 5
 
 
 def test_nobody_listening_is_unreachable() -> None:
@@ -140,6 +145,8 @@ def test_a_name_that_cannot_be_looked_up_is_unreachable(host: str) -> None:
 
 def test_the_proxy_of_the_environment_is_not_used_on_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_prometheus(saying(b"", "418 Proxy")) as proxy, fake_prometheus(saying(NOTHING)) as fake:
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.setenv("HTTP_PROXY", proxy.address)
         monkeypatch.setenv("http_proxy", proxy.address)
         assert Reading(fake.address).once() is Outcome.EMPTY
@@ -160,7 +167,7 @@ def test_each_change_of_the_source_is_logged_once_with_its_reason(caplog: pytest
         one.once()
         fake.answer = saying(b"<html>")
         one.once()
-        one.late = timedelta(seconds=3.1)
+        one.late = timedelta(seconds=15.1)
         one.once()
         one.once()
         one.late = timedelta()
@@ -190,7 +197,7 @@ def test_one_that_has_scraped_nothing_yet_is_given_three_scrapes(caplog: pytest.
     with reading(saying(NOTHING)) as (one, _):
         one.once()
         assert not [record for record in caplog.records if record.name == "balanza.server"]
-        one.late = timedelta(seconds=3.1)
+        one.late = timedelta(seconds=15.1)
         one.once()
     assert [record.levelname for record in caplog.records if record.name == "balanza.server"] == ["WARNING"]
 
@@ -223,12 +230,27 @@ def test_a_name_server_that_is_silent_holds_up_neither_the_answer_nor_the_end(mo
         with refreshing(one.refresher):
             assert asked.wait(5)
             eventually(lambda: one.outcomes == ["timeout"])
-            began = time.monotonic()
-        assert time.monotonic() - began < 0.4
-        assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("prometheus"))
+        assert not is_running("prometheus")
     finally:
         answering.set()
-        eventually(lambda: not any(thread.name.startswith("prometheus") for thread in threading.enumerate()))
+        eventually(lambda: not is_running("prometheus-name"))
+
+
+SILENT_PROCESS = """
+import socket, threading
+from tests.server.test_prometheus import Reading, refreshing
+asked = threading.Event()
+def silent(*args, **options):
+    asked.set()
+    threading.Event().wait()
+socket.getaddrinfo = silent
+with refreshing(Reading("http://prometheus:9090").refresher):
+    assert asked.wait(20)
+"""
+
+
+def test_a_process_ends_although_its_look_up_of_a_name_does_not() -> None:
+    subprocess.run([sys.executable, "-c", SILENT_PROCESS], timeout=60, check=True)
 
 
 @pytest.mark.parametrize("slow", ["hang", "drip"])
@@ -237,9 +259,12 @@ def test_the_end_does_not_wait_for_an_answer(slow: str) -> None:
         fake.answer = getattr(fake, slow)
         with refreshing(one.refresher):
             eventually(lambda: fake.asked)
-            began = time.monotonic()
-        assert time.monotonic() - began < 0.4
-        assert not any(thread.name == "prometheus" for thread in threading.enumerate())
+        assert not is_running("prometheus")
+        assert one.outcomes == []
+
+
+def is_running(name: str) -> bool:
+    return any(thread.name == name for thread in threading.enumerate())
 
 
 def test_a_server_works_and_ends_although_its_prometheus_is_silent(tmp_path: Path) -> None:
@@ -248,19 +273,24 @@ def test_a_server_works_and_ends_although_its_prometheus_is_silent(tmp_path: Pat
         with running(tmp_path, prometheus_url=fake.address) as stand:
             eventually(lambda: fake.asked)
             assert stand.get("/workers/stats")["summary"]["metrics_source"] == "heartbeat"
-            began = time.monotonic()
-        assert time.monotonic() - began < 1.9, "a question to Prometheus is given up after 2 s"
+        assert not is_running("prometheus")
+
+
+def test_a_server_does_not_start_with_an_address_that_is_none(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, prometheus_url="http://127.0.0.1:99999999")
+    with pytest.raises(StartupError, match="BALANZA_PROMETHEUS_URL"), opened(settings):
+        pass
 
 
 def test_without_an_address_no_prometheus_is_asked(stand: Stand) -> None:
-    assert not any(thread.name == "prometheus" for thread in threading.enumerate())
+    assert not is_running("prometheus")
     samples = stand.client.get("/metrics").text
     assert 'balanza_metrics_source{source="heartbeat"} 1.0' in samples
     assert "balanza_prometheus_refreshes_total{" not in samples
 
 
 def test_it_asks_again_and_again() -> None:
-    with reading(saying(NOTHING)) as (one, fake), refreshing(one.refresher):
+    with reading(saying(NOTHING), scrape=0.1) as (one, fake), refreshing(one.refresher):
         eventually(lambda: len(fake.asked) == 3)
 
 
