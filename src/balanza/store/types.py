@@ -1,10 +1,12 @@
 """Column types that are the same on every database and speak the words of `model`."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Dialect, Enum, Integer, Text, TypeDecorator
@@ -58,8 +60,10 @@ class Names(TypeDecorator[frozenset[str]]):
     def process_bind_param(self, value: frozenset[str] | None, dialect: Dialect) -> list[str] | None:
         return None if value is None else sorted(value)
 
-    def process_result_value(self, value: list[str] | None, dialect: Dialect) -> frozenset[str] | None:
-        return None if value is None else frozenset(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], frozenset[str] | None]:
+        """Every choice of a worker reads the 250 encoders of each: the same text is parsed once. Some drivers parse it
+        themselves."""
+        return lambda value: _names(value) if isinstance(value, str) else None if value is None else frozenset(value)
 
 
 class Probed(TypeDecorator[Probe]):
@@ -78,6 +82,11 @@ class Probed(TypeDecorator[Probe]):
             return None
         streams = tuple(Stream(**{**stream, "kind": StreamKind(stream["kind"])}) for stream in value["streams"])
         return Probe(**{**value, "streams": streams})
+
+
+@lru_cache(maxsize=1000)
+def _names(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text))
 
 
 def word(values: type[StrEnum], name: str) -> Enum:
