@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from balanza.balancer import capability
 from balanza.balancer.policies import select_best_worker
 from balanza.balancer.score import load_score
+from balanza.balancer.theft import STEALING
 from balanza.dispatch.measurements import Measurements
 from balanza.model import Candidate, Decision, Job, Needs, Obstacle, Reason, Requirement, WhyNot, Worker
 from balanza.settings import PolicyName
@@ -155,7 +156,8 @@ def log_choice(decision: Decision) -> None:
 
 def log_moves(moves: Sequence[Move]) -> None:
     for move in moves:
-        log_choice(move.decision)
+        if move.decision.policy != STEALING:  # a thief was not chosen
+            log_choice(move.decision)
         source, target = move.source or "cola general", move.target or "cola general"
         log.info("[BALANCEO] Reasignado %s: %s → %s (%s)", move.job_id, source, target, _SPOKEN[move.reason])
 
