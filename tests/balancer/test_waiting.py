@@ -90,6 +90,8 @@ def test_who_lacks_least_is_named_first() -> None:
 def test_a_large_fleet_is_named_in_part() -> None:
     waiting = wait(*[a_worker(letter) for letter in "abcdefg"])
     assert waiting.sentence.endswith("worker_d has no tag gpu; and 3 more.")
+    gone = [a_worker("y", tags="gpu", offline=True), a_worker("z", offline=True)]
+    assert wait(*[a_worker(letter) for letter in "abcdefg"], *gone).sentence.endswith("; and 4 more.")
 
 
 @pytest.mark.parametrize("own", [None, "worker_a", "worker_z"])

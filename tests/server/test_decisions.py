@@ -145,6 +145,14 @@ def test_a_job_that_nobody_can_run_says_why_at_once(stand: Stand, song: str) -> 
         assert candidates(decision, "worker_a")[0]["why_not"] == "has no tags fast, gpu"
 
 
+def test_jobs_of_the_same_kind_wait_each_for_its_own_worker(stand: Stand, song: str) -> None:
+    with fleet(stand, "worker_a", "worker_b"), converting(stand, song, 2) as ids:
+        shown = {job["job_id"]: job for job in stand.get("/jobs", status="pending")["jobs"]}
+        waited_for = [shown[job_id]["waits_for"]["worker_id"] for job_id in ids]
+        assert waited_for == [shown[job_id]["assigned_worker"] for job_id in ids]
+        assert set(waited_for) == {"worker_a", "worker_b"}
+
+
 def test_jobs_that_differ_in_what_they_need_wait_for_different_things(stand: Stand, song: str) -> None:
     with (
         fleet(stand, "worker_a"),
