@@ -27,6 +27,7 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "own queue": lambda tx: jobs.pending_of(tx, "worker_a", 5),
     "general queue": lambda tx: jobs.pending_of(tx, None, 5),
     "any_pending": jobs.any_pending,
+    "has_leasable": lambda tx: jobs.has_leasable(tx, "worker_a", ABLE),
     "stealable": lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ABLE, waiting_since=START),
     "unrunnable_of": lambda tx: jobs.unrunnable_of(tx, "worker_a", ABLE, 5),
     "requirement": lambda tx: requirements.id_of(tx, Needs(frozenset({"flac"}))),

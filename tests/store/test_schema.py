@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from balanza.errors import Retryable, StartupError
-from balanza.store import events, schema
+from balanza.store import events, jobs, schema, workers
 from balanza.store.database import Database
 from tests.store.scene import START
 from tests.store.test_races import together
@@ -110,6 +110,77 @@ def test_a_database_made_by_migrations_can_be_opened(url: str, connection: Conne
 
     with Database.open(url) as database:
         assert database.write(lambda tx: events.append(tx, "test", now=START)) == 1
+
+
+def test_what_an_older_version_left_is_carried_on_with(url: str, connection: Connection) -> None:
+    """Rows as the first version wrote them: a worker, a file, and a job in the worker's own queue."""
+    schema.migrate(connection, None, "0001")
+    for table, row in OF_THE_FIRST_VERSION.items():
+        names = ", ".join(row)
+        connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in row)})"), row)
+    connection.commit()
+
+    with Database.open(url) as database:
+        (worker,) = database.read(workers.list_workers)
+        assert (worker.tags, worker.leaving, worker.faults, worker.quarantined_until) == (frozenset(), False, 0, None)
+        (job,) = database.read(lambda tx: jobs.pending_of(tx, "worker_a", 5))
+        assert (job.requirement_id, job.scratch_bytes, job.assigned_at) == (None, 0, None)
+        ability = jobs.Ability((), 0)
+        stealable = database.read(
+            lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ability, waiting_since=START)
+        )
+        assert stealable == job
+        lease = database.write(
+            lambda tx: jobs.lease(tx, worker_id="worker_a", ability=ability, token="t", now=START, expires_at=START)
+        )
+        assert lease is not None
+        assert lease.job.id == "job"
+
+
+OF_THE_FIRST_VERSION: dict[str, dict[str, Any]] = {
+    "workers": {
+        "id": "worker_a",
+        "instance": "first",
+        "slots": 1,
+        "cpus": 2.0,
+        "encoders": '["flac"]',
+        "registered_at": 1,
+        "seen_at": 1,
+        "draining": False,
+        "offline": False,
+        "assigned_jobs": 1,
+        "running_jobs": 0,
+        "conversions_success": 0,
+        "conversions_failed": 0,
+    },
+    "media": {
+        "id": "song",
+        "name": "song.wav",
+        "size_bytes": 5,
+        "sha256": "0" * 64,
+        "mime_type": "audio/wav",
+        "storage_key": "media-song",
+        "probe": '{"container": "wav", "duration_seconds": 1.0, "bit_rate_bps": null, "streams": [], "chapters": 0}',
+        "created_at": 1,
+        "purged": False,
+    },
+    "jobs": {
+        "id": "job",
+        "kind": "convert",
+        "status": "pending",
+        "source_id": "song",
+        "input_file": "song.wav",
+        "input_size_bytes": 5,
+        "output_format": "flac",
+        "options": "{}",
+        "assigned_worker": "worker_a",
+        "leases": 0,
+        "progress": 0.0,
+        "attempts": 0,
+        "max_attempts": 3,
+        "created_at": 1,
+    },
+}
 
 
 def test_a_database_of_a_newer_version_is_not_touched(url: str) -> None:

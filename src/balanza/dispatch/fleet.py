@@ -15,7 +15,7 @@ from balanza.dispatch import assignment, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_attempt, end_leases, together
-from balanza.dispatch.moving import steal, welcome
+from balanza.dispatch.moving import Prospect, may_steal, steal, welcome
 from balanza.dispatch.trust import judge
 from balanza.errors import Conflict, LeaseLost, WorkerReplaced, WorkerUnknown
 from balanza.media import formats
@@ -37,7 +37,7 @@ from balanza.store import jobs, workers
 LOOK_AGAIN_SECONDS = 1.0
 """Work that another server on the same database was asked for makes no signal here."""
 LOOK_AGAIN_SOON_SECONDS = 0.25
-"""While jobs are pending that are not this worker's: one of them may become free to steal, which makes no signal."""
+"""While others have jobs that they are about to start: one that hangs does not, which makes no signal."""
 
 
 class Answer(NamedTuple):
@@ -112,14 +112,15 @@ class Fleet:
         Does not wait: without a job, or a free slot for it, the answer says when to ask again at the latest. Raises
         WorkerReplaced, WorkerUnknown.
         """
-        if not self._desk.database.read(jobs.any_pending):
-            return Answer(None, LOOK_AGAIN_SECONDS)
+        prospect = self._desk.database.read(lambda tx: self._look(tx, request))
+        if prospect is not Prospect.NOW:
+            return Answer(None, LOOK_AGAIN_SECONDS if prospect is Prospect.NONE else LOOK_AGAIN_SOON_SECONDS)
         moves: list[Move] = []
         lease = self._desk.database.write(lambda tx: self._lease(tx, request))
         if lease is None:
             lease, moves = self._desk.database.write(lambda tx: self._steal(tx, request))
         if lease is None:
-            return Answer(None, LOOK_AGAIN_SOON_SECONDS)
+            return Answer(None, LOOK_AGAIN_SOON_SECONDS)  # another was quicker
         if self._desk.observer and lease.job.started_at:
             self._desk.observer.job_leased((lease.job.started_at - lease.job.created_at).total_seconds())
         self._desk.moved(moves)
@@ -198,6 +199,19 @@ class Fleet:
         if worker.leaving:
             return assignment.redistribute(tx, self._desk.chooser, worker.id, reason=Reason.LEFT, now=now)
         return welcome(tx, self._desk.chooser, worker.id, now=now)
+
+    def _look(self, tx: Connection, request: LeaseRequest) -> Prospect:
+        """Whether to ask for a transaction that writes: most who ask find nothing, and those are many."""
+        if not jobs.any_pending(tx):
+            return Prospect.NONE
+        worker, now = workers.get(tx, request.worker_id), self._desk.clock()
+        if worker is None or worker.instance != request.instance:
+            return Prospect.NOW  # to be told so
+        if not _may_start(worker, now):
+            return Prospect.NONE
+        if jobs.has_leasable(tx, worker.id, assignment.ability_of(tx, worker)):
+            return Prospect.NOW
+        return may_steal(tx, worker, now=now)
 
     def _lease(self, tx: Connection, request: LeaseRequest) -> Lease | None:
         worker = workers.get(tx, request.worker_id, lock=True)

@@ -1,7 +1,9 @@
 """Moving pending jobs to workers that could start them sooner: an idle one steals, a new one gets its share."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import Enum
 
 from sqlalchemy import Connection
 
@@ -21,6 +23,15 @@ from balanza.store import decisions, jobs, requirements, workers
 
 STEAL_AFTER = timedelta(seconds=0.5)
 """A worker with a free slot takes its own jobs within milliseconds: one that has not done so after this time hangs."""
+NO_TIME = timedelta(0)
+
+
+class Prospect(Enum):
+    """What a worker that asks for a job can expect."""
+
+    NOW = "now"
+    SOON = "soon"
+    NONE = "none"
 
 
 def steal(tx: Connection, chooser: Chooser, thief: Worker, *, now: datetime) -> Move | None:
@@ -30,14 +41,31 @@ def steal(tx: Connection, chooser: Chooser, thief: Worker, *, now: datetime) -> 
     has failed at. Locks all workers.
     """
     fleet = workers.list_workers(tx, lock=True)
-    ability = ability_of(tx, thief)
-    for victim in rebalance.victims(thief, fleet):
-        is_full = victim.running_jobs >= victim.slots
-        since = now if is_full else now - STEAL_AFTER
-        job = jobs.stealable(tx, victim.id, thief_id=thief.id, ability=ability, waiting_since=since)
-        if job is not None and jobs.assign(tx, [job.id], thief.id, now=now):
+    for victim, job in _loot(tx, thief, fleet, now, patience=STEAL_AFTER):
+        if jobs.assign(tx, [job.id], thief.id, now=now):
             return _recorded(tx, job, _theft(chooser, fleet, thief, victim, now), Reason.STOLEN, now)
     return None
+
+
+def may_steal(tx: Connection, thief: Worker, *, now: datetime) -> Prospect:
+    """Whether `steal` would find something now, or soon; changes nothing."""
+    fleet = workers.list_workers(tx)
+    if next(_loot(tx, thief, fleet, now, patience=STEAL_AFTER), None):
+        return Prospect.NOW
+    return Prospect.SOON if next(_loot(tx, thief, fleet, now, patience=NO_TIME), None) else Prospect.NONE
+
+
+def _loot(
+    tx: Connection, thief: Worker, fleet: Sequence[Worker], now: datetime, *, patience: timedelta
+) -> Iterator[tuple[Worker, Job]]:
+    """From each own queue, the fullest first, what the thief could take: of workers with a free slot only what has
+    waited there for so long."""
+    ability = ability_of(tx, thief)
+    for victim in rebalance.victims(thief, fleet):
+        since = now if victim.running_jobs >= victim.slots else now - patience
+        job = jobs.stealable(tx, victim.id, thief_id=thief.id, ability=ability, waiting_since=since)
+        if job is not None:
+            yield victim, job
 
 
 def welcome(tx: Connection, chooser: Chooser, newcomer_id: str, *, now: datetime) -> list[Move]:

@@ -83,6 +83,12 @@ _STEALABLE = of_own_queue(
         or_(jobs.c.assigned_at.is_(None), jobs.c.assigned_at <= bindparam("waiting_since")),
     )
 ).limit(1)
+_LEASABLE = select(
+    func.coalesce(
+        of_own_queue(select(jobs.c.seq).where(CAN_RUN)).limit(1).scalar_subquery(),
+        of_general_queue(select(jobs.c.seq).where(CAN_RUN, NOT_FAILED_BY)).limit(1).scalar_subquery(),
+    )
+)
 _UNRUNNABLE = of_own_queue(select(*JOB).where(~CAN_RUN)).limit(bindparam("most"))
 _ANY = _in_order(select(jobs.c.seq)).limit(1)
 _ASSIGN = update(jobs).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -126,6 +132,12 @@ def _count(tx: Connection, gained: Counter[str | None], lost: Counter[str | None
 def any_pending(tx: Connection) -> bool:
     """Some job is pending, in whatever queue."""
     return tx.execute(_ANY).first() is not None
+
+
+def has_leasable(tx: Connection, worker_id: str, ability: Ability) -> bool:
+    """There is a job that `lease` would give to the worker: in its own queue or in the general one."""
+    values = {"of": worker_id, "by": worker_id, **ability.values}
+    return tx.execute(_LEASABLE, values).scalar_one() is not None
 
 
 def stealable(

@@ -64,8 +64,8 @@ def _say_what_partial_indexes_hold() -> None:
                 index.dialect_kwargs["postgresql_where"] = index.dialect_kwargs["sqlite_where"]
 
 
-def migrate(connection: Connection, revision: str | None) -> None:
-    """Runs the migrations after `revision` (None: all of them)."""
+def migrate(connection: Connection, revision: str | None, target: str = "head") -> None:
+    """Runs the migrations after `revision` (None: all of them) up to `target`."""
     from alembic import command  # noqa: PLC0415 - see HEAD
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -81,7 +81,7 @@ def migrate(connection: Connection, revision: str | None) -> None:
             f"The database {_name(connection)} was made by a newer version of Balanza: its schema is {revision}, and "
             f"this version knows those up to {HEAD}. Install that version, or use another database."
         ) from error
-    command.upgrade(config, "head")
+    command.upgrade(config, target)
 
 
 def _name(connection: Connection) -> str:
