@@ -9,12 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balanza.model import MetricsSource, Sample
-from balanza.server.matrix import Unreadable, samples_in, selector
+from balanza.server.matrix import LONGEST, Samples, Unreadable, selector, series_in
 from tests.server.fake_prometheus import Series, matrix, series
 
 CPU, MEMORY, JOBS = "worker_cpu_load", "worker_memory_usage_mb", "worker_jobs_in_progress"
 AT = 1_767_000_000.25
 ODD_PAIRS: list[Any] = [[AT], [AT, 0.5], ["now", "0.5"], [True, "0.5"], [-1, "0.5"], [1e300, "0.5"], [AT, None], 5, {}]
+
+
+def samples_in(answer: bytes) -> dict[str, Sample]:
+    found = Samples()
+    for one in series_in(answer):
+        found.add(one)
+    return found.newest()
 
 
 def sample(seconds: float, cpu_load: float, memory_mb: float | None = None, jobs: int | None = None) -> Sample:
@@ -106,11 +113,36 @@ def test_an_odd_series_is_left_out_and_the_others_count(odd: Series) -> None:
         b'{"status": "success", "data": {"resultType": "vector", "result": []}}',
         b'{"status": "success", "data": {"resultType": "matrix", "result": {}}}',
         b'{"status": "success", "data": {"resultType": "matrix"}}',
+        b'{"status": "success", "data": {"resultType": "matrix", "result": [',
+        b'{"status": "success", "data": {"resultType": "matrix", "result": [{}',
+        b'{"status": "success", "data": {"resultType": "matrix", "result": [{}}}',
+        b'{"status": "success", "data": {"resultType": "matrix", "result": []}} and more',
+        b'{"result": [], "status": "success", "data": {"resultType": "matrix", "result": [{}]}}',
+        b'{"status": "success", "data": {"resultType": "matrix", "result": [' + b"[" * LONGEST + b"]}}",
+        b'{"status": "success", "data": {"resultType": "matrix", "result": ["' + b"x" * LONGEST + b'"]}}',
+        b'{"status": "success", "data": {"resultType": "matrix", "result": []}, "x": "' + b"x" * LONGEST + b'"}',
     ],
 )
 def test_nonsense_is_said_to_be_unreadable(answer: bytes) -> None:
     with pytest.raises(Unreadable, match="answered with"):
         samples_in(answer)
+
+
+@pytest.mark.parametrize("indent", [None, 1, "\t"])
+@pytest.mark.parametrize("separators", [(",", ":"), (" , ", " : ")])
+def test_white_space_does_not_matter(indent: int | str | None, separators: tuple[str, str]) -> None:
+    body = json.loads(matrix(series(CPU, "worker_a", (AT, "0.5")), {}, series(CPU, "worker_b", (AT, "0.5"))))
+    answer = json.dumps(body, indent=indent, separators=separators).encode()
+    assert set(samples_in(answer)) == {"worker_a", "worker_b"}
+
+
+@given(st.recursive(st.none() | st.text(max_size=8), st.lists, max_leaves=5), st.text(max_size=20))
+def test_the_series_are_those_that_json_reads(odd: object, label: str) -> None:
+    whole = series(CPU, "worker_a", (AT, "0.5"))
+    whole["metric"][f'"result":[{label}'] = f'{label}]}},"data":"result":['
+    answer = {"status": "success", "warnings": [label], "data": {"resultType": "matrix", "result": [odd, whole, odd]}}
+    for ascii_only in (True, False):
+        assert list(series_in(json.dumps(answer, ensure_ascii=ascii_only).encode())) == [odd, whole, odd]
 
 
 ANYTHING = st.recursive(

@@ -209,7 +209,7 @@ def test_a_fault_of_our_own_is_logged_once_and_does_not_end_the_thread(
         raise KeyError("oh")
 
     with reading(saying(NOTHING)) as (one, _):
-        monkeypatch.setattr("balanza.server.prometheus.samples_in", broken)
+        monkeypatch.setattr("balanza.server.prometheus.series_in", broken)
         assert (one.once(), one.once()) == (Outcome.FAILED, Outcome.FAILED)
         monkeypatch.undo()
         assert one.once() is Outcome.EMPTY

@@ -24,6 +24,12 @@ MOST = {CPU: 1.0, MEMORY: 1e12, JOBS: 1e6}
 """What each can be at most; at least 0. The first two as in `protocol.Load`."""
 LATEST_SECONDS = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
+LONGEST = 2**15
+"""Characters of one series, and of all that is around the series: some 800 samples."""
+
+_RESULT = re.compile(r'"result"\s*:\s*\[')
+_DECODER = json.JSONDecoder()
+
 Measured = dict[str, float | None]
 """By metric, what one scrape of a worker gave; None where two series contradict each other."""
 
@@ -47,40 +53,72 @@ def selector(range_seconds: float) -> str:
     return f'{{__name__=~"{CPU}|{MEMORY}|{JOBS}"}}[{math.ceil(range_seconds * 1000)}ms]'
 
 
-def samples_in(answer: bytes) -> dict[str, Sample]:
-    """The newest sample of each worker, by its id. Raises Unreadable.
+def series_in(answer: bytes) -> Iterator[object]:
+    """The series of the matrix, one after the other, whatever they are. Raises Unreadable, perhaps only at the end.
+
+    They are read one by one: while `json` reads something other threads stand still, 100 ms for a megabyte of numbers.
+    """
+    try:
+        text = answer.decode()
+        begin = _RESULT.search(text)
+        position = begin.end() if begin else 0
+        while begin and (position := _after_space(text, position)) < len(text) and text[position] != "]":
+            one, length = _DECODER.raw_decode(text[position : position + LONGEST])
+            yield one
+            position = _after_space(text, position + length)
+            position += text.startswith(",", position)
+        _check_envelope(text[: begin.end()] + text[position:] if begin else text)
+    except (ValueError, RecursionError) as error:
+        raise error if isinstance(error, Unreadable) else Unreadable("answered without JSON") from error
+
+
+class Samples:
+    """The newest sample of each worker in the series that were added.
 
     A sample is one scrape that gave the CPU load; memory and jobs are of the same scrape or unknown. What is no number,
     not finite, out of range, or contradicted by another series of that very moment was not measured.
     """
-    scrapes: dict[str, dict[float, Measured]] = defaultdict(lambda: defaultdict(dict))
-    for point in _points(_matrix(answer)):
-        measured = scrapes[point.worker_id][point.seconds]
-        agrees = measured.setdefault(point.metric, point.value) == point.value
-        measured[point.metric] = point.value if agrees else None
-    found = ((worker_id, _newest(of_worker)) for worker_id, of_worker in scrapes.items())
-    return {worker_id: sample for worker_id, sample in found if sample}
+
+    def __init__(self) -> None:
+        self._scrapes: dict[str, dict[float, Measured]] = defaultdict(lambda: defaultdict(dict))
+
+    def add(self, series: object) -> None:
+        """What is no series of a metric of a worker is left out."""
+        for point in _points(series):
+            measured = self._scrapes[point.worker_id][point.seconds]
+            agrees = measured.setdefault(point.metric, point.value) == point.value
+            measured[point.metric] = point.value if agrees else None
+
+    def newest(self) -> dict[str, Sample]:
+        """By worker id."""
+        found = ((worker_id, _newest(scrapes)) for worker_id, scrapes in self._scrapes.items())
+        return {worker_id: sample for worker_id, sample in found if sample}
 
 
-def _matrix(answer: bytes) -> list[Any]:
-    try:
-        body = json.loads(answer)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("answered without JSON") from error
+def _after_space(text: str, position: int) -> int:
+    while text.startswith((" ", "\n", "\r", "\t"), position):
+        position += 1
+    return position
+
+
+def _check_envelope(text: str) -> None:
+    """What is around the series, which were taken out."""
+    if len(text) > LONGEST:
+        raise Unreadable("answered with something else than a matrix")
+    body = json.loads(text)
     if not isinstance(body, dict) or body.get("status") != "success":
         raise Unreadable("answered without success")
     match body.get("data"):
-        case {"resultType": "matrix", "result": list(series)}:
-            return series
+        case {"resultType": "matrix", "result": []}:
+            return
     raise Unreadable("answered with something else than a matrix")
 
 
-def _points(matrix: list[Any]) -> Iterator[Point]:
-    for one in matrix:
-        match one:
-            case {"metric": {"__name__": str(metric), "worker_id": str(worker_id)}, "values": list(pairs)}:
-                if metric in MOST and re.fullmatch(WORKER_ID, worker_id):
-                    yield from _points_of(worker_id, metric, pairs)
+def _points(series: object) -> Iterator[Point]:
+    match series:
+        case {"metric": {"__name__": str(metric), "worker_id": str(worker_id)}, "values": list(pairs)}:
+            if metric in MOST and re.fullmatch(WORKER_ID, worker_id):
+                yield from _points_of(worker_id, metric, pairs)
 
 
 def _points_of(worker_id: str, metric: str, pairs: list[Any]) -> Iterator[Point]:
