@@ -45,8 +45,8 @@ def up(settings: Settings, fleet: Fleet) -> int:
     screen = Screen([SERVER_NAME, *worker_ids])
     supervisor = Supervisor(
         _server_spec(settings, port),
-        _worker_specs(settings, fleet, address_of(settings.host, port), worker_ids),
-        host=settings.host,
+        _worker_specs(settings, fleet, address_of(reached_at(settings.host), port), worker_ids),
+        host=reached_at(settings.host),
         port=port,
         say=screen.child_line,
     )
@@ -56,7 +56,7 @@ def up(settings: Settings, fleet: Fleet) -> int:
 
 def check_before_start(settings: Settings, fleet: Fleet) -> int:
     """The port to serve on, which is free now, as everything else that is needed. Raises StartupError."""
-    startup.check_address(settings.host)
+    startup.check_address(settings.host, settings.allowed_hosts)
     refuse_what_lacks_encoders(settings.ffmpeg)
     with ExitStack() as stack:
         stack.enter_context(startup.claimed_folder(settings.data))
@@ -80,6 +80,11 @@ def worker_names() -> Iterator[str]:
     for length in count(1):
         for letters in product(ascii_lowercase, repeat=length):
             yield f"worker_{''.join(letters)}"
+
+
+def reached_at(host: str) -> str:
+    """Where processes of this computer reach a server that listens on `host`, be it on every address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
 
 
 def address_of(host: str, port: int) -> str:
@@ -106,7 +111,7 @@ def _worker_specs(settings: Settings, fleet: Fleet, server: str, worker_ids: Seq
 
 
 def _announce(screen: "Screen", settings: Settings, fleet: Fleet, port: int, children: Sequence[Child]) -> None:
-    address = address_of(settings.host, port)
+    address = address_of(reached_at(settings.host), port)
     screen.headline(f"Balanza is ready: {address}")
     server, *workers = children
     screen.child_line(server.spec.name, f"process {server.pid}, API at {address}/docs, data in {settings.data}")
