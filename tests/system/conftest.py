@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.live import Live
 from tests.support.songs import make_long_song
+from tests.system.crew import Crew, crew
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +17,10 @@ def long_song(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def live(tmp_path: Path) -> Iterator[Live]:
     with Live(tmp_path / "data") as running:
         yield running
+
+
+@pytest.fixture
+def workers(live: Live, tmp_path: Path) -> Iterator[Crew]:
+    """Starts workers one by one; what is left of them at the end is killed."""
+    with crew(live, tmp_path) as started:
+        yield started

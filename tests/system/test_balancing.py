@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.live import Live
 from tests.support.waiting import eventually
-from tests.system.crew import END_SECONDS, Crew, crew, write_ffmpeg
+from tests.system.crew import END_SECONDS, Crew, write_ffmpeg
 
 SELECTED = re.compile(r"api +\| \[BALANCEO\] Seleccionado (worker_[ab]) \(jobs: (\d+), CPU: \d\.\d\d\)")
 LONG_SECONDS = 60
@@ -20,12 +20,6 @@ LONG_SECONDS = 60
 def live(tmp_path: Path) -> Iterator[Live]:
     with Live(tmp_path / "data", workers=0) as running:
         yield running
-
-
-@pytest.fixture
-def workers(live: Live, tmp_path: Path) -> Iterator[Crew]:
-    with crew(live, tmp_path) as started:
-        yield started
 
 
 @pytest.fixture

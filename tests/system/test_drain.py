@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.live import Live
 from tests.support.waiting import eventually
-from tests.system.crew import END_SECONDS, Crew, crew, write_ffmpeg
+from tests.system.crew import END_SECONDS, Crew, write_ffmpeg
 
 SECONDS = 4
 """What a conversion takes here."""
@@ -17,12 +17,6 @@ SECONDS = 4
 def live(tmp_path: Path) -> Iterator[Live]:
     with Live(tmp_path / "data", workers=0) as running:
         yield running
-
-
-@pytest.fixture
-def workers(live: Live, tmp_path: Path) -> Iterator[Crew]:
-    with crew(live, tmp_path) as workers:
-        yield workers
 
 
 @pytest.fixture
