@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from balanza.dispatch import load
 from balanza.lifecycle import JobStatus
+from balanza.model import MetricsSource, Sample
 from tests.dispatch.conftest import World
 
 SEED_FIELDS = (
@@ -81,3 +82,42 @@ def test_the_queues_have_the_seeds_names(world: World) -> None:
     assert stats.jobs[JobStatus.PENDING] == 4
     assert stats.oldest_pending_seconds == 4.0
     assert waiting.assigned_worker is None
+
+
+def test_prometheus_is_the_source_as_long_as_it_measured_a_worker_that_is_there(world: World) -> None:
+    world.join("a", "b")
+    now = world.clock.now
+    samples = {"worker_b": Sample(MetricsSource.PROMETHEUS, now, 0.75, 300.0, jobs_in_progress=4)}
+    world.desk.measurements.replace(samples)
+    stats = world.stats()
+    assert [entry.metrics_source for entry in stats.workers] == ["heartbeat", "prometheus"]
+    assert (stats.workers[1].cpu_load, stats.workers[1].measured_jobs_in_progress) == (0.75, 4)
+    assert stats.workers[1].jobs_in_progress == 0
+    assert (stats.summary.metrics_source, stats.summary.metrics_age_seconds) == ("prometheus", 0)
+
+    world.fleet.leave("worker_b", "first")
+
+    summary = world.stats().summary
+    assert (summary.metrics_source, summary.metrics_age_seconds) == ("heartbeat", 0)
+
+
+def test_a_decision_takes_the_load_that_prometheus_measured_but_counts_jobs_live(world: World) -> None:
+    world.join("a", "b")
+    now = world.clock.now
+    idle = Sample(MetricsSource.PROMETHEUS, now, 0.0, 100.0, jobs_in_progress=0)
+    busy = Sample(MetricsSource.PROMETHEUS, now, 0.9, 100.0, jobs_in_progress=9)
+    world.desk.measurements.replace({"worker_a": busy, "worker_b": idle})
+    assert [world.submit().assigned_worker for _ in range(3)] == ["worker_b", "worker_a", "worker_b"]
+
+
+def test_a_worker_nobody_measured_lately_ranks_after_every_other(world: World) -> None:
+    world.join("a")
+    world.clock.pass_seconds(4)
+    world.join("b")
+    first, second = world.submit(), world.submit()
+    assert (first.assigned_worker, second.assigned_worker) == ("worker_b", "worker_b")
+    (record,) = world.decisions(second.id)
+    unknown = record.decision.candidates[0]
+    assert (unknown.worker_id, unknown.cpu_load, unknown.metrics_age_seconds) == ("worker_a", None, None)
+    assert unknown.load_score == 50
+    assert unknown.why_not == "its CPU load is unknown"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 
 from sqlalchemy import Connection
 
@@ -149,7 +150,7 @@ def get_worker_stats(worker: Worker, measurements: Measurements, now: datetime) 
 def fleet_stats(tx: Connection, measurements: Measurements, now: datetime) -> FleetStats:
     """All workers, offline ones too, and their sum."""
     entries = tuple(get_worker_stats(worker, measurements, now) for worker in workers.list_workers(tx))
-    return FleetStats(workers=entries, summary=_summary(entries, measurements.source(now)))
+    return FleetStats(workers=entries, summary=_summary(entries))
 
 
 def queue_stats(tx: Connection, now: datetime) -> QueueStats:
@@ -168,14 +169,17 @@ def queue_stats(tx: Connection, now: datetime) -> QueueStats:
     )
 
 
-def _summary(entries: Sequence[WorkerStats], source: MetricsSource) -> FleetSummary:
-    """The average is over the workers whose CPU load is known; 0 when there is none."""
+def _summary(entries: Sequence[WorkerStats]) -> FleetSummary:
+    """The average is over the workers whose CPU load is known; 0 when there is none.
+
+    The source is Prometheus as long as it measured one of the workers: a sample of one that has left is none.
+    """
     loads = [entry.cpu_load for entry in entries if entry.cpu_load is not None]
-    ages = [
-        entry.metrics_age_seconds
-        for entry in entries
-        if entry.metrics_age_seconds is not None and entry.metrics_source is source
-    ]
+    ages: dict[MetricsSource | None, float] = {}
+    for entry in entries:
+        if entry.metrics_age_seconds is not None:
+            ages[entry.metrics_source] = min(entry.metrics_age_seconds, ages.get(entry.metrics_source, inf))
+    source = MetricsSource.PROMETHEUS if MetricsSource.PROMETHEUS in ages else MetricsSource.HEARTBEAT
     return FleetSummary(
         total_workers=len(entries),
         active_workers=sum(entry.status is not WorkerStatus.OFFLINE for entry in entries),
@@ -184,7 +188,7 @@ def _summary(entries: Sequence[WorkerStats], source: MetricsSource) -> FleetSumm
         total_conversions_success=sum(entry.conversions_success for entry in entries),
         total_conversions_failed=sum(entry.conversions_failed for entry in entries),
         metrics_source=source,
-        metrics_age_seconds=min(ages, default=None),
+        metrics_age_seconds=ages.get(source),
     )
 
 
