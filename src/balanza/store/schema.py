@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 from balanza.errors import StartupError
 from balanza.store.tables import metadata
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration. Importing Alembic takes 0.2 s, so that a new or current database is opened without it."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")

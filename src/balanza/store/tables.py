@@ -78,6 +78,8 @@ workers = Table(
     Column("quarantines", Integer, nullable=False, server_default="0"),
     Column("quarantined_until", Instant),
     Column("quarantine_reason", Prose),
+    # Taken off the lists by a person; it is back when it registers again.
+    Column("removed_at", Instant),
     CheckConstraint("slots >= 1 AND cpus > 0", name="capacity"),
     CheckConstraint("cpu_load BETWEEN 0 AND 1", name="cpu_load"),
     CheckConstraint("assigned_jobs >= 0 AND running_jobs >= 0", name="jobs"),
@@ -101,6 +103,8 @@ media = Table(
     Column("job_id", String(64), unique=True),
     Column("deleted_at", Instant),
     Column("purged", Boolean, nullable=False, default=False),
+    # In the trash since then: shown to nobody, and deleted after a while unless it is taken back.
+    Column("trashed_at", Instant),
     CheckConstraint("size_bytes >= 0", name="size"),
     CheckConstraint("length(sha256) = 64", name="sha256"),
     CheckConstraint("deleted_at IS NOT NULL OR NOT purged", name="purged"),
@@ -183,6 +187,7 @@ attempts = Table(
     Column("log_tail", Prose),
     CheckConstraint("number >= 1", name="number"),
     CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
+    Index("ix_attempts_started", "started_at"),
     _partial("uq_attempts_running", "job_id", where="ended_at IS NULL", unique=True),
 )
 
@@ -208,6 +213,58 @@ decisions = Table(
     Column("worker_id", String(64)),
     Column("candidates", JSON, nullable=False),
     Index("ix_decisions_of_job", "job_id", "id"),
+)
+
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    # SHA-256 of the token in the link: who reads the database cannot open what is shared.
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("media_id", ForeignKey("media.id"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("password_hash", Text),
+    Column("most_downloads", Integer),
+    Column("downloads", Integer, nullable=False, default=0),
+    Column("revoked_at", Instant),
+    CheckConstraint("most_downloads IS NULL OR most_downloads >= 1", name="most_downloads"),
+    CheckConstraint("downloads >= 0 AND (most_downloads IS NULL OR downloads <= most_downloads)", name="downloads"),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Prose, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    # The file that came of it, once all bytes are there.
+    Column("media_id", ForeignKey("media.id")),
+    CheckConstraint("size_bytes >= 0", name="size"),
+)
+
+load_points = Table(
+    "load_points",
+    metadata,
+    Column("at", Instant, primary_key=True),
+    Column("worker_id", ForeignKey("workers.id"), primary_key=True),
+    Column("cpu_load", Float),
+    Column("memory_mb", Float),
+    Column("running_jobs", Integer, nullable=False),
+    Column("assigned_jobs", Integer, nullable=False),
+)
+
+fleet_points = Table(
+    "fleet_points",
+    metadata,
+    Column("at", Instant, primary_key=True),
+    Column("pending", Integer, nullable=False),
+    Column("processing", Integer, nullable=False),
+    # Since ever: throughput is the difference of two points.
+    Column("completed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
 )
 
 events = Table(
