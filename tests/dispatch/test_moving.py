@@ -225,3 +225,31 @@ def test_a_job_that_the_only_worker_failed_at_is_tried_there_again(world: World)
     world.upkeep.run_once()
 
     assert world.granted("a").job_id == job.id
+
+
+@pytest.mark.parametrize("comes", ["again", "back"])
+def test_a_drained_worker_that_comes_gets_no_share(world: World, comes: str) -> None:
+    world.join("a", "b")
+    world.dispatcher.drain("worker_b")
+    world.let_pass(14, "a")
+    assert world.worker("b").offline
+    waiting = [world.submit().id for _ in range(5)]
+
+    if comes == "again":
+        world.join("b", instance="second")
+    else:
+        world.beat("b")
+
+    assert world.queue("b") == []
+    assert world.queue("a") == waiting
+
+
+def test_resuming_a_worker_that_is_gone_gives_it_no_jobs(world: World) -> None:
+    world.join("a", "b")
+    world.dispatcher.drain("worker_b")
+    world.fleet.leave("worker_b", "first")
+    waiting = [world.submit().id for _ in range(5)]
+
+    world.dispatcher.resume("worker_b")
+
+    assert world.queue("a") == waiting

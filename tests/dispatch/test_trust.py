@@ -121,3 +121,16 @@ def test_a_person_can_end_a_quarantine(world: World) -> None:
     assert stats_of_a(world).status == "idle"
     assert world.submit_to("a")
     assert world.lease("a") is not None
+
+
+def test_a_worker_that_is_started_again_in_quarantine_gets_no_share_and_on_probation_one_job(world: World) -> None:
+    world.join("a", "b", slots=4)
+    fail_and_complete(world, 3)
+    world.submit_to("b", 10)
+
+    world.join("a", slots=4, instance="second")
+    assert world.queue("a") == []
+
+    world.let_pass(61, "b")
+    world.join("a", slots=4, instance="third")
+    assert len(world.queue("a")) == 1

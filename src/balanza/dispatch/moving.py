@@ -71,13 +71,17 @@ def _loot(
 def welcome(tx: Connection, chooser: Chooser, newcomer_id: str, *, now: datetime) -> list[Move]:
     """Fills the free slots of a worker that has just come, or come back, from the fullest own queues of the others.
 
-    What it cannot run itself in its own queue goes to others.
+    What it cannot run itself in its own queue goes to others. One that can take nothing now, as it is drained or in
+    quarantine, gets nothing, and on probation one job.
     """
     fleet = workers.list_workers(tx, lock=True)
     newcomer = next(worker for worker in fleet if worker.id == newcomer_id)
     moves = evict(tx, chooser, newcomer, now=now)
+    if _status(newcomer, now):
+        return moves
     ability = ability_of(tx, newcomer)
-    for victim_id in rebalance.share_for_newcomer(newcomer, fleet):
+    taking = replace(newcomer, slots=1) if capability.on_probation(newcomer, now) else newcomer
+    for victim_id in rebalance.share_for_newcomer(taking, fleet):
         job = jobs.stealable(tx, victim_id, thief_id=newcomer_id, ability=ability, waiting_since=now)
         if job is not None and jobs.assign(tx, [job.id], newcomer_id, now=now):
             victim = next(worker for worker in fleet if worker.id == victim_id)
