@@ -253,3 +253,13 @@ def test_resuming_a_worker_that_is_gone_gives_it_no_jobs(world: World) -> None:
     world.dispatcher.resume("worker_b")
 
     assert world.queue("a") == waiting
+
+
+def test_an_idle_worker_steals_from_a_busy_one_after_the_clock_was_set_back(world: World) -> None:
+    world.join("a", "b")
+    oldest = world.submit_to("a", 2)[1]
+    world.granted("a")
+
+    world.clock.pass_seconds(-3600)
+
+    assert world.granted("b").job_id == oldest.id

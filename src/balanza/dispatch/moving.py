@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from sqlalchemy import Connection
@@ -24,6 +24,9 @@ from balanza.store import decisions, jobs, requirements, workers
 STEAL_AFTER = timedelta(seconds=0.5)
 """A worker with a free slot takes its own jobs within milliseconds: one that has not done so after this time hangs."""
 NO_TIME = timedelta(0)
+ANY_TIME = datetime.max.replace(tzinfo=UTC)
+"""Later than every job, by whatever clock it came: that of a server goes back sometimes, and that of another one may be
+ahead."""
 
 
 class Prospect(Enum):
@@ -62,7 +65,7 @@ def _loot(
     waited there for so long."""
     ability = ability_of(tx, thief)
     for victim in rebalance.victims(thief, fleet):
-        since = now if victim.running_jobs >= victim.slots else now - patience
+        since = ANY_TIME if victim.running_jobs >= victim.slots else now - patience
         job = jobs.stealable(tx, victim.id, thief_id=thief.id, ability=ability, waiting_since=since)
         if job is not None:
             yield victim, job
@@ -82,7 +85,7 @@ def welcome(tx: Connection, chooser: Chooser, newcomer_id: str, *, now: datetime
     ability = ability_of(tx, newcomer)
     taking = replace(newcomer, slots=1) if capability.on_probation(newcomer, now) else newcomer
     for victim_id in rebalance.share_for_newcomer(taking, fleet):
-        job = jobs.stealable(tx, victim_id, thief_id=newcomer_id, ability=ability, waiting_since=now)
+        job = jobs.stealable(tx, victim_id, thief_id=newcomer_id, ability=ability, waiting_since=ANY_TIME)
         if job is not None and jobs.assign(tx, [job.id], newcomer_id, now=now):
             victim = next(worker for worker in fleet if worker.id == victim_id)
             moves.append(_recorded(tx, job, _theft(chooser, fleet, newcomer, victim, now), Reason.JOINED, now))
