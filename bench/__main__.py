@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from bench import backlog, burst, latency, mix, tiny, upload
+from bench import backlog, burst, latency, mix, prometheus, tiny, upload
 
 BENCHES = {
     "mix": mix.run,
@@ -14,6 +14,7 @@ BENCHES = {
     "backlog": backlog.run,
     "upload": upload.run,
     "burst": burst.run,
+    "prometheus": prometheus.run,
 }
 
 
