@@ -1,6 +1,7 @@
 """The rules that every choice of a worker keeps, whatever the policy, tried on arbitrary fleets."""
 
 import random
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
@@ -110,3 +111,24 @@ def test_a_policy_that_does_not_exist_is_a_mistake_that_is_told() -> None:
 def test_a_policy_that_draws_wants_a_chance(policy: str) -> None:
     with pytest.raises(ValueError, match="needs a chance"):
         select_best_worker([candidate("a")], policy)
+
+
+@every_policy
+def test_a_choice_takes_work_in_proportion_to_the_fleet(policy: str) -> None:
+    def work(size: int) -> int:
+        """How many functions are called."""
+        fleet = [replace(candidate("a"), worker_id=f"worker_{number:04}") for number in range(size)]
+        calls = 0
+
+        def count(*_: object) -> None:
+            nonlocal calls
+            calls += 1
+
+        sys.setprofile(count)
+        try:
+            decide(fleet, policy)
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    assert work(400) < 5 * work(100)
