@@ -43,6 +43,12 @@ def test_jobs_fit_80_columns_and_their_ids_are_not_cut() -> None:
         assert all(part in line for part in ("processing", "a-rather-", "opus", "100 %", "59 min 59 s")), line
 
 
+def test_a_pending_job_is_shown_with_the_worker_that_has_it_now() -> None:
+    moved = job("x", status="pending", assigned_worker="worker_a", worker_id="worker_b")
+    lines = lines_of(tables.jobs({"jobs": [moved], "next_cursor": None}))
+    assert lines[-1].split()[-1] == "worker_a"
+
+
 def test_ids_that_begin_alike_are_shown_as_far_as_they_differ() -> None:
     ids = ["12345678-aaaa", "12345678-abbb"]
     lines = lines_of(tables.jobs({"jobs": [job(one) for one in ids], "next_cursor": None}), 120)
