@@ -1,12 +1,14 @@
 """What can be set from outside: each field is the environment variable BALANZA_<NAME>."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PolicyName = Literal["least_loaded", "power_of_two", "round_robin", "random"]
+Seconds = Annotated[float, Field(gt=0, le=30 * 86400)]
+"""A duration. Bounded, because a date that much later must still be one."""
 
 
 class Settings(BaseSettings):
@@ -23,13 +25,13 @@ class Settings(BaseSettings):
     ffmpeg: str | None = None
     """The ffmpeg program; without one, the program that imageio-ffmpeg brings."""
 
-    heartbeat_seconds: float = Field(default=1.0, gt=0)
-    offline_after_seconds: float = Field(default=5.0, gt=0)
+    heartbeat_seconds: Seconds = 1.0
+    offline_after_seconds: Seconds = 5.0
     """Silent for this long, a worker is offline: five missed heartbeats."""
-    lease_seconds: float = Field(default=10.0, gt=0)
+    lease_seconds: Seconds = 10.0
     """How long a lease lasts without a heartbeat: twice the time after which its worker is offline."""
     max_attempts: int = Field(default=3, ge=1)
-    stall_seconds: float = Field(default=60.0, gt=0)
+    stall_seconds: Seconds = 60.0
     """A conversion without any progress for this long is killed, and its attempt has failed."""
     events_kept: int = Field(default=100_000, ge=1000)
     """How many events a client that was away can still catch up on."""
@@ -40,12 +42,12 @@ class Settings(BaseSettings):
     """How many decisions about jobs that have ended are kept."""
     quarantine_after: int = Field(default=3, ge=1)
     """A worker that failed at so many jobs that others completed, without a success between, gets no more for now."""
-    quarantine_seconds: float = Field(default=60.0, gt=0)
+    quarantine_seconds: Seconds = 60.0
     """The first time; doubled each time in a row, up to an hour."""
 
-    prometheus_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+[^\s]*$")
+    prometheus_url: str | None = None
     """A Prometheus that scrapes the workers, e.g. http://127.0.0.1:9090; without one, heartbeats tell their load."""
-    prometheus_scrape_seconds: float = Field(default=5.0, gt=0)
+    prometheus_scrape_seconds: Seconds = 5.0
     """How often it scrapes them. A sample older than three scrapes says nothing any more."""
 
     allowed_hosts: str = ""

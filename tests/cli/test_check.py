@@ -3,8 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from balanza.cli.app import settings_from
+from balanza.errors import StartupError
 from balanza.media.table import FORMATS
 from balanza.server.startup import claimed_folder
+from balanza.settings import Settings
 from tests.support.commands import balanza, said
 from tests.system.restrained import as_its_owner
 
@@ -77,3 +82,14 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert said(done).startswith("balanza: BALANZA_PORT cannot be 'eighty'")
     assert said(done).count("\n") == 1
+
+
+@pytest.mark.parametrize("name", [name for name in Settings.model_fields if name.endswith("_seconds")])
+@pytest.mark.parametrize("seconds", ["inf", "nan", "1e300", "0"])
+def test_a_duration_that_no_date_can_bear_is_no_setting(
+    name: str, seconds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = f"BALANZA_{name.upper()}"
+    monkeypatch.setenv(variable, seconds)
+    with pytest.raises(StartupError, match=f"{variable} cannot be '{seconds}'"):
+        settings_from()

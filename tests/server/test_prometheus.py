@@ -153,7 +153,19 @@ def test_the_proxy_of_the_environment_is_not_used_on_this_computer(monkeypatch: 
         assert proxy.asked == []
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:99999999", "http://[::1", "http://:9090"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:99999999",
+        "http://[::1",
+        "http://:9090",
+        "localhost:9090",
+        "127.0.0.1:9090",
+        "ftp://host",
+        "a b",
+        "",
+    ],
+)
 def test_an_address_that_is_none_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(StartupError, match="BALANZA_PROMETHEUS_URL is no address"):
         PrometheusClient(url, scrape_seconds=5)

@@ -128,7 +128,7 @@ def _address(url: str) -> httpx2.URL:
         address = httpx2.URL(url)
     except httpx2.InvalidURL as error:
         raise StartupError(sentence) from error
-    if not address.host or (address.port or 0) > LAST_PORT:
+    if address.scheme not in {"http", "https"} or not address.host or (address.port or 0) > LAST_PORT:
         raise StartupError(sentence)
     return address
 
