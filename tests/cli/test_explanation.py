@@ -91,11 +91,16 @@ def test_each_move_says_from_where_to_where_and_because_of_what() -> None:
     stolen = decision("worker_b", "stolen", policy="stealing", source="worker_a")
     sent = decision("worker_a", "offline", source="worker_b")
     freed = decision(None, "draining", source="worker_a")
-    told = [line for line in why(decision(), stolen, sent, freed, width=160) if line.startswith("At")]
+    again = decision("worker_b", "failed")
+    taken = decision("worker_a", "stolen", policy="stealing")
+    history = (decision(), stolen, sent, freed, again, taken)
+    told = [line for line in why(*history, width=160) if line.startswith("At")]
     assert told[1:] == [
         f"At {CLOCK} it went from worker_a to worker_b, because worker_b had nothing to do.",
         f"At {CLOCK} it went from worker_b to worker_a, chosen by least_loaded, because worker_b was offline.",
         f"At {CLOCK} it went from worker_a to the general queue, because worker_a was draining.",
+        f"At {CLOCK} it went to worker_b, chosen by least_loaded, because the attempt before had failed.",
+        f"At {CLOCK} it went from the general queue to worker_a, because worker_a had nothing to do.",
     ]
 
 
