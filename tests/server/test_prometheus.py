@@ -205,6 +205,14 @@ def test_a_prometheus_that_is_down_at_the_start_is_told_at_once(caplog: pytest.L
     assert "is no source of metrics: it cannot be reached" in record.message
 
 
+def test_one_that_hangs_up_is_told_in_sentences_that_end_once(caplog: pytest.LogCaptureFixture) -> None:
+    with reading(lambda connection: None) as (one, _):
+        assert one.once() is Outcome.UNREACHABLE
+    [record] = [record for record in caplog.records if record.name == "balanza.server"]
+    assert "it cannot be reached: " in record.message
+    assert ".." not in record.message
+
+
 def test_one_that_has_scraped_nothing_yet_is_given_three_scrapes(caplog: pytest.LogCaptureFixture) -> None:
     with reading(saying(NOTHING)) as (one, _):
         one.once()

@@ -170,6 +170,18 @@ async def test_a_server_that_is_gone_or_slow_is_unreachable(
         await client.heartbeat(heartbeat())
 
 
+async def test_a_server_that_hangs_up_is_unreachable_and_the_sentence_ends_once(tmp_path: Path) -> None:
+    hanging_up = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = hanging_up.sockets[0].getsockname()[1]
+    client = HttpFleetClient(f"http://127.0.0.1:{port}")
+    try:
+        with pytest.raises(ServerUnreachable, match=r"cannot be reached: .*[^.]\.$"):
+            await client.heartbeat(heartbeat())
+    finally:
+        await client.aclose()
+        hanging_up.close()
+
+
 async def test_calls_share_one_connection(http: HttpFleet, client: HttpFleetClient) -> None:
     await client.register(registration())
     for _ in range(5):

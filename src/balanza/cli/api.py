@@ -93,7 +93,8 @@ def reachable(server: str) -> Iterator[None]:
             f"No server answers at {server}; start one with `balanza up`, or name another with --server."
         ) from error
     except httpx2.HTTPError as error:
-        raise ServerUnreachable(f"The connection to {server} failed: {error or type(error).__name__}.") from error
+        why = str(error).rstrip(".") or type(error).__name__
+        raise ServerUnreachable(f"The connection to {server} failed: {why}.") from error
 
 
 def answer_of(response: httpx2.Response) -> Any:

@@ -96,7 +96,8 @@ class PrometheusClient:
             raise Unread(Outcome.NONSENSE, str(error)) from error
         except (httpx2.HTTPError, OSError, ValueError) as error:
             # ValueError: a name that cannot be looked up at all.
-            raise Unread(Outcome.UNREACHABLE, f"cannot be reached: {str(error) or type(error).__name__}") from error
+            why = str(error).rstrip(".") or type(error).__name__
+            raise Unread(Outcome.UNREACHABLE, f"cannot be reached: {why}") from error
 
     async def aclose(self) -> None:
         await self._http.aclose()

@@ -147,7 +147,8 @@ def _reachable(server: str) -> Iterator[None]:
     except httpx2.TimeoutException as error:
         raise ServerUnreachable(f"The server {server} did not answer in time.") from error
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        raise ServerUnreachable(f"The server {server} cannot be reached: {error or type(error).__name__}.") from error
+        why = str(error).rstrip(".") or type(error).__name__
+        raise ServerUnreachable(f"The server {server} cannot be reached: {why}.") from error
 
 
 def _checked(response: httpx2.Response) -> httpx2.Response:
