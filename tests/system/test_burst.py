@@ -10,9 +10,9 @@ from bench.server import free_port
 from tests.support.prometheus import SCRAPE_SECONDS, Prometheus, need_prometheus
 from tests.support.waiting import eventually
 
-PROMPT_SECONDS = 2.0
-"""Far below the time for which a frozen Prometheus answers nothing, far above what a busy machine takes: whoever waits
-for Prometheus is found out. How many milliseconds a request takes is measured by `python -m bench burst`."""
+STUCK_SECONDS = 5.0
+"""Far above what a machine takes that is busy with other tests: whoever waits for Prometheus, or for a worker that does
+not come, is found out. How many milliseconds it takes is measured by `python -m bench burst prometheus`."""
 
 
 def test_a_burst_keeps_every_worker_busy_whatever_becomes_of_prometheus(tmp_path: Path) -> None:
@@ -53,8 +53,8 @@ def test_a_burst_keeps_every_worker_busy_whatever_becomes_of_prometheus(tmp_path
     assert Counter(one.worker_id for one in everything).keys() == {f"worker_{letter}" for letter in "abcdefgh"}
     balance = balance_of(everything)
     assert balance.imbalance <= 1.1, balance
-    assert balance.longest_idle_seconds <= PROMPT_SECONDS, balance
-    assert max(seconds for _, seconds in watch.latencies) < PROMPT_SECONDS
+    assert balance.longest_idle_seconds <= STUCK_SECONDS, balance
+    assert max(seconds for _, seconds in watch.latencies) < STUCK_SECONDS
     for _, source, age in watch.sources:
         assert age is None or age <= (3 * SCRAPE_SECONDS if source == "prometheus" else 3.0)
 
