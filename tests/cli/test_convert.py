@@ -11,14 +11,20 @@ import struct
 import subprocess
 import termios
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av
 import psutil
 import pytest
 
+from balanza.cli.convert import Way
+from balanza.cli.convert import convert as run
+from balanza.cli.inputs import Wanted
+from balanza.media.program import find_program
+from balanza.settings import Settings
+from balanza.worker import load
 from tests.support.clips import clip
 from tests.support.commands import alive, balanza, command, said
 from tests.support.waiting import eventually
@@ -390,3 +396,37 @@ def _ffmpegs(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
         return [child for child in children if "-progress" in child.cmdline()]
     except psutil.Error:
         return []
+
+
+def test_an_encoder_that_ffmpeg_lacks_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    have(tmp_path, "song.wav")
+    poor = tmp_path / "ffmpeg"
+    poor.write_text(f'#!/bin/sh\n"{find_program(None).path}" "$@" | grep -v libmp3lame\n')
+    poor.chmod(0o755)
+    done = balanza(
+        "convert", "song.wav", "--to", "mp3", "-o", "out", folder=tmp_path, environment={"BALANZA_FFMPEG": str(poor)}
+    )
+    assert done.returncode == 1
+    assert f"{poor} has no libmp3lame" in said(done)
+
+
+def test_a_disk_that_looks_too_small_is_tried_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have(tmp_path, "song.wav")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(load, "free_bytes", lambda _: 1)
+    with in_time(30):
+        assert run(["song.wav"], Wanted("mp3", {}), Way(tmp_path / "out"), Settings()) == 0
+    assert files_in(tmp_path) == ["out/song.mp3", "song.wav"]
+
+
+@contextmanager
+def in_time(seconds: float) -> Iterator[None]:
+    """What would wait for ever is interrupted."""
+    interrupting = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
+    interrupting.start()
+    try:
+        yield
+    finally:
+        interrupting.cancel()

@@ -17,6 +17,7 @@ from balanza.protocol import (
     HeartbeatReply,
     LeaseGrant,
     LeaseRequest,
+    Load,
     Registered,
     Registration,
     StoredObject,
@@ -70,10 +71,10 @@ class LocalFleet:
         self._unsubscribe = signals.subscribe(hear)
 
     async def register(self, registration: Registration) -> Registered:
-        return self._fleet.register(registration)
+        return self._fleet.register(registration.model_copy(update={"load": _boundless(registration.load)}))
 
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
-        return self._fleet.heartbeat(heartbeat)
+        return self._fleet.heartbeat(heartbeat.model_copy(update={"load": _boundless(heartbeat.load)}))
 
     async def lease(self, request: LeaseRequest) -> LeaseGrant | None:
         with suppress(TimeoutError):
@@ -109,3 +110,9 @@ class LocalFleet:
 
     async def aclose(self) -> None:
         self._unsubscribe()
+
+
+def _boundless(load: Load) -> Load:
+    """Nobody else could take a job that is too large for the disk by the estimate: it would wait for ever. The disk
+    itself will tell, and the job fails."""
+    return load.model_copy(update={"scratch_free_bytes": None})

@@ -22,8 +22,9 @@ from balanza.dispatch.dispatcher import Dispatcher, Submission
 from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
 from balanza.dispatch.signals import Signals
-from balanza.errors import BalanzaError
+from balanza.errors import BalanzaError, StartupError
 from balanza.media.formats import check_source, parse_options
+from balanza.media.needs import needs_of
 from balanza.media.probe import Prober
 from balanza.media.program import Program
 from balanza.model import Job, Media
@@ -147,6 +148,7 @@ class LocalRun:
     def _submit(self, library: Library, dispatcher: Dispatcher, source: Input) -> None:
         media = self._admit(library, source)
         check_source(self._wanted.format_name, self._options, media.probe)
+        self._check_program(media)
         place = self._outputs.claim(source)
         self._under_way[media.id] = source, place
         try:
@@ -156,6 +158,15 @@ class LocalRun:
             self._outputs.release(place)
             raise
         self._jobs[job.id] = source
+
+    def _check_program(self, media: Media) -> None:
+        """Raises StartupError when ffmpeg lacks an encoder: the job would wait for a worker that never comes."""
+        needs = needs_of(self._wanted.format_name, self._options, media.probe, size_bytes=media.size_bytes)
+        if lacking := needs.encoders - self._kit.program.encoders:
+            raise StartupError(
+                f"{self._kit.program.path} has no {', '.join(sorted(lacking))}. Unset BALANZA_FFMPEG to use the ffmpeg "
+                "that comes with Balanza, or name another."
+            )
 
     def _admit(self, library: Library, source: Input) -> Media:
         if source.path is not None and not source.is_stream:
