@@ -8,7 +8,7 @@ from sqlalchemy import Connection, event, text
 from balanza.lifecycle import JobStatus
 from balanza.model import Needs
 from balanza.protocol import LeaseReport
-from balanza.store import decisions, events, jobs, library, requirements, workers
+from balanza.store import decisions, events, jobs, library, requirements, shares, workers
 from tests.store.scene import START, TABLES, Scene, a_media
 
 ABLE = jobs.Ability((1, 2), 2**62)
@@ -29,6 +29,7 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "any_pending": jobs.any_pending,
     "has_leasable": lambda tx: jobs.has_leasable(tx, "worker_a", ABLE),
     "stealable": lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ABLE, waiting_since=START),
+    "tried_in_general": lambda tx: jobs.tried_in_general(tx, ABLE, 5),
     "unrunnable_of": lambda tx: jobs.unrunnable_of(tx, "worker_a", ABLE, 5),
     "requirement": lambda tx: requirements.id_of(tx, Needs(frozenset({"flac"}))),
     "decisions of a job": lambda tx: decisions.of_job(tx, "job"),
@@ -50,6 +51,8 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "known keys": lambda tx: library.known_keys(tx, ["key-song"]),
     "events after": lambda tx: events.after(tx, 5, 5),
     "event bounds": events.bounds,
+    "shared file": lambda tx: shares.opened(tx, "hash", START),
+    "download": lambda tx: shares.count_download(tx, "share", START),
     "worker": lambda tx: workers.get(tx, "worker_a"),
 }
 
