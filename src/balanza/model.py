@@ -102,6 +102,27 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A link under which one file can be opened by whoever has it."""
+
+    id: str
+    token_hash: str
+    """SHA-256 of the token in the link, which is kept nowhere."""
+    media_id: str
+    created_at: datetime
+    expires_at: datetime
+    password_hash: str | None = None
+    most_downloads: int | None = None
+    downloads: int = 0
+    revoked_at: datetime | None = None
+
+    @property
+    def is_used_up(self) -> bool:
+        """All downloads that it allows were taken; it can still be played."""
+        return self.most_downloads is not None and self.downloads >= self.most_downloads
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One requested conversion of one source into one output format."""
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from balanza.lifecycle import JobStatus
-from balanza.model import Attempt, Event, Job, Media, Outcome, Requirement, Worker
+from balanza.model import Attempt, Event, Job, Media, Outcome, Requirement, Share, Worker
 from balanza.store.types import Instant, Names, Probed, Prose, Serial, word
 
 metadata = MetaData(
@@ -293,3 +293,4 @@ ATTEMPT = _columns_of(Attempt, attempts)
 WORKER = _columns_of(Worker, workers)
 EVENT = _columns_of(Event, events)
 REQUIREMENT = _columns_of(Requirement, requirements)
+SHARE = _columns_of(Share, shares)
