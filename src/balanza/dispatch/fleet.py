@@ -7,7 +7,6 @@ lies in storage under it is removed. Docs: docs/leases.md.
 import secrets
 from datetime import datetime
 from typing import NamedTuple
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
@@ -15,10 +14,10 @@ from balanza.dispatch import assignment, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_attempt, end_leases, together
+from balanza.dispatch.messages import grant_of, result_of
 from balanza.dispatch.moving import Prospect, may_steal, steal, welcome
 from balanza.dispatch.trust import judge
 from balanza.errors import Conflict, LeaseLost, WorkerReplaced, WorkerUnknown
-from balanza.media import formats
 from balanza.model import Job, Lease, Media, Outcome, Reason, Worker, result_key
 from balanza.protocol import (
     Completion,
@@ -29,7 +28,6 @@ from balanza.protocol import (
     LeaseRequest,
     Registered,
     Registration,
-    Source,
 )
 from balanza.storage import LocalStorage, ObjectWriter
 from balanza.store import jobs, workers
@@ -124,7 +122,7 @@ class Fleet:
         if self._desk.observer and lease.job.started_at:
             self._desk.observer.job_leased((lease.job.started_at - lease.job.created_at).total_seconds())
         self._desk.moved(moves)
-        return Answer(_grant(lease), 0)
+        return Answer(grant_of(lease), 0)
 
     def lease(self, request: LeaseRequest) -> LeaseGrant | None:
         """As `ask`, for those who do not ask again by the clock."""
@@ -144,7 +142,7 @@ class Fleet:
             self._held(token)  # cancelled a moment ago, the job has taken its bytes with it
             raise Conflict(f"The result of job {lease.job.id} should have {completion.size_bytes} bytes, not {stored}.")
         now = self._desk.clock()
-        result = _result(lease, completion, now)
+        result = result_of(lease, completion, now)
 
         def operation(tx: Connection) -> tuple[Job | None, list[Move]]:
             if lease.job.attempts > 1:
@@ -286,41 +284,6 @@ def _may_start(worker: Worker, now: datetime) -> bool:
     if worker.draining or worker.leaving or worker.offline or worker.running_jobs >= worker.slots:
         return False
     return worker.quarantined_until is None or (worker.quarantined_until <= now and worker.running_jobs == 0)
-
-
-def _grant(lease: Lease) -> LeaseGrant:
-    source = lease.source
-    return LeaseGrant(
-        token=lease.token,
-        job_id=lease.job.id,
-        attempt=lease.attempt,
-        output_format=lease.job.output_format,
-        options=dict(lease.job.options),
-        source=Source(
-            media_id=source.id,
-            name=source.name,
-            size_bytes=source.size_bytes,
-            sha256=source.sha256,
-            storage_key=source.storage_key,
-            probe=source.probe,
-        ),
-        output_key=lease.output_key,
-        was_assigned=lease.was_assigned,
-    )
-
-
-def _result(lease: Lease, completion: Completion, now: datetime) -> Media:
-    return Media(
-        id=str(uuid4()),
-        name=formats.output_name(lease.job.input_file, lease.job.output_format),
-        size_bytes=completion.size_bytes,
-        sha256=completion.sha256,
-        mime_type=formats.FORMATS[lease.job.output_format].mime_type,
-        storage_key=lease.output_key,
-        probe=completion.probe,
-        created_at=now,
-        job_id=lease.job.id,
-    )
 
 
 def _lost() -> LeaseLost:
