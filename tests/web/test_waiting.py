@@ -15,8 +15,8 @@ from tests.web.test_live import settled
 
 SAID: dict[str, tuple[Json | None, str, str]] = {
     "its turn": (waits("slot", "worker_a"), "Waits for worker_a", "Espera a worker_a"),
-    "any slot": (waits("slot"), "Waits for a free worker", "Espera a un trabajador libre"),
-    "any worker": (waits("worker"), "no worker is running", "no hay ningún trabajador en marcha"),
+    "any slot": (waits("slot"), "Waits for a free worker", "Espera a un worker libre"),
+    "any worker": (waits("worker"), "no worker is running", "no hay ningún worker en marcha"),
     "a drained worker": (waits("draining", "worker_b"), "worker_b, which takes no jobs now", "worker_b, que ahora no"),
     "a worker in quarantine": (waits("quarantined", "worker_b"), "in quarantine", "en cuarentena"),
     "a worker on probation": (
@@ -25,10 +25,10 @@ SAID: dict[str, tuple[Json | None, str, str]] = {
         "worker_b, que está a prueba",
     ),
     "space": (waits("scratch"), "room for it on its disk", "tiene sitio en su disco"),
-    "a tag": (waits("tag"), "no worker has the tags", "ningún trabajador tiene las etiquetas"),
-    "an encoder": (waits("encoder"), "no worker can make this format", "ningún trabajador puede hacer este formato"),
-    "what this page does not know": (waits("moon"), "Waits for a free worker", "Espera a un trabajador libre"),
-    "nothing any more": (None, "Waits for a free worker", "Espera a un trabajador libre"),
+    "a tag": (waits("tag"), "no worker has the tags", "ningún worker tiene las etiquetas"),
+    "an encoder": (waits("encoder"), "no worker can make this format", "ningún worker puede hacer este formato"),
+    "what this page does not know": (waits("moon"), "Waits for a free worker", "Espera a un worker libre"),
+    "nothing any more": (None, "Waits for a free worker", "Espera a un worker libre"),
 }
 
 
@@ -78,7 +78,7 @@ def test_a_job_for_a_worker_that_is_not_there_says_so_on_a_real_fleet(live: Live
     try:
         page = open_page(live.address, language="es-ES")
         card = page.locator(f'[data-job="{job_id}"]')
-        expect(card).to_contain_text("Espera: ningún trabajador tiene las etiquetas que pide")
+        expect(card).to_contain_text("Espera: ningún worker tiene las etiquetas que pide")
         page.get_by_role("button", name="English").click()
         expect(card).to_contain_text("Waits: no worker has the tags it asks for")
         card.get_by_role("button", name="Cancel").click()
