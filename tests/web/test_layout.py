@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
-from tests.web.scenes import LIBRARY, job
+from tests.web.scenes import LIBRARY, job, waits
 from tests.web.screenshots import shown
 from tests.web.stage import Scene, Stage
 
@@ -67,4 +67,24 @@ def test_nothing_moves_while_conversions_advance_and_end(open_page: OpenPage, wi
                 stage.tell("job.leased", job_id=one["job_id"])
             expect(cards.first).to_contain_text(shows)
             assert page.evaluate(_BOXES) == before
+        page.context.close()
+
+
+def test_facts_that_take_more_than_one_line_begin_below_each_other(open_page: OpenPage) -> None:
+    stuck = job(1, "song.wav", "mp3", "pending", attempts=1, waits_for=waits("worker"))
+    with Stage(Scene(jobs=[stuck])) as stage:
+        page = open_page(stage.address, language="es-ES", width=360)
+        facts = page.locator(".card[data-job] .facts > span")
+        expect(facts).to_have_count(2)
+        lefts, tops = facts.evaluate_all(
+            """(found) => {
+              const boxes = found.map((fact) => { const text = document.createRange(); text.selectNodeContents(fact);
+                                                  return text.getBoundingClientRect(); });
+              return [boxes.map((box) => Math.round(box.left)), boxes.map((box) => box.top)];
+            }"""
+        )
+        assert tops[0] < tops[1]
+        edge = page.locator(".card[data-job] progress").bounding_box()
+        assert edge
+        assert lefts == [round(edge["x"])] * 2
         page.context.close()

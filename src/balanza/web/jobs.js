@@ -48,7 +48,8 @@ function Card({ job }) {
 const State = ({ status }) => html`
   <span class=${`state ${status}`}><${Icon} name=${status} />${t(`state.${status}`)}</span>`;
 
-/** The same height in every state, so that nothing jumps when a conversion starts or ends. */
+/** The same height in every state as long as the facts fit into one line: nothing jumps when a conversion starts or
+    ends. On a phone what it waits for may take a line more. */
 const Middle = ({ job }) => html`
   <div class="middle">
     <${Progress} value=${job.progress} label=${t('jobs.progress', { name: job.input_file })} />
