@@ -20,7 +20,7 @@ _BECAUSE = {
     "expired": "the worker before had fallen silent",
     "released": "the worker before had handed it back",
     "stolen": "{target} had nothing to do",
-    "joined": "{target} had just joined",
+    "joined": "{target} had just joined or come back",
     "draining": "{source} was draining",
     "left": "{source} was leaving",
     "offline": "{source} was offline",
@@ -28,6 +28,9 @@ _BECAUSE = {
     "unable": "{source} could no longer run it",
 }
 """By the reason of a decision: what a move was made for."""
+
+_ENDED_ATTEMPTS = frozenset({"retried", "failed", "expired", "released"})
+"""What comes from an attempt comes from no queue."""
 
 _STATES = {
     "processing": "It is being converted.",
@@ -63,9 +66,10 @@ def _choice(decision: _Decision) -> str:
 def _move(decision: _Decision) -> str:
     source, target = decision["source"] or GENERAL, decision["worker_id"] or GENERAL
     reason = str(decision["reason"])
+    whence = "" if decision["source"] is None and reason in _ENDED_ATTEMPTS else f" from {source}"
     because = _BECAUSE.get(reason, reason).format(source=source, target=target)
     how = f", chosen by {decision['policy']}" if decision["worker_id"] and decision["policy"] != STEALING else ""
-    return f"At {_time(decision)} it went from {source} to {target}{how}, because {because}."
+    return f"At {_time(decision)} it went{whence} to {target}{how}, because {because}."
 
 
 def _candidates(decision: _Decision) -> Iterable[RenderableType]:

@@ -59,7 +59,7 @@ def jobs(answer: dict[str, Any]) -> RenderableType:
             _percent(one["progress"]),
             _speed(one["speed"]),
             _seconds(_time_of(one)),
-            Text(one["worker_id"] or one["assigned_worker"] or UNKNOWN, overflow="fold"),
+            Text(_whose(one), overflow="fold"),
         )
     more = [Text("There are more; say how many with --limit.")] if answer["next_cursor"] else []
     return Group(table, *more)
@@ -179,6 +179,12 @@ def _state(name: str) -> Text:
 
 def _percent(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.0f} %"
+
+
+def _whose(one: dict[str, Any]) -> str:
+    """Who converts or converted it; of a pending job whose it is now, not who failed at it before."""
+    processed_by = None if one["status"] == "pending" else one["worker_id"]
+    return processed_by or one["assigned_worker"] or UNKNOWN
 
 
 def _speed(value: float | None) -> str:
