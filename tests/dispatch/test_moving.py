@@ -2,6 +2,7 @@
 
 import pytest
 
+from balanza.dispatch import moving
 from balanza.dispatch.moving import STEAL_AFTER
 from balanza.lifecycle import JobStatus
 from balanza.model import Reason
@@ -263,3 +264,27 @@ def test_an_idle_worker_steals_from_a_busy_one_after_the_clock_was_set_back(worl
     world.clock.pass_seconds(-3600)
 
     assert world.granted("b").job_id == oldest.id
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_jobs_that_nobody_can_run_are_not_in_the_way_of_one_that_was_tried(
+    world: World, monkeypatch: pytest.MonkeyPatch, tried: bool
+) -> None:
+    monkeypatch.setattr(moving, "REDISTRIBUTED_AT_ONCE", 2)
+    source = world.song().id
+    world.join("a")
+    world.join("b", tags=["gpu"])
+    for _ in range(3):
+        world.submit(source, tags=["gpu"])
+        if tried:
+            world.fail_once("b")
+    world.fleet.leave("worker_b", "first")
+    (job,) = world.submit_to("a")
+    grant = world.granted("a")
+    world.dispatcher.drain("worker_a")
+    world.fleet.fail(grant.token, Failure(error="It broke."))
+    world.dispatcher.resume("worker_a")
+
+    world.upkeep.run_once()
+
+    assert world.granted("a").job_id == job.id

@@ -30,6 +30,7 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "has_leasable": lambda tx: jobs.has_leasable(tx, "worker_a", ABLE),
     "stealable": lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ABLE, waiting_since=START),
     "tried_in_general": lambda tx: jobs.tried_in_general(tx, ABLE, 5),
+    "tried_in_general": lambda tx: jobs.tried_in_general(tx, ABLE, 5),
     "unrunnable_of": lambda tx: jobs.unrunnable_of(tx, "worker_a", ABLE, 5),
     "requirement": lambda tx: requirements.id_of(tx, Needs(frozenset({"flac"}))),
     "decisions of a job": lambda tx: decisions.of_job(tx, "job"),

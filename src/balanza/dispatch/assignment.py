@@ -133,15 +133,18 @@ def needs_of(known: Sequence[Requirement], job: Job) -> Needs:
     return requirements.needs_of(known, job.requirement_id, job.scratch_bytes)
 
 
-def ability_of(tx: Connection, worker: Worker) -> jobs.Ability:
-    """Which of the jobs there are the worker can run, however it is now."""
+def ability_of(tx: Connection, *among: Worker) -> jobs.Ability:
+    """Which of the jobs there are one of these workers can run, however it is now.
+
+    Of several the most space counts, whoever has it.
+    """
     able = [
         one.id
         for one in requirements.list_requirements(tx)
-        if capability.can_run(worker, Needs(one.encoders, one.tags)) is None
+        if any(capability.can_run(worker, Needs(one.encoders, one.tags)) is None for worker in among)
     ]
-    free = worker.scratch_free_bytes
-    return jobs.Ability(tuple(able), _BOUNDLESS if free is None else free)
+    free = [_BOUNDLESS if worker.scratch_free_bytes is None else worker.scratch_free_bytes for worker in among]
+    return jobs.Ability(tuple(able), max(free, default=-1))
 
 
 def log_choice(decision: Decision) -> None:

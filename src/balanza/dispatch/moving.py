@@ -121,19 +121,19 @@ def unstick(tx: Connection, chooser: Chooser, worker_id: str, *, now: datetime) 
     return redistribute(tx, chooser, worker_id, reason=_REASONS[obstacle.obstacle], now=now)
 
 
-def tried_before(tx: Connection) -> list[Job]:
-    """Jobs in the general queue that somebody failed at: no worker takes a job there that it has failed at itself."""
-    return jobs.tried_in_general(tx, REDISTRIBUTED_AT_ONCE)
+def tried_before(tx: Connection, *, now: datetime) -> list[Job]:
+    """Jobs in the general queue that somebody failed at and somebody could take now.
+
+    No worker takes a job there that it has failed at itself.
+    """
+    able = [one for one in workers.list_workers(tx) if capability.why_not(one, Needs(), now=now) is None]
+    return jobs.tried_in_general(tx, ability_of(tx, *able), REDISTRIBUTED_AT_ONCE)
 
 
 def place_tried(tx: Connection, chooser: Chooser, *, now: datetime) -> list[Move]:
     """Gives each of them to a worker, to one that has failed at it if there is no other."""
-    known = requirements.list_requirements(tx)
-    fleet = workers.list_workers(tx, lock=True)
-    placeable = [
-        job for job in tried_before(tx) if chooser.decide(fleet, needs_of(known, job), avoid={}, now=now).chosen
-    ]
-    return assign_anew(tx, chooser, placeable, reason=Reason.RETRIED, now=now)
+    workers.list_workers(tx, lock=True)
+    return assign_anew(tx, chooser, tried_before(tx, now=now), reason=Reason.RETRIED, now=now)
 
 
 _REASONS = {

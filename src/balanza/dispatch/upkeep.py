@@ -46,7 +46,7 @@ class Upkeep:
             _each(self._desk.database.read(lambda tx: workers.silent_since(tx, before)), self._give_up)
         _each(self._desk.database.read(lambda tx: _overdue(tx, now)), self._hand_back)
         _each(self._desk.database.read(lambda tx: moving.stuck(tx, now=now)), self._unstick)
-        if self._desk.database.read(moving.tried_before):
+        if self._desk.database.read(lambda tx: moving.tried_before(tx, now=now)):
             self._desk.moved(self._desk.database.write(lambda tx: moving.place_tried(tx, self._desk.chooser, now=now)))
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY

@@ -94,6 +94,7 @@ _ANY = _in_order(select(jobs.c.seq)).limit(1)
 _ASSIGN = update(jobs).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
 _FIRST_OWN = of_own_queue(select(*JOB)).limit(bindparam("most"))
 _FIRST_GENERAL = of_general_queue(select(*JOB)).limit(bindparam("most"))
+_TRIED = of_general_queue(select(*JOB).where(CAN_RUN, jobs.c.attempts > 0)).limit(bindparam("most"))
 _BY_STATUS = select(jobs.c.status, func.count()).group_by(jobs.c.status)
 _DEPTHS = by_index(
     select(jobs.c.assigned_worker, func.count()).where(_PENDING).group_by(jobs.c.assigned_worker), _INDEX
@@ -152,9 +153,9 @@ def stealable(
     return None if row is None else Job(*row)
 
 
-def tried_in_general(tx: Connection, most: int) -> list[Job]:
-    """Those among the first `most` jobs of the general queue that were tried before: the oldest come first."""
-    return [job for job in pending_of(tx, None, most) if job.attempts]
+def tried_in_general(tx: Connection, ability: Ability, most: int) -> list[Job]:
+    """The first jobs of the general queue that were tried before and that `ability` is enough for."""
+    return [Job(*row) for row in tx.execute(_TRIED, {"most": most, **ability.values})]
 
 
 def unrunnable_of(tx: Connection, worker_id: str, ability: Ability, limit: int) -> list[Job]:
