@@ -176,5 +176,16 @@ def empty(database: Database) -> None:
 
 
 def _empty(tx: Connection) -> None:
-    for name in ("events", "shares", "decisions", "attempts", "jobs", "requirements", "media", "workers"):
+    for name in (
+        "events",
+        "load_points",
+        "fleet_points",
+        "shares",
+        "decisions",
+        "attempts",
+        "jobs",
+        "requirements",
+        "media",
+        "workers",
+    ):
         tx.execute(delete(TABLES[name]))

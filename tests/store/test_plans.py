@@ -8,7 +8,7 @@ from sqlalchemy import Connection, event, text
 from balanza.lifecycle import JobStatus
 from balanza.model import Needs
 from balanza.protocol import LeaseReport
-from balanza.store import decisions, events, jobs, library, requirements, shares, workers
+from balanza.store import decisions, events, jobs, library, points, requirements, shares, timeline, workers
 from tests.store.scene import START, TABLES, Scene, a_media
 
 ABLE = jobs.Ability((1, 2), 2**62)
@@ -54,6 +54,9 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "event bounds": events.bounds,
     "shared file": lambda tx: shares.opened(tx, "hash", START),
     "download": lambda tx: shares.count_download(tx, "share", START),
+    "timeline": lambda tx: timeline.bars(tx, START, 5),
+    "is a point there": lambda tx: points.is_recorded(tx, START),
+    "old points": lambda tx: points.prune(tx, START),
     "worker": lambda tx: workers.get(tx, "worker_a"),
 }
 

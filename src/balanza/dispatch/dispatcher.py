@@ -125,6 +125,20 @@ class Dispatcher:
         self._desk.tell(signals.ANY_WORK)
         return worker
 
+    def remove_worker(self, worker_id: str) -> None:
+        """The worker is in no list any more until it registers again. Raises NotFound, Conflict.
+
+        One that is online, or still has jobs, stays.
+        """
+
+        def operation(tx: Connection) -> None:
+            worker = _found(workers.get(tx, worker_id, lock=True), worker_id)
+            if workers.remove(tx, worker_id, now=self._desk.clock()) is None and not workers.is_removed(tx, worker_id):
+                raise Conflict(_why_it_stays(worker))
+
+        self._desk.database.write(operation)
+        self._desk.tell()
+
     def _submit(self, tx: Connection, submission: Submission, options: Options) -> tuple[Job, Decision]:
         source = library.find(tx, submission.source, lock=True)
         try:
@@ -184,6 +198,12 @@ def _existing(tx: Connection, job_id: str) -> Job:
     if job is None:
         raise NotFound(f"There is no job {job_id}. GET /jobs lists the jobs there are.")
     return job
+
+
+def _why_it_stays(worker: Worker) -> str:
+    if not worker.offline:
+        return f"{worker.id} is online. Drain it and end it first; then it can be removed."
+    return f"{worker.id} still has {worker.jobs_in_progress} jobs. They go to others in a moment: then remove it again."
 
 
 def _found(worker: Worker | None, worker_id: str) -> Worker:

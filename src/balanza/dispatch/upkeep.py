@@ -11,6 +11,7 @@ from balanza.dispatch import moving
 from balanza.dispatch.assignment import Chooser, Move, redistribute
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_leases
+from balanza.dispatch.history import Recorder
 from balanza.model import Outcome, Reason
 from balanza.store import decisions, events, jobs, library, workers
 
@@ -34,6 +35,7 @@ class Upkeep:
         self._ran_at = desk.clock()
         self._patient_until = self._ran_at + desk.lease_time
         self._sweep_at = self._ran_at
+        self._recorder = Recorder(desk)
 
     def run_once(self) -> None:
         now = self._desk.clock()
@@ -51,6 +53,7 @@ class Upkeep:
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
             self._sweep(now)
+        self._recorder.run_once(now)
 
     def _expire(self, token: str) -> None:
         self._desk.settle(self._desk.database.write(lambda tx: _expire(tx, self._desk.chooser, token, self._ran_at)))

@@ -8,7 +8,20 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 import balanza
-from balanza.server import decisions, events, fleet, health, jobs, library, openapi, pages, problems, targets, workers
+from balanza.server import (
+    decisions,
+    events,
+    fleet,
+    health,
+    history,
+    jobs,
+    library,
+    openapi,
+    pages,
+    problems,
+    targets,
+    workers,
+)
 from balanza.server.bells import Bells
 from balanza.server.guard import Guard, allowed_names
 from balanza.server.live import Feed
@@ -27,6 +40,7 @@ ROUTERS = (
     jobs.router,
     decisions.router,
     workers.router,
+    history.router,
     events.router,
     health.router,
     fleet.router,

@@ -1,4 +1,4 @@
-"""The workers as people see them: how loaded they are; drain and resume."""
+"""The workers as people see them: how loaded they are; drain, resume and remove."""
 
 from typing import Annotated
 
@@ -39,6 +39,17 @@ def drain_worker(
 def resume_worker(worker_id: WorkerId, parts: PartsDep) -> WorkerStats:
     """It is trusted again, too, if it was in quarantine."""
     return _stats(parts, parts.dispatcher.resume(worker_id))
+
+
+@router.delete(
+    "/workers/{worker_id}",
+    status_code=204,
+    summary="Take an offline worker off the lists",
+    responses=problems(404, 409),
+)
+def remove_worker(worker_id: WorkerId, parts: PartsDep) -> None:
+    """Its history stays, and it is back when it registers again. One that is online or has jobs is not removed."""
+    parts.dispatcher.remove_worker(worker_id)
 
 
 def _stats(parts: Parts, worker: Worker) -> WorkerStats:

@@ -187,7 +187,7 @@ attempts = Table(
     Column("log_tail", Prose),
     CheckConstraint("number >= 1", name="number"),
     CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
-    Index("ix_attempts_started", "started_at"),
+    Index("ix_attempts_ended", "ended_at"),
     _partial("uq_attempts_running", "job_id", where="ended_at IS NULL", unique=True),
 )
 

@@ -13,14 +13,24 @@ from balanza.store.tables import WORKER, workers
 _THIS = workers.c.id == bindparam("this_id")
 _THIS_INSTANCE = _THIS & (workers.c.instance == bindparam("this_instance"))
 _ONLINE = not_(workers.c.offline)
+_LISTED = workers.c.removed_at.is_(None)
 
 _INSERT = insert(workers).returning(*WORKER)
 _REPLACE = update(workers).where(_THIS).returning(*WORKER)
 _ALIVE = update(workers).where(_THIS_INSTANCE, _ONLINE).returning(*WORKER)
-_BACK = update(workers).where(_THIS_INSTANCE, workers.c.offline).values(offline=False).returning(*WORKER)
-_DRAIN = update(workers).where(_THIS, workers.c.draining != bindparam("wanted")).returning(*WORKER)
+_BACK = (
+    update(workers).where(_THIS_INSTANCE, workers.c.offline).values(offline=False, removed_at=None).returning(*WORKER)
+)
+_DRAIN = update(workers).where(_THIS, _LISTED, workers.c.draining != bindparam("wanted")).returning(*WORKER)
+_DRAIN_UNTIL = update(workers).where(_THIS, _LISTED).returning(*WORKER)
 _OFFLINE = update(workers).where(_THIS, _ONLINE).values(offline=True).returning(*WORKER)
 _LEFT = update(workers).where(_THIS, _ONLINE).values(offline=True, leaving=True).returning(*WORKER)
+_REMOVE = (
+    update(workers)
+    .where(_THIS, _LISTED, workers.c.offline, workers.c.assigned_jobs == 0, workers.c.running_jobs == 0)
+    .values(removed_at=bindparam("at"))
+    .returning(*WORKER)
+)
 _FAULTS = update(workers).where(_THIS).values(faults=workers.c.faults + bindparam("more")).returning(*WORKER)
 _CHANGE = update(workers).where(_THIS).returning(*WORKER)
 _CHOSEN = update(workers).where(_THIS).values(chosen_at=bindparam("at"))
@@ -35,7 +45,8 @@ _COUNT = (
     )
 )
 _GET = select(*WORKER).where(_THIS)
-_ALL = select(*WORKER).order_by(workers.c.id)
+_ALL = select(*WORKER).where(_LISTED).order_by(workers.c.id)
+_REMOVED = select(1).where(_THIS, not_(_LISTED))
 # FOR NO KEY UPDATE: it waits for other writers of the row, not for foreign keys that point at it.
 _GET_LOCKED = _GET.with_for_update(key_share=True)
 _ALL_LOCKED = _ALL.with_for_update(key_share=True)
@@ -59,6 +70,7 @@ def register(tx: Connection, registration: Registration, *, now: datetime) -> Wo
         "scratch_free_bytes": registration.load.scratch_free_bytes,
         "leaving": False,
         "offline": False,
+        "removed_at": None,
     }
     # Two at once under a new id: the second INSERT is refused, and Database.write runs the operation again.
     worker = _one(tx, _REPLACE, {"this_id": registration.worker_id, **values})
@@ -94,7 +106,8 @@ def get(tx: Connection, worker_id: str, *, lock: bool = False) -> Worker | None:
 
 
 def list_workers(tx: Connection, *, lock: bool = False) -> list[Worker]:
-    """All workers by id, the offline ones too. With `lock` nobody else changes them until the transaction ends."""
+    """All workers by id, the offline ones too, those removed not. With `lock` nobody else changes them until the end of
+    the transaction."""
     return [Worker(*row) for row in tx.execute(_ALL_LOCKED if lock else _ALL)]
 
 
@@ -105,7 +118,7 @@ def set_draining(
     changed = _one(tx, _DRAIN, {"this_id": worker_id, "wanted": draining, "draining": draining})
     if changed is not None:
         events.append(tx, "worker.draining" if draining else "worker.resumed", now=now, worker_id=worker_id)
-    return _one(tx, _CHANGE, {"this_id": worker_id, "drain_until": until})
+    return _one(tx, _DRAIN_UNTIL, {"this_id": worker_id, "drain_until": until})
 
 
 def add_fault(tx: Connection, worker_id: str) -> Worker | None:
@@ -141,6 +154,21 @@ def set_offline(tx: Connection, worker_id: str, *, now: datetime, reason: str) -
         event_type = "worker.left" if has_left else "worker.offline"
         events.append(tx, event_type, now=now, worker_id=worker_id, data={"reason": reason})
     return worker
+
+
+def remove(tx: Connection, worker_id: str, *, now: datetime) -> Worker | None:
+    """The worker, from now on in no list until it comes back; None when it is online, has jobs, or was removed before.
+
+    What it did stays.
+    """
+    worker = _one(tx, _REMOVE, {"this_id": worker_id, "at": now})
+    if worker is not None:
+        events.append(tx, "worker.removed", now=now, worker_id=worker_id)
+    return worker
+
+
+def is_removed(tx: Connection, worker_id: str) -> bool:
+    return tx.execute(_REMOVED, {"this_id": worker_id}).first() is not None
 
 
 def mark_chosen(tx: Connection, worker_id: str, *, now: datetime) -> None:

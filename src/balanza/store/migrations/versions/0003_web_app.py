@@ -10,7 +10,7 @@ down_revision = "0002"
 def upgrade() -> None:
     op.add_column("workers", sa.Column("removed_at", sa.BigInteger()))
     op.add_column("media", sa.Column("trashed_at", sa.BigInteger()))
-    op.create_index("ix_attempts_started", "attempts", ["started_at"])
+    op.create_index("ix_attempts_ended", "attempts", ["ended_at"])
     _shares()
     _uploads()
     _points()
