@@ -48,6 +48,7 @@ def why(*history: dict[str, Any], status: str = "completed", waits_for: object =
     answer = {
         "job_id": "j1",
         "status": status,
+        "worker_id": "worker_b",
         "waits_for": waits_for,
         "decision": history[-1] if history else None,
         "history": list(history),
@@ -59,7 +60,7 @@ def why(*history: dict[str, Any], status: str = "completed", waits_for: object =
 def test_it_says_who_was_chosen_and_why_not_the_others() -> None:
     lines = why(decision())
     assert max(map(len, lines)) <= 80
-    assert lines[0] == "Job j1: It is completed."
+    assert lines[0] == "Job j1: worker_b completed it."
     assert f"At {CLOCK} worker_a was chosen by least_loaded." in lines
     assert [" ".join(line.split()) for line in lines if line.startswith("worker_")] == [
         "worker_a was chosen, with 0 jobs CPU 0.12 prometheus, 2.1 s old",
@@ -74,6 +75,12 @@ def test_a_pending_job_says_first_what_it_waits_for() -> None:
     lines = why(nobody, status="pending", waits_for=waits_for)
     assert lines[0] == f"Job j1: {sentence}"
     assert f"At {CLOCK} nobody could take it, and it came into the general queue." in lines
+
+
+def test_a_running_job_says_first_who_converts_it() -> None:
+    nobody = decision(None, candidates=[])
+    assert why(nobody, status="processing")[0] == "Job j1: worker_b is converting it."
+    assert why(decision(), status="cancelled")[0] == "Job j1: It was cancelled."
 
 
 def test_without_workers_it_says_so() -> None:

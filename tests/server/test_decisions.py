@@ -132,6 +132,8 @@ def test_a_pending_job_says_what_it_waits_for_wherever_it_is_shown(stand: Stand,
         assert shown == {waiting: expected, running: None}
         assert stand.get(f"/jobs/{running}")["waits_for"] is None
         assert stand.get(f"/jobs/{running}/decision")["waits_for"] is None
+        assert stand.get(f"/jobs/{running}/decision")["worker_id"] == "worker_a"
+        assert stand.get(f"/jobs/{waiting}/decision")["worker_id"] is None
 
 
 def test_a_job_that_nobody_can_run_says_why_at_once(stand: Stand, song: str) -> None:

@@ -33,8 +33,8 @@ _ENDED_ATTEMPTS = frozenset({"retried", "failed", "expired", "released"})
 """What comes from an attempt comes from no queue."""
 
 _STATES = {
-    "processing": "It is being converted.",
-    "completed": "It is completed.",
+    "processing": "{worker} is converting it.",
+    "completed": "{worker} completed it.",
     "failed": "It has failed.",
     "cancelled": "It was cancelled.",
 }
@@ -53,7 +53,9 @@ def explanation(answer: Mapping[str, Any]) -> RenderableType:
 
 def _now(answer: Mapping[str, Any]) -> str:
     waiting = answer["waits_for"]
-    return str(waiting["sentence"]) if waiting else _STATES.get(answer["status"], str(answer["status"]))
+    if waiting:
+        return str(waiting["sentence"])
+    return _STATES.get(answer["status"], str(answer["status"])).format(worker=answer["worker_id"])
 
 
 def _choice(decision: _Decision) -> str:

@@ -76,6 +76,8 @@ class JobDecisions(Shape):
 
     job_id: str
     status: JobStatus
+    worker_id: str | None
+    """Who runs it, or ran it last: whoever is free takes what is in the general queue, without a decision."""
     waits_for: WaitingOut | None
     """Null unless it is pending."""
     decision: DecisionOut | None
@@ -89,6 +91,7 @@ class JobDecisions(Shape):
         return cls(
             job_id=job.id,
             status=job.status,
+            worker_id=job.worker_id,
             waits_for=WaitingOut.of(waiting),
             decision=history[-1] if history else None,
             history=history,
