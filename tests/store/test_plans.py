@@ -27,9 +27,9 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "own queue": lambda tx: jobs.pending_of(tx, "worker_a", 5),
     "general queue": lambda tx: jobs.pending_of(tx, None, 5),
     "any_pending": jobs.any_pending,
+    "any_runnable": lambda tx: jobs.any_runnable(tx, ABLE),
     "has_leasable": lambda tx: jobs.has_leasable(tx, "worker_a", ABLE),
     "stealable": lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ABLE, waiting_since=START),
-    "tried_in_general": lambda tx: jobs.tried_in_general(tx, ABLE, 5),
     "tried_in_general": lambda tx: jobs.tried_in_general(tx, ABLE, 5),
     "unrunnable_of": lambda tx: jobs.unrunnable_of(tx, "worker_a", ABLE, 5),
     "requirement": lambda tx: requirements.id_of(tx, Needs(frozenset({"flac"}))),
@@ -116,6 +116,7 @@ def test_postgresql_finds_jobs_through_the_index_made_for_them_when_there_are_ma
     with pytest.raises(_Undone):
         scene.database.write(operation)
 
+    assert "ix_jobs_pending_requirement" in "".join(plans["any_runnable"])
     for name in ("lease", "own queue", "general queue", "stealable"):
         assert "ix_jobs_pending" in "".join(plans[name]), name
     read_whole = [name for name, plan in plans.items() if "Seq Scan on jobs" in "".join(plan)]

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from balanza.lifecycle import JobStatus
-from balanza.store import jobs
+from balanza.model import Needs
+from balanza.store import jobs, requirements
 from tests.store.scene import START, Scene, a_job
 
 
@@ -119,3 +121,16 @@ def test_the_jobs_that_still_need_a_source_are_those_that_have_not_ended(scene: 
 
     assert scene.see(jobs.live_jobs_of_media, "song") == ["running", "waiting"]
     assert scene.see(jobs.live_jobs_of_media, "result") == []
+
+
+def test_a_job_is_runnable_by_whoever_has_what_it_requires(scene: Scene) -> None:
+    gpu = scene.database.write(lambda tx: requirements.id_of(tx, Needs(tags=frozenset({"gpu"}))))
+    assert gpu is not None
+    scene.database.write(lambda tx: jobs.submit(tx, replace(a_job("picky"), requirement_id=gpu)))
+    able, unable = jobs.Ability((gpu,), 0), jobs.Ability((), 2**62)
+
+    assert scene.see(jobs.any_runnable, able)
+    assert not scene.see(jobs.any_runnable, unable)
+
+    scene.submit("any worker will do")
+    assert scene.see(jobs.any_runnable, unable)

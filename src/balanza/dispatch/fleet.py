@@ -207,7 +207,10 @@ class Fleet:
             return Prospect.NOW  # to be told so
         if not _may_start(worker, now):
             return Prospect.NONE
-        if jobs.has_leasable(tx, worker.id, assignment.ability_of(tx, worker)):
+        ability = assignment.ability_of(tx, worker)
+        if not jobs.any_runnable(tx, ability):
+            return Prospect.NONE
+        if jobs.has_leasable(tx, worker.id, ability):
             return Prospect.NOW
         return may_steal(tx, worker, now=now)
 

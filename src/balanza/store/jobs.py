@@ -17,6 +17,7 @@ from balanza.store.leases import complete, expired, fail_attempt, held, lease, r
 from balanza.store.queues import (
     Ability,
     any_pending,
+    any_runnable,
     assign,
     counts_by_status,
     has_leasable,
@@ -43,6 +44,7 @@ __all__ = [
     "Ability",
     "NewJob",
     "any_pending",
+    "any_runnable",
     "assign",
     "attempt_under",
     "attempts_of",

@@ -91,6 +91,16 @@ _LEASABLE = select(
 )
 _UNRUNNABLE = of_own_queue(select(*JOB).where(~CAN_RUN)).limit(bindparam("most"))
 _ANY = _in_order(select(jobs.c.seq)).limit(1)
+# The order is that of the index, for PostgreSQL: it walks through all jobs when it believes that the first will do.
+_KIND = by_index(
+    select(jobs.c.seq).where(_PENDING).order_by(jobs.c.requirement_id).limit(1), "ix_jobs_pending_requirement"
+)
+_ANY_RUNNABLE = select(
+    func.coalesce(
+        _KIND.where(jobs.c.requirement_id.is_(None)).scalar_subquery(),
+        _KIND.where(jobs.c.requirement_id.in_(bindparam("runnable", expanding=True))).scalar_subquery(),
+    )
+)
 _ASSIGN = update(jobs).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
 _FIRST_OWN = of_own_queue(select(*JOB)).limit(bindparam("most"))
 _FIRST_GENERAL = of_general_queue(select(*JOB)).limit(bindparam("most"))
@@ -133,6 +143,14 @@ def _count(tx: Connection, gained: Counter[str | None], lost: Counter[str | None
 def any_pending(tx: Connection) -> bool:
     """Some job is pending, in whatever queue."""
     return tx.execute(_ANY).first() is not None
+
+
+def any_runnable(tx: Connection, ability: Ability) -> bool:
+    """Some job is pending, in whatever queue, that `ability` is enough for, scratch space apart.
+
+    However many are pending that it is not enough for, that is found at once.
+    """
+    return tx.execute(_ANY_RUNNABLE, {"runnable": ability.requirement_ids}).scalar_one() is not None
 
 
 def has_leasable(tx: Connection, worker_id: str, ability: Ability) -> bool:
