@@ -1,8 +1,9 @@
 // Keeps the store true: the event stream says what changed, the changed rows are fetched. Events are hints, rows the truth.
 import { batch } from './vendor/signals/signals.js';
-import { getJob, listJobs, listMedia, UNREACHABLE } from './api.js';
+import { getJob, listJobs, listMedia } from './api.js';
 import { t } from './i18n.js';
 import * as store from './store.js';
+import { follow, reload, schedule } from './stream.js';
 
 const JOB_EVENTS = [
   'job.submitted', 'job.assigned', 'job.leased', 'job.completed', 'job.attempt_failed', 'job.failed', 'job.released',
@@ -15,36 +16,31 @@ const WORKER_EVENTS = [
 const MEDIA_EVENTS = ['media.created', 'media.deleted'];
 const PAGE = 50;
 const MOST = 200; // the server's largest page
-const THROTTLE_MS = 300;
-const GRACE_MS = 1500; // a stream that comes back at once is not worth a word
-const POLL_MS = 3000;
+const PAUSE_MS = 300;
 
-const stale = { jobs: new Set(), running: false, waiting: false, allJobs: false, media: false };
-let isFlushing = false;
-let lastFlush = 0;
-let timer = null;
-let stream = null;
-let grace = null;
-let poll = null;
+const NOTHING = { running: false, waiting: false, allJobs: false, media: false };
+const stale = { ...NOTHING, jobs: new Set() };
+
+export { reload };
 
 export function startLive() {
-  open();
-  reload(); // at once: a stream that cannot be opened must not keep the page empty
-  document.addEventListener('visibilitychange', () => {
-    // A browser opens six connections to one server at the most: pages nobody looks at must not hold one each.
-    if (document.hidden) close();
-    else open();
-  });
-  window.addEventListener('online', reload);
-  window.addEventListener('pagehide', close);
+  const listeners = {
+    ...each(JOB_EVENTS, (event) => jobChanged(event.job_id)),
+    'job.progress': progressed,
+    ...each(WORKER_EVENTS, workersChanged),
+    ...each(MEDIA_EVENTS, mediaChanged),
+  };
+  follow({ listeners, expire, isStale, refresh, pause: () => PAUSE_MS });
 }
 
-/** Everything shown may be old: fetch it again, soon. */
-export function reload() {
+const each = (types, listener) => Object.fromEntries(types.map((type) => [type, listener]));
+
+function expire() {
   stale.allJobs = true;
   stale.media = true;
-  schedule();
 }
+
+const isStale = () => Object.values(stale).some((value) => value === true) || stale.jobs.size > 0;
 
 export function jobChanged(id) {
   stale.jobs.add(id);
@@ -72,83 +68,10 @@ export function mediaChanged() {
   schedule();
 }
 
-function open() {
-  close();
-  stream = new EventSource('events');
-  stream.addEventListener('open', () => {
-    stopPolling();
-    store.connection.value = 'live';
-    reload();
-  });
-  stream.addEventListener('error', onBroken);
-  stream.addEventListener('reset', reload);
-  for (const type of JOB_EVENTS) stream.addEventListener(type, (event) => jobChanged(JSON.parse(event.data).job_id));
-  stream.addEventListener('job.progress', progressed);
-  for (const type of WORKER_EVENTS) stream.addEventListener(type, workersChanged);
-  for (const type of MEDIA_EVENTS) stream.addEventListener(type, mediaChanged);
-}
-
-function close() {
-  stream?.close();
-  stopPolling();
-}
-
-function stopPolling() {
-  clearTimeout(grace);
-  clearInterval(poll);
-  grace = poll = null;
-}
-
-/** The browser reconnects by itself unless the answer was no stream at all; meanwhile rows are polled. */
-function onBroken() {
-  if (grace !== null || poll !== null) return;
-  grace = setTimeout(() => {
-    grace = null;
-    reload();
-    poll = setInterval(() => {
-      if (stream.readyState === EventSource.CLOSED) open();
-      reload();
-    }, POLL_MS);
-  }, GRACE_MS);
-}
-
-function schedule() {
-  if (timer !== null || isFlushing) return;
-  timer = setTimeout(flush, Math.max(20, lastFlush + THROTTLE_MS - performance.now()));
-}
-
-async function flush() {
-  timer = null;
-  isFlushing = true;
-  const wanted = { ...stale };
-  Object.assign(stale, { jobs: new Set(), running: false, waiting: false, allJobs: false, media: false });
-  try {
-    await refresh(wanted);
-    onFetched();
-  } catch (problem) {
-    onFetchFailed(problem);
-  } finally {
-    lastFlush = performance.now();
-    isFlushing = false;
-    if (stale.jobs.size || stale.running || stale.waiting || stale.allJobs || stale.media) schedule();
-  }
-}
-
-function onFetched() {
-  if (stream.readyState === EventSource.OPEN) {
-    stopPolling();
-    store.connection.value = 'live';
-  } else if (poll !== null) store.connection.value = 'interrupted';
-}
-
-function onFetchFailed(problem) {
-  if (problem.status === undefined) throw problem;
-  store.connection.value = problem.slug === UNREACHABLE ? 'unreachable' : 'interrupted';
-  onBroken(); // the next poll asks for everything again
-}
-
 /** Media after jobs: so the result of every completed job shown is in the library shown. */
-async function refresh(wanted) {
+async function refresh() {
+  const wanted = { ...stale };
+  Object.assign(stale, NOTHING, { jobs: new Set() });
   const fresh = await freshJobs(wanted);
   const unknown = fresh.rows.some((job) => job.output_id && !store.mediaById.value.has(job.output_id));
   const library = wanted.media || unknown ? await listMedia({ limit: pageFor(store.media.value.length) }) : null;
