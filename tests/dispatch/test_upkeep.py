@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
+from balanza.dispatch import assignment
 from balanza.dispatch.assignment import REDISTRIBUTED_AT_ONCE
 from balanza.dispatch.upkeep import ORPHAN_AFTER, SWEEP_EVERY
 from balanza.lifecycle import JobStatus
@@ -128,3 +129,19 @@ def test_old_events_are_forgotten_beyond_the_number_kept(world: World) -> None:
     sweep(world)
     oldest, newest = world.desk.database.read(events.bounds)
     assert newest - oldest + 1 == kept
+
+
+def test_in_a_large_fleet_fewer_jobs_are_moved_at_once_and_the_rest_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assignment, "CANDIDATES_AT_ONCE", 6)
+    world.join("a", "b", "c")
+    world.submit_to("a", 5)
+
+    world.dispatcher.drain("worker_a")
+    assert len(world.queue("a")) == 3
+
+    world.upkeep.run_once()
+    assert len(world.queue("a")) == 1
+    world.upkeep.run_once()
+    assert world.queue("a") == []

@@ -25,6 +25,8 @@ log = logging.getLogger("balanza.dispatch")
 
 REDISTRIBUTED_AT_ONCE = 500
 """How many jobs one transaction moves; each pass of upkeep moves some of the rest."""
+CANDIDATES_AT_ONCE = 20_000
+"""Fewer jobs in a large fleet: all workers are locked while each job looks at every one, which takes some 50 µs."""
 
 _SPOKEN = {
     Reason.SUBMITTED: "nuevo",
@@ -101,14 +103,15 @@ def assign_anew(
 ) -> list[Move]:
     """Gives each pending job to the worker that is best now, counting those given just before.
 
-    Workers that failed at a job, or are in `avoid`, get it only when nobody else can take it.
+    Workers that failed at a job, or are in `avoid`, get it only when nobody else can take it. In a large fleet only the
+    first jobs are given.
     """
     if not pending:
         return []
     fleet = {worker.id: worker for worker in workers.list_workers(tx, lock=True)}
     known = requirements.list_requirements(tx)
     moves = []
-    for job in pending:
+    for job in pending[: max(1, CANDIDATES_AT_ONCE // max(1, len(fleet)))]:
         avoided = {**_failures(tx, job), **(avoid or {})}
         decision = chooser.decide(list(fleet.values()), needs_of(known, job), avoid=avoided, now=now)
         target = decision.worker_id
