@@ -81,6 +81,14 @@ class Gone(CallerError):
     title = "Deleted"
 
 
+class UsedUp(CallerError):
+    """All that was allowed of it was taken."""
+
+    status = 410
+    slug = "used-up"
+    title = "Used up"
+
+
 class Conflict(CallerError):
     """The state of the thing does not allow this now."""
 
@@ -95,6 +103,32 @@ class Refused(CallerError):
     status = 403
     slug = "refused"
     title = "Refused"
+
+
+class PasswordNeeded(CallerError):
+    """It opens to whoever has typed its password."""
+
+    status = 403
+    slug = "password-needed"
+    title = "A password is needed"
+
+
+class WrongPassword(CallerError):
+    status = 403
+    slug = "wrong-password"
+    title = "Wrong password"
+
+
+class TooManyAttempts(CallerError):
+    """The same may be tried again after `retry_after_seconds`."""
+
+    status = 429
+    slug = "too-many-attempts"
+    title = "Too many attempts"
+
+    def __init__(self, sentence: str, *, retry_after_seconds: int) -> None:
+        super().__init__(sentence)
+        self.retry_after_seconds = retry_after_seconds
 
 
 # --- The worker's right is gone: stop, throw the work away, ask for another job.

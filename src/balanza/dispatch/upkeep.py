@@ -13,13 +13,15 @@ from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_leases
 from balanza.dispatch.history import Recorder
 from balanza.model import Outcome, Reason
-from balanza.store import decisions, events, jobs, library, workers
+from balanza.store import decisions, events, jobs, library, shares, workers
 
 log = logging.getLogger("balanza.dispatch")
 
 SWEEP_EVERY = timedelta(hours=1)
 ORPHAN_AFTER = timedelta(hours=24)
 """An object without a row is removed at this age: longer than any upload or conversion takes to be written down."""
+SHARES_KEPT = timedelta(days=7)
+"""A link that has ended is listed for so long, for whoever wonders what became of it."""
 KEYS_AT_ONCE = 500
 
 
@@ -85,9 +87,10 @@ class Upkeep:
         self._desk.moved(moves)
 
     def _sweep(self, now: datetime) -> None:
-        """Removes old events, the bytes of deleted files, and objects that never got a row."""
+        """Removes old events and links, the bytes of deleted files, and objects that never got a row."""
         self._desk.database.write(lambda tx: events.prune(tx, self._desk.settings.events_kept))
         self._desk.database.write(lambda tx: decisions.prune(tx, self._desk.settings.decisions_kept))
+        self._desk.database.write(lambda tx: shares.prune(tx, now - SHARES_KEPT))
         for media_id, key in self._desk.database.read(lambda tx: library.deleted_keys(tx, KEYS_AT_ONCE)):
             self._purge(media_id, key)
         old = (key for key, written_at in self._desk.storage.objects() if now - written_at > ORPHAN_AFTER)

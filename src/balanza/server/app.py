@@ -19,6 +19,7 @@ from balanza.server import (
     openapi,
     pages,
     problems,
+    share,
     targets,
     workers,
 )
@@ -38,6 +39,7 @@ ADMITTING_THREADS = 8
 ROUTERS = (
     library.router,
     jobs.router,
+    share.router,
     decisions.router,
     workers.router,
     history.router,

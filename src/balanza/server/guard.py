@@ -34,6 +34,10 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 
+LINKS = "/s/"
+_OF_LINKS = {"cache-control": "no-store", "x-robots-tag": "noindex, nofollow"}
+"""What a shared link answers, its errors too, is for whoever has the link: no cache keeps it, no search lists it."""
+
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::[0-9]{0,5})?", re.ASCII)
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -61,6 +65,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["path"].startswith(LINKS):
+                    headers.update(_OF_LINKS)
             await send(message)
 
         refusal = why_not(scope["method"], scope["scheme"], Headers(scope=scope), self._allowed)

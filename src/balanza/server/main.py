@@ -17,6 +17,7 @@ from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher
 from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
+from balanza.dispatch.sharing import Sharing
 from balanza.dispatch.signals import Signals
 from balanza.dispatch.upkeep import Upkeep
 from balanza.errors import Retryable, StartupError, StorageError, StorageFull
@@ -77,7 +78,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
         stack.enter_context(reading_prometheus(desk, metrics))
         prober = stack.enter_context(closing(Prober()))
         stack.enter_context(running_upkeep(Upkeep(desk)))
-        yield Parts(desk, Dispatcher(desk), Fleet(desk), Library(desk, prober), metrics)
+        yield Parts(desk, Dispatcher(desk), Fleet(desk), Library(desk, prober), Sharing(desk), metrics)
 
 
 def _refuse_unwritable_database(database: Database) -> None:

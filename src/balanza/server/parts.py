@@ -10,6 +10,7 @@ from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher
 from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
+from balanza.dispatch.sharing import Sharing
 from balanza.server.bells import Bells
 from balanza.server.live import Feed
 from balanza.server.metrics import Metrics
@@ -23,6 +24,7 @@ class Parts:
     dispatcher: Dispatcher
     fleet: Fleet
     library: Library
+    sharing: Sharing
     metrics: Metrics
 
 

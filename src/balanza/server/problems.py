@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from balanza.errors import BalanzaError, Retryable
+from balanza.errors import BalanzaError, Retryable, TooManyAttempts
 from balanza.server import sentences
 
 log = logging.getLogger("balanza.server")
@@ -44,10 +44,16 @@ def problem(
 
 def of_error(error: BalanzaError) -> ProblemResponse:
     """The document of an error that was raised on purpose."""
-    headers = {"Retry-After": RETRY_AFTER_SECONDS} if isinstance(error, Retryable) else None
+    headers = _retry_after(error)
     return problem(
         status=error.status, slug=error.slug, title=error.title, detail=error.sentence.strip(), headers=headers
     )
+
+
+def _retry_after(error: BalanzaError) -> dict[str, str] | None:
+    if isinstance(error, TooManyAttempts):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {"Retry-After": RETRY_AFTER_SECONDS} if isinstance(error, Retryable) else None
 
 
 def install(app: FastAPI) -> None:

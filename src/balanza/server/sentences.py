@@ -99,7 +99,7 @@ def _say_value_error(name: str, error: _Error) -> str:
 
 
 def _say_what_was_expected(name: str, error: _Error) -> str:
-    expected = error["msg"].removeprefix("Input ").rstrip(".")
+    expected = error["msg"].removeprefix("Input ").removeprefix("String ").rstrip(".")
     return f"{name} {expected}; it is {shown(error['input'])}."
 
 
