@@ -97,6 +97,20 @@ class Conflict(CallerError):
     title = "Not possible in this state"
 
 
+class Locked(CallerError):
+    """Another request is changing it just now."""
+
+    status = 423
+    slug = "locked"
+    title = "In use"
+
+
+class TooLarge(CallerError):
+    status = 413
+    slug = "too-large"
+    title = "Too large"
+
+
 class Refused(CallerError):
     """A request that this server answers to nobody who asks from there."""
 

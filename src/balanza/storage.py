@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,18 @@ PIECE_BYTES = 1024 * 1024
 LEFT_SECONDS = 24 * 3600
 """Nobody writes a file any more that nothing was added to for so long."""
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+_PART = "part-"
+"""What the names of parts begin with; those of writers are hexadecimal."""
+
+
+class PartWriter(Protocol):
+    """Adds to an object that comes in over several requests. One at a time."""
+
+    def write(self, piece: bytes) -> None:
+        """When it raises, some of the piece may have been written."""
+
+    def close(self) -> None:
+        """What was written survives a loss of power."""
 
 
 class ObjectWriter(Protocol):
@@ -59,6 +72,24 @@ class Storage(Protocol):
 
     def objects(self) -> Iterator[tuple[str, datetime]]:
         """Every key with the time its object was last written."""
+
+    def free_bytes(self) -> int:
+        """How much more fits, as far as anybody can tell."""
+
+    def part(self, key: str) -> PartWriter:
+        """Goes on with an object that is not complete yet where it ended, or begins it."""
+
+    def part_size(self, key: str) -> int | None:
+        """How many bytes of it would survive a loss of power now; None when it was not begun, or is complete."""
+
+    def complete(self, key: str, sha256: str | None = None) -> StoredObject:
+        """Makes the part the object. Without its hash it is read once more. Asked again, answers the same."""
+
+    def discard_part(self, key: str) -> None:
+        """Afterwards there is no such part, whether there was one before or not."""
+
+    def parts(self) -> Iterator[tuple[str, datetime]]:
+        """The key of every part with the time it was last written."""
 
 
 class LocalStorage:
@@ -122,13 +153,57 @@ class LocalStorage:
             with suppress(FileNotFoundError):
                 yield entry.name, datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
 
+    def free_bytes(self) -> int:
+        with _translated(f"Cannot use the storage folder {self.folder}"):
+            return shutil.disk_usage(self.folder).free
+
+    def part(self, key: str) -> "LocalPart":
+        return LocalPart(self._part(key), durable=self._durable)
+
+    def part_size(self, key: str) -> int | None:
+        part = self._part(key)
+        with (
+            _translated(f"Cannot read the unfinished object {key}"),
+            suppress(FileNotFoundError),
+            part.open("rb") as file,
+        ):
+            if self._durable:
+                os.fsync(file.fileno())
+            return os.fstat(file.fileno()).st_size
+        return None
+
+    def complete(self, key: str, sha256: str | None = None) -> StoredObject:
+        part, whole = self._part(key), self._file(key)
+        with _translated(f"Cannot store {key}"):
+            if not part.exists():  # the program was ended just after it was made the object
+                return _digest(whole, flush=self._durable)
+            size = part.stat().st_size
+            stored = StoredObject(size_bytes=size, sha256=sha256) if sha256 else _digest(part, flush=self._durable)
+            part.rename(whole)
+            if self._durable:
+                _flush_folder(self._objects)
+            return stored
+
+    def discard_part(self, key: str) -> None:
+        with _translated(f"Cannot delete the unfinished object {key}"):
+            self._part(key).unlink(missing_ok=True)
+
+    def parts(self) -> Iterator[tuple[str, datetime]]:
+        for entry in os.scandir(self._incoming):
+            if entry.name.startswith(_PART):
+                with suppress(FileNotFoundError):
+                    yield entry.name.removeprefix(_PART), datetime.fromtimestamp(entry.stat().st_mtime, UTC)
+
     def clear_incoming(self) -> None:
-        """Removes what writers that ended in the middle left long ago. Others may be writing here meanwhile."""
+        """Removes what writers that ended in the middle left long ago, but no parts: those are gone on with.
+
+        Others may be writing here meanwhile.
+        """
         oldest = time.time() - LEFT_SECONDS
         with _translated(f"Cannot clear {self._incoming}"):
             for file in self._incoming.iterdir():
                 with suppress(FileNotFoundError):  # written to its end just now
-                    if file.stat().st_mtime < oldest:
+                    if not file.name.startswith(_PART) and file.stat().st_mtime < oldest:
                         file.unlink()
 
     def _copy_in(self, path: Path, key: str) -> StoredObject:
@@ -148,6 +223,9 @@ class LocalStorage:
         if not _KEY.fullmatch(key):
             raise StorageError(f"{key!r} is no storage key.")
         return self._objects / key
+
+    def _part(self, key: str) -> Path:
+        return self._incoming / f"{_PART}{self._file(key).name}"
 
     def _marker(self) -> str:
         """A random text in the folder: who can read the same text at the same place shares this storage."""
@@ -172,10 +250,7 @@ class LocalWriter:
             self._file: BinaryIO = temporary.open("xb", buffering=0)
 
     def write(self, piece: bytes) -> None:
-        with _translated("Cannot write to the storage"):
-            view = memoryview(piece)
-            while view:
-                view = view[self._file.write(view) :]
+        _write_all(self._file, piece)
         self._sha256.update(piece)
         self._size += len(piece)
 
@@ -192,6 +267,30 @@ class LocalWriter:
     def abort(self) -> None:
         self._file.close()
         self._temporary.unlink(missing_ok=True)
+
+
+class LocalPart:
+    """Adds to a file of the folder of what comes in."""
+
+    def __init__(self, path: Path, *, durable: bool) -> None:
+        self._durable = durable
+        with _translated("Cannot write to the storage"):
+            self._file: BinaryIO = path.open("ab", buffering=0)
+
+    def write(self, piece: bytes) -> None:
+        _write_all(self._file, piece)
+
+    def close(self) -> None:
+        with self._file, _translated("Cannot write to the storage"):
+            if self._durable:
+                os.fsync(self._file.fileno())
+
+
+def _write_all(file: BinaryIO, piece: bytes) -> None:
+    with _translated("Cannot write to the storage"):
+        view = memoryview(piece)
+        while view:
+            view = view[file.write(view) :]
 
 
 def _digest(path: Path, *, flush: bool) -> StoredObject:

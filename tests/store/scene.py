@@ -181,6 +181,7 @@ def _empty(tx: Connection) -> None:
         "load_points",
         "fleet_points",
         "shares",
+        "uploads",
         "decisions",
         "attempts",
         "jobs",

@@ -56,12 +56,12 @@ class Library:
     def receive(self, name: str) -> "Upload":
         """A new file on its way in, under the display name `name`."""
         media_id = str(uuid4())
-        return Upload(self, media_id, name, self._desk.storage.writer(_key(media_id)))
+        return Upload(self, media_id, name, self._desk.storage.writer(key_of(media_id)))
 
     def add_link(self, path: Path, name: str) -> Media:
         """A file that stays where it is, unchanged. Raises NotMedia, EmptyFile."""
         media_id = str(uuid4())
-        return self.admit(media_id, name, self._desk.storage.link(path, _key(media_id)))
+        return self.admit(media_id, name, self._desk.storage.link(path, key_of(media_id)))
 
     def get(self, media_id: str) -> Media:
         """Raises NotFound, Gone."""
@@ -86,10 +86,10 @@ class Library:
 
     def admit(self, media_id: str, name: str, stored: StoredObject) -> Media:
         """Probes what was stored and writes its row; what is no media file is removed. Raises NotMedia, EmptyFile."""
-        key = _key(media_id)
+        key = key_of(media_id)
         try:
-            media = self._probed(media_id, name, stored)
-            self._desk.database.write(lambda tx: self._insert(tx, media))
+            media = self.probed(media_id, name, stored)
+            self._desk.database.write(lambda tx: insert(tx, media))
         except Retryable:
             # The row may have been committed all the same; if it was not, the sweep removes the object.
             raise
@@ -99,11 +99,12 @@ class Library:
         self._desk.tell()
         return media
 
-    def _probed(self, media_id: str, name: str, stored: StoredObject) -> Media:
+    def probed(self, media_id: str, name: str, stored: StoredObject) -> Media:
+        """What was stored under the key of that id, looked into but in no table yet. Raises NotMedia, EmptyFile."""
         if stored.size_bytes == 0:
             raise EmptyFile(f"{name} is empty. Choose a file with sound or pictures in it.")
         try:
-            probe = self._prober.probe(self._desk.storage.path(_key(media_id)))
+            probe = self._prober.probe(self._desk.storage.path(key_of(media_id)))
         except NotMedia as error:
             raise NotMedia(f"{name}: {error}") from error
         return Media(
@@ -112,14 +113,16 @@ class Library:
             size_bytes=stored.size_bytes,
             sha256=stored.sha256,
             mime_type=formats.mime_type(probe, name),
-            storage_key=_key(media_id),
+            storage_key=key_of(media_id),
             probe=probe,
             created_at=self._desk.clock(),
         )
 
-    def _insert(self, tx: Connection, media: Media) -> None:
-        library.insert(tx, media)
-        events.append(tx, "media.created", now=media.created_at, media_id=media.id)
+
+def insert(tx: Connection, media: Media) -> None:
+    """A new file is in the library, and everybody is told."""
+    library.insert(tx, media)
+    events.append(tx, "media.created", now=media.created_at, media_id=media.id)
 
 
 class Upload:
@@ -149,5 +152,5 @@ class Upload:
         self._writer.abort()
 
 
-def _key(media_id: str) -> str:
+def key_of(media_id: str) -> str:
     return f"media-{media_id}"

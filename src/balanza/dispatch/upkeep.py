@@ -7,7 +7,7 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
-from balanza.dispatch import moving
+from balanza.dispatch import moving, uploads
 from balanza.dispatch.assignment import Chooser, Move, redistribute
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_leases
@@ -93,6 +93,7 @@ class Upkeep:
         self._desk.database.write(lambda tx: shares.prune(tx, now - SHARES_KEPT))
         for media_id, key in self._desk.database.read(lambda tx: library.deleted_keys(tx, KEYS_AT_ONCE)):
             self._purge(media_id, key)
+        uploads.sweep(self._desk, now)
         old = (key for key, written_at in self._desk.storage.objects() if now - written_at > ORPHAN_AFTER)
         for keys in _chunks(old):
             self._desk.discard(*self._orphans(keys))

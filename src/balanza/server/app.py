@@ -21,6 +21,7 @@ from balanza.server import (
     problems,
     share,
     targets,
+    tus,
     workers,
 )
 from balanza.server.bells import Bells
@@ -38,6 +39,7 @@ ADMITTING_THREADS = 8
 
 ROUTERS = (
     library.router,
+    tus.router,
     jobs.router,
     share.router,
     decisions.router,

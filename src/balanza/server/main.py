@@ -20,6 +20,7 @@ from balanza.dispatch.library import Library
 from balanza.dispatch.sharing import Sharing
 from balanza.dispatch.signals import Signals
 from balanza.dispatch.upkeep import Upkeep
+from balanza.dispatch.uploads import Uploads
 from balanza.errors import Retryable, StartupError, StorageError, StorageFull
 from balanza.media.probe import Prober
 from balanza.server import startup
@@ -78,7 +79,8 @@ def opened(settings: Settings) -> Iterator[Parts]:
         stack.enter_context(reading_prometheus(desk, metrics))
         prober = stack.enter_context(closing(Prober()))
         stack.enter_context(running_upkeep(Upkeep(desk)))
-        yield Parts(desk, Dispatcher(desk), Fleet(desk), Library(desk, prober), Sharing(desk), metrics)
+        library = Library(desk, prober)
+        yield Parts(desk, Dispatcher(desk), Fleet(desk), library, Sharing(desk), Uploads(desk, library), metrics)
 
 
 def _refuse_unwritable_database(database: Database) -> None:

@@ -26,6 +26,7 @@ _MEANINGS = {
     415: "The body is not JSON.",
     416: "The range lies outside the file.",
     422: "A value is not valid; `errors` names the fields.",
+    423: "Another request is changing it.",
     429: "Tried too often; try again after Retry-After.",
     503: "Not available now; try again after Retry-After.",
     507: "The storage is full.",

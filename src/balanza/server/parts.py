@@ -11,6 +11,7 @@ from balanza.dispatch.dispatcher import Dispatcher
 from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
 from balanza.dispatch.sharing import Sharing
+from balanza.dispatch.uploads import Uploads
 from balanza.server.bells import Bells
 from balanza.server.live import Feed
 from balanza.server.metrics import Metrics
@@ -25,6 +26,7 @@ class Parts:
     fleet: Fleet
     library: Library
     sharing: Sharing
+    uploads: Uploads
     metrics: Metrics
 
 

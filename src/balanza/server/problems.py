@@ -58,12 +58,13 @@ def _retry_after(error: BalanzaError) -> dict[str, str] | None:
 
 def install(app: FastAPI) -> None:
     """From now on `app` answers every error with a problem document."""
-    app.exception_handler(BalanzaError)(_answer_error)
+    app.exception_handler(BalanzaError)(answer_error)
     app.exception_handler(RequestValidationError)(_answer_invalid)
     app.exception_handler(HTTPException)(_answer_http)
 
 
-async def _answer_error(request: Request, error: BalanzaError) -> ProblemResponse:
+async def answer_error(request: Request, error: BalanzaError) -> ProblemResponse:
+    """The document of an error that was raised on purpose; the log has it too when the fault is ours."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("%s %s: %s", request.method, request.url.path, error.sentence)
     return of_error(error)

@@ -75,6 +75,8 @@ workers = Table(
     Column("drain_until", Instant),
     Column("leaving", Boolean, nullable=False, server_default=false()),
     Column("faults", Integer, nullable=False, server_default="0"),
+    Column("succeeded_at", Instant),
+    Column("blamed_at", Instant),
     Column("quarantines", Integer, nullable=False, server_default="0"),
     Column("quarantined_until", Instant),
     Column("quarantine_reason", Prose),
@@ -238,6 +240,8 @@ uploads = Table(
     Column("id", String(64), primary_key=True),
     Column("name", Prose, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
+    # As the client gave it, to be given back.
+    Column("metadata", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
     # The file that came of it, once all bytes are there.

@@ -120,6 +120,8 @@ export default {
   "problem.wrong-password": "This is not the password.",
   "problem.too-many-attempts": "Too many attempts. Wait a minute and try again.",
   "problem.conflict": "This is not possible just now.",
+  "problem.locked": "Something else is changing it just now. Try again in a moment.",
+  "problem.too-large": "It is larger than this server takes.",
   "problem.refused": "The server refuses requests from this address.",
   "problem.unavailable": "The server cannot do this just now. Try again in a moment.",
   "problem.storage-full": "The server has no room left. Delete some files and try again.",

@@ -120,6 +120,8 @@ export default {
   "problem.wrong-password": "Esa no es la contraseña.",
   "problem.too-many-attempts": "Demasiados intentos. Espera un minuto y vuelve a probar.",
   "problem.conflict": "Ahora mismo no es posible.",
+  "problem.locked": "Otra petición lo está cambiando ahora mismo. Inténtalo dentro de un momento.",
+  "problem.too-large": "Es más grande de lo que admite este servidor.",
   "problem.refused": "El servidor rechaza las peticiones desde esta dirección.",
   "problem.unavailable": "El servidor no puede hacerlo ahora mismo. Inténtalo dentro de un momento.",
   "problem.storage-full": "El servidor no tiene espacio. Borra algún archivo e inténtalo de nuevo.",

@@ -46,6 +46,7 @@ def _uploads() -> None:
         sa.Column("id", sa.String(64), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("metadata", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("media_id", sa.String(64)),
