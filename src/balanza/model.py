@@ -205,6 +205,10 @@ class Lease:
     """True when it came from the worker's own queue, False from the general queue."""
 
 
+LEFT = "(left)"
+"""The instance of a worker that has left by itself: no process's, so that nothing it sent before is heard after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """A process that runs conversions, as the store knows it. Measured values are those of its last heartbeat."""
@@ -241,11 +245,20 @@ class Worker:
     conversions_failed: int
     faults: int
     """How many jobs it failed at, since its last success, that others then completed."""
+    succeeded_at: datetime | None
+    """When it completed a job last: what it failed at before is forgiven."""
+    blamed_at: datetime | None
+    """When the attempt ended that was counted last as a fault: those that ended with it are the same mishap."""
     quarantines: int
     """How many in a row."""
     quarantined_until: datetime | None
     """Until then it gets no job; afterwards one at a time, until it completes one."""
     quarantine_reason: str | None
+
+    @property
+    def has_left(self) -> bool:
+        """It went by itself, and is not missed."""
+        return self.instance == LEFT
 
     @property
     def jobs_in_progress(self) -> int:

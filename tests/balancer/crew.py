@@ -71,6 +71,8 @@ def a_worker(
         conversions_success=0,
         conversions_failed=0,
         faults=0,
+        succeeded_at=None,
+        blamed_at=None,
         quarantines=0,
         quarantined_until=quarantined_until,
         quarantine_reason=None,

@@ -4,6 +4,7 @@ import pytest
 
 from balanza.dispatch import moving
 from balanza.dispatch.moving import STEAL_AFTER
+from balanza.errors import WorkerReplaced
 from balanza.lifecycle import JobStatus
 from balanza.model import Reason
 from balanza.protocol import Failure, LeaseReport
@@ -135,6 +136,9 @@ def test_a_worker_that_says_it_is_leaving_loses_its_own_queue_at_once_and_finish
     assert world.submit().assigned_worker == "worker_b"
     assert world.finish(running).id == jobs[0].id
     world.fleet.leave("worker_a", "first")
+    with pytest.raises(WorkerReplaced):
+        world.beat("a", leaving=True)
+    assert world.worker("a").offline
     world.join("a", instance="second")
     assert not world.worker("a").leaving
     assert world.lease("a", "second") is not None

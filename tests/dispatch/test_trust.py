@@ -1,5 +1,7 @@
 """A worker that keeps failing at what others complete gets no more for a while; a job that fails everywhere is bad."""
 
+import pytest
+
 from balanza.dispatch.load import WorkerStats
 from balanza.lifecycle import JobStatus
 from balanza.model import Reason
@@ -11,6 +13,7 @@ def fail_and_complete(world: World, times: int) -> None:
     for _ in range(times):
         (job,) = world.submit_to("a")
         assert world.fail_once("a").id == job.id
+        world.clock.pass_seconds(0.1)
         world.finish(world.granted("b"))
 
 
@@ -134,3 +137,52 @@ def test_a_worker_that_is_started_again_in_quarantine_gets_no_share_and_on_proba
     world.let_pass(61, "b")
     world.join("a", slots=4, instance="third")
     assert len(world.queue("a")) == 1
+
+
+def test_what_failed_in_one_moment_is_one_fault(world: World) -> None:
+    """The power of the machine of worker_a failed while it ran four jobs."""
+    world.join("a", slots=4)
+    world.join("b", slots=4)
+    lost = world.submit_to("a", 4)
+    for _ in lost:
+        world.granted("a")
+    world.let_pass(16, "b")
+    world.join("a", slots=4, instance="second")
+    for _ in lost:
+        world.finish(world.granted("b"))
+    assert stats_of_a(world).status == "idle"
+    assert world.worker("a").faults == 1
+
+
+def test_a_success_makes_good_for_what_was_not_judged_yet(world: World) -> None:
+    world.join("a", "b", slots=4)
+    failed = [job.id for job in world.submit_to("a", 3)]
+    for _ in failed:
+        world.fail_once("a")
+        world.clock.pass_seconds(0.1)
+    world.submit_to("a")
+    world.finish(world.granted("a"))
+    for _ in failed:
+        world.finish(world.granted("b"))
+    assert (world.worker("a").faults, stats_of_a(world).status) == (0, "idle")
+
+
+def test_a_job_begun_before_the_quarantine_does_not_end_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.join("a", "b", slots=4)
+    world.submit_to("a")
+    old = world.granted("a")
+    with caplog.at_level("WARNING", "balanza.dispatch"):
+        fail_and_complete(world, 3)
+    until = stats_of_a(world).quarantined_until
+    assert f"[BALANCEO] worker_a en cuarentena hasta {until:%H:%M:%S} UTC: It failed at 3 jobs" in caplog.text
+    world.finish(old)
+    assert stats_of_a(world).quarantined_until == until
+
+
+def test_a_job_that_failed_is_logged_as_coming_from_its_worker(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.join("a", "b")
+    (job,) = world.submit_to("a")
+    with caplog.at_level("INFO", "balanza.dispatch"):
+        world.fail_once("a")
+    assert f"[BALANCEO] Reasignado {job.id}: worker_a → worker_b (intento fallido)" in caplog.messages
+    assert world.decisions(job.id)[-1].source == "worker_a"

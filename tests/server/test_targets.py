@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from balanza.model import Worker
+from balanza.model import LEFT, Worker
 from balanza.server.targets import TargetGroup, target_groups
 from tests.server.stand import Stand
 
@@ -38,7 +38,11 @@ def test_a_lost_worker_stays_a_target_for_a_day_so_that_it_is_missed() -> None:
 
 
 def test_a_worker_that_left_by_itself_is_no_target_but_one_that_still_leaves_is() -> None:
-    assert set(scraped(worker("a", leaving=True, offline=True), worker("b", leaving=True))) == {"worker_b"}
+    lost = worker("b", leaving=True, offline=True)
+    assert set(scraped(worker("a", instance=LEFT, offline=True), lost, worker("c", leaving=True))) == {
+        "worker_b",
+        "worker_c",
+    }
 
 
 def test_an_address_is_that_of_the_worker_heard_of_last() -> None:

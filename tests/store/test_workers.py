@@ -41,6 +41,8 @@ def test_a_registered_worker_is_what_it_says_of_itself(scene: Scene) -> None:
         conversions_success=0,
         conversions_failed=0,
         faults=0,
+        succeeded_at=None,
+        blamed_at=None,
         quarantines=0,
         quarantined_until=None,
         quarantine_reason=None,

@@ -102,7 +102,7 @@ def test_with_worker_b_stopped_all_goes_to_worker_a_and_after_its_return_new_job
     eventually(lambda: chosen(live) == [("worker_a", number) for number in range(5)])
     workers.start("worker_b", environment=slow)
     moved = live.logged("[BALANCEO] Reasignado")
-    assert re.search(r"Reasignado [0-9a-f-]{36}: worker_a → worker_b \(se unió un worker\)", moved)
+    assert re.search(r"Reasignado [0-9a-f-]{36}: worker_a → worker_b \(llegó o volvió un worker\)", moved)
     eventually(lambda: entry(live, "worker_b")["running_jobs"] == 1)
     again = submit(live, song, 2)
     assert {job["assigned_worker"] for job in again} == {"worker_b"}

@@ -20,6 +20,8 @@ def theft(candidates: Sequence[Candidate], *, thief_id: str, victim_id: str) -> 
 def _clause(candidate: Candidate, thief_id: str, victim_id: str) -> str | None:
     if candidate.worker_id == thief_id:
         return None
+    if candidate.cannot is not None:
+        return candidate.cannot.clause
     had = f"had {candidate.jobs_in_progress} job{'' if candidate.jobs_in_progress == 1 else 's'}"
     if candidate.worker_id == victim_id:
         return f"{had} and could not start this one yet; {thief_id} had a free slot"

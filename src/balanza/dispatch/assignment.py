@@ -35,7 +35,7 @@ _SPOKEN = {
     Reason.EXPIRED: "sin señal",
     Reason.RELEASED: "devuelto",
     Reason.STOLEN: "robado por un worker libre",
-    Reason.JOINED: "se unió un worker",
+    Reason.JOINED: "llegó o volvió un worker",
     Reason.DRAINING: "en drenaje",
     Reason.LEFT: "se fue",
     Reason.OFFLINE: "fuera de línea",
@@ -100,8 +100,11 @@ def assign_anew(
     reason: Reason,
     now: datetime,
     avoid: Mapping[str, str] | None = None,
+    source: str | None = None,
 ) -> list[Move]:
     """Gives each pending job to the worker that is best now, counting those given just before.
+
+    `source` is who was running them until now, if somebody was.
 
     Workers that failed at a job, or are in `avoid`, get it only when nobody else can take it. In a large fleet only the
     first jobs are given.
@@ -120,8 +123,9 @@ def assign_anew(
         _count(fleet, job.assigned_worker, target, now)
         if target is not None:
             workers.mark_chosen(tx, target, now=now)
-        decisions.insert_decision(tx, job.id, decision, reason=reason, source=job.assigned_worker, now=now)
-        moves.append(Move(job.id, job.assigned_worker, decision, reason))
+        before = job.assigned_worker or source
+        decisions.insert_decision(tx, job.id, decision, reason=reason, source=before, now=now)
+        moves.append(Move(job.id, before, decision, reason))
     return moves
 
 

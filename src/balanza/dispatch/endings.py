@@ -51,7 +51,7 @@ def end_attempt(
         return None
     again = [job] if job.status is JobStatus.PENDING else []
     avoid = {lease.job.worker_id: _AVOIDED[outcome]} if lease.job.worker_id else {}
-    moves = assign_anew(tx, chooser, again, avoid=avoid, reason=_REASONS[outcome], now=now)
+    moves = assign_anew(tx, chooser, again, avoid=avoid, source=lease.job.worker_id, reason=_REASONS[outcome], now=now)
     return Ended((lease.output_key,), (job,), tuple(moves))
 
 

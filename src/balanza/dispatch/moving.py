@@ -78,7 +78,9 @@ def welcome(tx: Connection, chooser: Chooser, newcomer_id: str, *, now: datetime
     quarantine, gets nothing, and on probation one job.
     """
     fleet = workers.list_workers(tx, lock=True)
-    newcomer = next(worker for worker in fleet if worker.id == newcomer_id)
+    newcomer = next((worker for worker in fleet if worker.id == newcomer_id), None)
+    if newcomer is None:
+        return []
     moves = evict(tx, chooser, newcomer, now=now)
     if _status(newcomer, now):
         return moves
@@ -114,7 +116,9 @@ def stuck(tx: Connection, *, now: datetime) -> list[str]:
 def unstick(tx: Connection, chooser: Chooser, worker_id: str, *, now: datetime) -> list[Move]:
     """What of the worker's own queue it cannot start goes to others: all of it, or what it cannot run."""
     fleet = workers.list_workers(tx, lock=True)
-    worker = next(one for one in fleet if one.id == worker_id)
+    worker = next((one for one in fleet if one.id == worker_id), None)
+    if worker is None:
+        return []
     obstacle = _status(worker, now)
     if obstacle is None:
         return evict(tx, chooser, worker, now=now)
@@ -151,7 +155,7 @@ def _status(worker: Worker, now: datetime) -> WhyNot | None:
 
 def _theft(chooser: Chooser, fleet: list[Worker], thief: Worker, victim: Worker, now: datetime) -> Decision:
     """The decision in which the thief chose itself."""
-    candidates = [chooser.candidate(one, cannot=None, now=now) for one in fleet]
+    candidates = [chooser.candidate(one, cannot=_status(one, now), now=now) for one in fleet]
     return theft(candidates, thief_id=thief.id, victim_id=victim.id)
 
 

@@ -5,6 +5,7 @@ then completes it, the first is at fault. After some such faults in a row it get
 breaker: Nygard, Release It!, 2007); then one at a time, until it completes one or is at fault again.
 """
 
+import logging
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -13,6 +14,8 @@ from balanza.dispatch.assignment import Chooser, Move, redistribute
 from balanza.model import Job, Outcome, Reason, Worker
 from balanza.settings import Settings
 from balanza.store import jobs, workers
+
+log = logging.getLogger("balanza.dispatch")
 
 LONGEST_QUARANTINE = timedelta(hours=1)
 
@@ -28,16 +31,32 @@ def judge(tx: Connection, chooser: Chooser, settings: Settings, completed: Job, 
     moves = []
     for worker_id, failed_at in sorted(failed.items()):
         before = workers.get(tx, worker_id)
-        if before is None or (before.quarantined_until is not None and failed_at <= before.quarantined_until):
-            continue  # it has paid for that already
-        worker = workers.add_fault(tx, worker_id)
+        if before is None or _is_settled(before, failed_at):
+            continue
+        worker = workers.add_fault(tx, worker_id, failed_at=failed_at)
         if worker and (worker.faults >= settings.quarantine_after or worker.quarantined_until is not None):
             _quarantine(tx, worker, settings, now)
             moves += redistribute(tx, chooser, worker_id, reason=Reason.QUARANTINED, now=now)
-    trusted = workers.get(tx, completed.worker_id or "")
-    if trusted:
-        workers.clear_faults(tx, trusted, now=now)
+    _trust(tx, completed, now)
     return moves
+
+
+def _is_settled(worker: Worker, failed_at: datetime) -> bool:
+    """It has paid for that failure, or a success since has made good for it. Attempts that ended in one moment, as when
+    the worker's machine lost power, count once."""
+    settled = (worker.quarantined_until, worker.succeeded_at, worker.blamed_at)
+    return any(at is not None and failed_at <= at for at in settled)
+
+
+def _trust(tx: Connection, completed: Job, now: datetime) -> None:
+    """A job that was begun before the quarantine, and completed in it, does not end it."""
+    worker = workers.get(tx, completed.worker_id or "")
+    if worker is None or completed.started_at is None:
+        return
+    if worker.quarantined_until is None or completed.started_at >= worker.quarantined_until:
+        if worker.quarantined_until is not None:
+            log.info("[BALANCEO] %s sale de la cuarentena: completó un trabajo", worker.id)
+        workers.clear_faults(tx, worker, now=now)
 
 
 def _failed_at(tx: Connection, job: Job) -> dict[str, datetime]:
@@ -55,4 +74,5 @@ def _quarantine(tx: Connection, worker: Worker, settings: Settings, now: datetim
     lasts = min(LONGEST_QUARANTINE, timedelta(seconds=settings.quarantine_seconds) * 2 ** min(worker.quarantines, 12))
     count = "a job" if worker.faults == 1 else f"{worker.faults} jobs"
     reason = f"It failed at {count} that others completed."
+    log.warning("[BALANCEO] %s en cuarentena hasta %s UTC: %s", worker.id, f"{now + lasts:%H:%M:%S}", reason)
     workers.set_quarantine(tx, worker.id, until=now + lasts, reason=reason, now=now)

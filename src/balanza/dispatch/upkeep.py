@@ -70,13 +70,15 @@ class Upkeep:
             self._desk.moved(moves)
 
     def _hand_back(self, worker_id: str) -> None:
-        """The grace of a draining worker is over."""
+        """The grace of a draining worker is over, if it has not been resumed in this moment."""
         chooser, now = self._desk.chooser, self._ran_at
-        self._desk.settle(
-            self._desk.database.write(
-                lambda tx: end_leases(tx, chooser, jobs.tokens_of(tx, worker_id), Outcome.RELEASED, now=now)
-            )
-        )
+
+        def operation(tx: Connection) -> Ended:
+            workers.list_workers(tx, lock=True)
+            tokens = jobs.tokens_of(tx, worker_id) if worker_id in _overdue(tx, now) else []
+            return end_leases(tx, chooser, tokens, Outcome.RELEASED, now=now)
+
+        self._desk.settle(self._desk.database.write(operation))
 
     def _unstick(self, worker_id: str) -> None:
         """What more than one transaction moves, what came to a worker in the moment it was lost, and what it can no

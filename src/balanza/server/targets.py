@@ -49,4 +49,4 @@ def target_groups(fleet: Iterable[Worker], now: datetime) -> list[TargetGroup]:
 
 
 def _is_gone(worker: Worker, now: datetime) -> bool:
-    return (worker.offline and worker.leaving) or now - worker.seen_at > FORGOTTEN_AFTER
+    return worker.has_left or now - worker.seen_at > FORGOTTEN_AFTER

@@ -147,7 +147,7 @@ def complete(tx: Connection, token: str, *, result: Media, log_tail: str, now: d
         return None
     library.insert(tx, replace(result, job_id=moved.job.id))
     end_attempt(tx, moved, Outcome.COMPLETED, now=now, log_tail=log_tail)
-    workers.count(tx, moved.job.worker_id, running=-1, success=1)
+    workers.count_success(tx, moved.job.worker_id, now=now)
     created = Event(0, now, "media.created", moved.job.id, None, result.id)
     completed = event_of("job.completed", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)
     events.append_all(tx, [created, completed])

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, insert, not_, select, update
 
-from balanza.model import Worker
+from balanza.model import LEFT, Worker
 from balanza.protocol import Load, Registration
 from balanza.store import events
 from balanza.store.tables import WORKER, workers
@@ -24,14 +24,14 @@ _BACK = (
 _DRAIN = update(workers).where(_THIS, _LISTED, workers.c.draining != bindparam("wanted")).returning(*WORKER)
 _DRAIN_UNTIL = update(workers).where(_THIS, _LISTED).returning(*WORKER)
 _OFFLINE = update(workers).where(_THIS, _ONLINE).values(offline=True).returning(*WORKER)
-_LEFT = update(workers).where(_THIS, _ONLINE).values(offline=True, leaving=True).returning(*WORKER)
+_LEFT = update(workers).where(_THIS, _ONLINE).values(offline=True, instance=LEFT).returning(*WORKER)
 _REMOVE = (
     update(workers)
     .where(_THIS, _LISTED, workers.c.offline, workers.c.assigned_jobs == 0, workers.c.running_jobs == 0)
     .values(removed_at=bindparam("at"))
     .returning(*WORKER)
 )
-_FAULTS = update(workers).where(_THIS).values(faults=workers.c.faults + bindparam("more")).returning(*WORKER)
+_FAULT = update(workers).where(_THIS).values(faults=workers.c.faults + 1).returning(*WORKER)
 _CHANGE = update(workers).where(_THIS).returning(*WORKER)
 _CHOSEN = update(workers).where(_THIS).values(chosen_at=bindparam("at"))
 _COUNT = (
@@ -40,8 +40,16 @@ _COUNT = (
     .values(
         assigned_jobs=workers.c.assigned_jobs + bindparam("assigned"),
         running_jobs=workers.c.running_jobs + bindparam("running"),
-        conversions_success=workers.c.conversions_success + bindparam("success"),
         conversions_failed=workers.c.conversions_failed + bindparam("failed"),
+    )
+)
+_COMPLETED = (
+    update(workers)
+    .where(_THIS)
+    .values(
+        running_jobs=workers.c.running_jobs - 1,
+        conversions_success=workers.c.conversions_success + 1,
+        succeeded_at=bindparam("at"),
     )
 )
 _GET = select(*WORKER).where(_THIS)
@@ -121,9 +129,9 @@ def set_draining(
     return _one(tx, _DRAIN_UNTIL, {"this_id": worker_id, "drain_until": until})
 
 
-def add_fault(tx: Connection, worker_id: str) -> Worker | None:
-    """One more job that it failed at and another worker completed."""
-    return _one(tx, _FAULTS, {"this_id": worker_id, "more": 1})
+def add_fault(tx: Connection, worker_id: str, *, failed_at: datetime) -> Worker | None:
+    """One more job that it failed at, then, and another worker completed."""
+    return _one(tx, _FAULT, {"this_id": worker_id, "blamed_at": failed_at})
 
 
 def set_quarantine(tx: Connection, worker_id: str, *, until: datetime, reason: str, now: datetime) -> Worker | None:
@@ -180,12 +188,15 @@ def silent_since(tx: Connection, before: datetime) -> list[str]:
     return list(tx.execute(_SILENT, {"before": before}).scalars())
 
 
-def count(
-    tx: Connection, worker_id: str | None, *, assigned: int = 0, running: int = 0, success: int = 0, failed: int = 0
-) -> None:
+def count_success(tx: Connection, worker_id: str | None, *, now: datetime) -> None:
+    """The worker has completed a job that it was running."""
+    tx.execute(_COMPLETED, {"this_id": worker_id, "at": now})
+
+
+def count(tx: Connection, worker_id: str | None, *, assigned: int = 0, running: int = 0, failed: int = 0) -> None:
     """Adds to the counters of a worker, if there is one, in the transaction of the change of its jobs."""
     if worker_id is not None:
-        deltas = {"assigned": assigned, "running": running, "success": success, "failed": failed}
+        deltas = {"assigned": assigned, "running": running, "failed": failed}
         tx.execute(_COUNT, {"this_id": worker_id, **deltas})
 
 

@@ -25,6 +25,8 @@ def _workers() -> None:
         sa.Column("drain_until", sa.BigInteger()),
         sa.Column("leaving", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("faults", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("succeeded_at", sa.BigInteger()),
+        sa.Column("blamed_at", sa.BigInteger()),
         sa.Column("quarantines", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("quarantined_until", sa.BigInteger()),
         sa.Column("quarantine_reason", sa.Text()),
