@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ def submit(live: Live, song: str, count: int) -> list[dict[str, Any]]:
     return [answer.json() for answer in answers]
 
 
+def submit_at_once(live: Live, song: str, count: int) -> list[str]:
+    """The workers that the jobs of so many requests, made at the same time, were assigned to."""
+    with ThreadPoolExecutor(count) as pool:
+        jobs = list(pool.map(lambda _: submit(live, song, 1), range(count)))
+    return [job["assigned_worker"] for (job,) in jobs]
+
+
 def chosen(live: Live) -> list[tuple[str, int]]:
     """Who was chosen for each job until now, and how many jobs it had: what the log says."""
     return [(match[1], int(match[2])) for line in live.log if (match := SELECTED.fullmatch(line))]
@@ -63,6 +71,14 @@ def test_six_requests_at_once_alternate_and_the_log_tells_it(
         first = next(job["job_id"] for job in jobs if job["assigned_worker"] == worker_id)
         live.until(first, "processing")
         assert f"[{worker_id}] ⭐ Trabajo ASIGNADO recibido: {first}" in workers.said(worker_id)
+
+
+def test_six_requests_in_the_same_moment_are_three_and_three(
+    live: Live, workers: Crew, slow: dict[str, str], long_song: Path
+) -> None:
+    for worker_id in ("worker_a", "worker_b"):
+        workers.start(worker_id, environment=slow)
+    assert sorted(submit_at_once(live, live.upload(long_song), 6)) == ["worker_a"] * 3 + ["worker_b"] * 3
 
 
 def test_the_load_score_follows_the_load_and_a_busy_worker_gets_fewer_jobs(
