@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.test_convert import codec_of, files_in, have
 from tests.support.clips import clip
-from tests.support.commands import balanza, command, said
+from tests.support.commands import balanza, balanza_here, command, said
 from tests.support.live import Live, free_port
 from tests.support.waiting import eventually
 
@@ -24,7 +24,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def ask(live: Live, *arguments: str) -> str:
-    done = balanza(*arguments, environment={"BALANZA_SERVER": live.address})
+    done = balanza_here(*arguments, environment={"BALANZA_SERVER": live.address})
     assert done.returncode == 0, said(done)
     return done.stdout.decode()
 
@@ -205,7 +205,7 @@ def test_watching_without_a_terminal_prints_one_table_below_the_other(live: Live
 )
 def test_a_server_that_does_not_run_is_one_sentence(arguments: tuple[str, ...]) -> None:
     address = f"http://127.0.0.1:{free_port()}"
-    done = balanza(*arguments, "--server", address)
+    done = balanza_here(*arguments, "--server", address)
     assert done.returncode == 1
     assert said(done) == (
         f"balanza: No server answers at {address}; start one with `balanza up`, or name another with --server.\n"
@@ -220,7 +220,7 @@ def test_what_the_server_refuses_is_said_in_its_words(live: Live) -> None:
         ("why", "../health"): "",
         ("workers", "drain", "worker_z"): "There is no worker worker_z.",
     }.items():
-        done = balanza(*arguments, "--server", live.address)
+        done = balanza_here(*arguments, "--server", live.address)
         assert done.returncode == 1
         assert said(done).startswith(f"balanza: {expected}")
         assert said(done).count("\n") == 1
