@@ -137,6 +137,35 @@ _FAILED = job(
 )
 _CANCELLED = job(6, "holiday.mkv", "webm", "cancelled", worker_id="worker_a", progress=12.0, attempts=1)
 
+_SHARE: Json = {
+    "id": "s1",
+    "media_id": "m9",
+    "name": "Alegrías de Cádiz (en directo).flac",
+    "created_at": "2026-11-23T10:00:00.000000Z",
+    "expires_at": "2026-11-30T10:00:00.000000Z",
+    "has_password": False,
+    "downloads": 0,
+    "most_downloads": None,
+    "state": "open",
+}
+_SHARES = (
+    _SHARE,
+    {**_SHARE, "id": "s2", "has_password": True, "downloads": 2, "most_downloads": 3},
+    {**_SHARE, "id": "s3", "downloads": 1, "state": "expired"},
+    {**_SHARE, "id": "s4", "state": "revoked"},
+)
+_LOCKED: Json = {"needs_password": True, "expires_at": "2026-11-30T10:00:00.000000Z"}
+_SHARED: Json = {
+    **_LOCKED,
+    "needs_password": False,
+    "name": "Alegrías de Cádiz (en directo).flac",
+    "size_bytes": 18_402_113,
+    "mime_type": "audio/flac",
+    "kind": "audio",
+    "duration_seconds": 221.4,
+    "can_download": True,
+}
+
 SCENES: dict[str, Scene] = {
     "empty": Scene(),
     "uploading": Scene(media=LIBRARY[3:], takes_uploads=False),
@@ -145,6 +174,12 @@ SCENES: dict[str, Scene] = {
     "completed": Scene(media=LIBRARY, jobs=(_COMPLETED,), sound=_tone()),
     "failed": Scene(media=LIBRARY, jobs=(_CANCELLED, _FAILED)),
     "readme": Scene(media=LIBRARY, jobs=(_PENDING, _SECOND, _PROCESSING, _COMPLETED), sound=_tone(221)),
+    "sharing": Scene(media=LIBRARY, shares=_SHARES),
+    "share": Scene(shared=_SHARED, sound=_tone(221)),
+    "share-film": Scene(shared={**_SHARED, "name": LONG_NAME, "kind": "video", "mime_type": "video/mp4"}),
+    "share-used-up": Scene(shared={**_SHARED, "can_download": False}, sound=_tone()),
+    "share-locked": Scene(shared=_LOCKED),
+    "share-gone": Scene(),
     "all": Scene(
         media=LIBRARY, jobs=(_STUCK, _CANCELLED, _PENDING, _SECOND, _PROCESSING, _FAILED, _COMPLETED), sound=_tone()
     ),

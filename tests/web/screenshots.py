@@ -43,8 +43,19 @@ def _ask_conversion(page: Page) -> None:
 
 
 def _ask_deletion(page: Page) -> None:
-    page.locator(".row-actions button").nth(1).click()
+    page.locator(".row-actions button").nth(2).click()
     page.locator("dialog").wait_for()
+
+
+def _share(page: Page) -> None:
+    page.locator(".row-actions button").nth(1).click()
+    page.locator("dialog .share-link").first.wait_for()
+
+
+def _share_anew(page: Page) -> None:
+    _share(page)
+    page.locator("dialog button[type=submit]").click()
+    page.locator(".share-new").wait_for()
 
 
 def _open_log(page: Page) -> None:
@@ -65,6 +76,8 @@ def _nothing(_: Page) -> None:
 class Picture:
     scene: str
     prepare: Callable[[Page], None] = _nothing
+    address: str = ""
+    ready: str = ".empty, .row"
 
 
 PICTURES: Mapping[str, Picture] = {
@@ -79,6 +92,10 @@ PICTURES: Mapping[str, Picture] = {
     "dialog": Picture("library", _ask_conversion),
     "readme": Picture("readme", _play_sound),
     "delete": Picture("library", _ask_deletion),
+    "sharing": Picture("sharing", _share),
+    "sharing-new": Picture("sharing", _share_anew),
+    **{name: Picture(name, address="s/token", ready="h1") for name in SCENES if name.startswith("share-")},
+    "share": Picture("share", address="s/token", ready="h1"),
 }
 
 
@@ -95,8 +112,8 @@ def shown(browser: Browser, name: str, *, size: tuple[int, int], scheme: Scheme,
         )
         try:
             page = context.new_page()
-            page.goto(stage.address)
-            page.locator(".empty, .row").first.wait_for()
+            page.goto(stage.address + picture.address)
+            page.locator(picture.ready).first.wait_for()
             picture.prepare(page)
             yield page
         finally:

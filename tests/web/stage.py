@@ -34,6 +34,10 @@ class Scene:
     """The answer to every upload, conversion and deletion, when there is one."""
     sound: bytes = b""
     openapi: Json = field(default_factory=dict)
+    shares: Sequence[Json] = ()
+    """The links to every file."""
+    shared: Json | None = None
+    """What every link leads to; None when it has ended."""
     takes_uploads: bool = True
     """When False, an upload is read up to its first quarter and then stands still until the stage is taken down."""
 
@@ -97,6 +101,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream()
         elif path in _PAGES:
             self._file(WEB / _PAGES[path])
+        elif path.startswith("/s/"):
+            self._link(path)
         elif path.startswith("/web/"):
             self._file(WEB / path.removeprefix("/web/"))
         elif path.startswith("/media/"):
@@ -116,7 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.rfile.read(length)
         status = HTTPStatus.CREATED if self.scene.problem is None else HTTPStatus.CONFLICT
-        self._json(status, self.scene.problem or {})
+        new = {"id": "new", "url": "/s/Vq3nX0d7RkuEo2tZ9yB1Aw"} if self.path.endswith("/shares") else {}
+        self._json(status, self.scene.problem or new)
 
     def do_DELETE(self) -> None:
         self.do_POST()
@@ -133,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {
             "/media": {"media": self.scene.media, "next_cursor": None},
             "/jobs": {"jobs": jobs, "next_cursor": None},
+            "/shares": {"shares": self.scene.shares, "next_cursor": None},
             "/formats": describe(),
             "/openapi.json": self.scene.openapi,
         }
@@ -154,6 +162,15 @@ class _Handler(BaseHTTPRequestHandler):
             """The page has closed it."""
         self.stage.streams.remove(mine)
         self.close_connection = True
+
+    def _link(self, path: str) -> None:
+        if path.endswith("/info"):
+            status = HTTPStatus.NOT_FOUND if self.scene.shared is None else HTTPStatus.OK
+            self._json(status, self.scene.shared or {})
+        elif path.endswith("/media"):
+            self._send(HTTPStatus.OK, "audio/wav", self.scene.sound)
+        else:
+            self._file(WEB / "share.html")
 
     def _file(self, path: Path) -> None:
         self._send(HTTPStatus.OK, _TYPES[path.suffix], path.read_bytes())

@@ -9,7 +9,8 @@ from tests.web.screenshots import DESKTOP, PHONE, Scheme, shown
 _AXE = (vendor.TESTS / "axe-core/axe.min.js").read_text()
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
-STATES = ("empty", "uploading", "failed", "all", "playing", "dialog", "delete")
+SHARED = ("share", "share-film", "share-used-up", "share-locked", "share-gone")
+STATES = ("empty", "uploading", "failed", "all", "playing", "dialog", "delete", "sharing-new", *SHARED)
 """`all` has in it what the others of the pictures show."""
 
 

@@ -24,6 +24,8 @@ DYNAMIC = {
     "kind.": ["audio", "video"],
     "announce.": ["completed", "failed"],
     "player.": ["unplayable", "deleted", "unreachable"],
+    "share.time_": ["hour", "day", "week", "month"],
+    "share.state_": ["open", "expired", "revoked"],
     "upload.": ["waiting", "checking"],
     "action.": ["cancel", "retry", "cancel_name", "retry_name"],
 }
@@ -43,7 +45,8 @@ def _without_repeats(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def modules() -> dict[str, str]:
-    return {path.name: path.read_text() for path in sorted(WEB.glob("*.js"))}
+    folders = ("*.js", "dashboard/*.js", "share/*.js")
+    return {str(path): path.read_text() for folder in folders for path in sorted(WEB.glob(folder))}
 
 
 def used_keys() -> set[str]:

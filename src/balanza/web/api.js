@@ -21,7 +21,7 @@ export function problemFrom(status, text) {
   return new Problem('unexpected', `HTTP ${status}`, status);
 }
 
-async function call(path, options = {}) {
+export async function call(path, options = {}) {
   let response;
   try {
     response = await fetch(path, { cache: 'no-store', ...options });
@@ -37,7 +37,7 @@ function query(path, values) {
   return `${path}?${new URLSearchParams(given)}`;
 }
 
-const post = (path, body) =>
+export const post = (path, body) =>
   call(path, {
     method: 'POST',
     headers: body ? { 'Content-Type': 'application/json' } : {},
@@ -51,6 +51,10 @@ export const getFormats = () => call('formats');
 export const cancelJob = (id) => post(`jobs/${encodeURIComponent(id)}/cancel`);
 export const retryJob = (id) => post(`jobs/${encodeURIComponent(id)}/retry`);
 export const deleteMedia = (id) => call(`media/${encodeURIComponent(id)}`, { method: 'DELETE' });
+
+export const shareMedia = (id, terms) => post(`media/${encodeURIComponent(id)}/shares`, terms);
+export const listShares = (media, cursor) => call(query('shares', { media, cursor }));
+export const revokeShare = (id) => call(`shares/${encodeURIComponent(id)}`, { method: 'DELETE' });
 
 /** The same `key` gives the same job, however often it is sent. */
 export const convert = (mediaId, format, options, key) =>

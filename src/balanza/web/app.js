@@ -12,10 +12,11 @@ import { DeleteDialog, Library } from './library.js';
 import { startLive } from './live.js';
 import { IconButton } from './parts.js';
 import { Player } from './player.js';
+import { ShareDialog } from './share/dialog.js';
 import * as store from './store.js';
 import { isUploading } from './upload.js';
 
-const DIALOGS = { convert: ConvertDialog, delete: DeleteDialog };
+const DIALOGS = { convert: ConvertDialog, delete: DeleteDialog, share: ShareDialog };
 const NOTICE_MS = 6000;
 
 function App() {

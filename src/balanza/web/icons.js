@@ -8,6 +8,8 @@ const PATHS = {
   download: 'M12 4v12M6.5 10.5L12 16l5.5-5.5M4 16v4h16v-4',
   play: 'M7 4l13 8l-13 8z',
   convert: 'M4 9h14M13.5 4.5L18 9l-4.5 4.5M20 15H6M10.5 10.5L6 15l4.5 4.5',
+  share: 'M10 14l10-10M14 4h6v6M11 6H5v13h13v-6',
+  copy: 'M9 9h11v11H9zM15 5V4H4v11h1',
   trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5',
   close: 'M6 6l12 12M18 6L6 18',
   retry: 'M20 12a8 8 0 1 1-2.5-5.8M20 3v5h-5',

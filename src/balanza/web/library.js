@@ -62,6 +62,7 @@ function Row({ item }) {
       <div class="row-actions">
         <${IconButton} icon="play" label=${t('action.play_name', { name })} onClick=${() => play(item)} />
         <${IconLink} icon="download" label=${t('action.download_name', { name })} href=${downloadAddress(item.id)} />
+        <${IconButton} icon="share" label=${t('action.share_name', { name })} onClick=${() => openShare(item)} />
         <${IconButton} icon="trash" label=${t('action.delete_name', { name })} onClick=${() => askDelete(item)} />
         <button type="button" class="button" aria-label=${t('action.convert_name', { name })}
           onClick=${() => openConvert([item])}>${t('action.convert')}</button>
@@ -78,6 +79,10 @@ const facts = (item) => [
 
 export const play = ({ id, name, kind, mime_type }) => {
   store.playing.value = { id, name, kind, mime_type };
+};
+
+const openShare = (item) => {
+  store.dialog.value = { kind: 'share', media: [item] };
 };
 
 const askDelete = (item) => {

@@ -13,7 +13,7 @@ export const loaded = signal(false);
 export const connection = signal('live');
 export const formats = signal(null);
 export const playing = signal(null);
-/** The open dialog: `{kind: 'convert' | 'delete', media: […]}`, or null. */
+/** The open dialog: `{kind: 'convert' | 'delete' | 'share', media: […]}`, or null. */
 export const dialog = signal(null);
 export const selected = signal(new Set());
 /** What happened, newest last: `{id, kind: 'done' | 'error', text, detail}`. */

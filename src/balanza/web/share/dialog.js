@@ -1,0 +1,160 @@
+// The dialog that shares one file: makes a link to it, and lists and revokes those that there are.
+import { useEffect, useRef, useState } from '../vendor/preact/hooks.js';
+import { listShares, revokeShare, shareMedia } from '../api.js';
+import { html } from '../html.js';
+import { t, tn } from '../i18n.js';
+import { Icon } from '../icons.js';
+import { Dialog, ProblemText } from '../parts.js';
+import * as store from '../store.js';
+import { When } from './when.js';
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+const TIMES = { hour: HOUR, day: DAY, week: 7 * DAY, month: 30 * DAY };
+
+const close = () => {
+  store.dialog.value = null;
+};
+
+export function ShareDialog({ media: [item] }) {
+  const links = useLinks(item);
+  const [created, setCreated] = useState(null);
+  const [problem, setProblem] = useState(null);
+
+  const create = async (terms) => {
+    await told(setProblem, async () => {
+      setCreated(await shareMedia(item.id, terms));
+      await links.reload();
+    });
+  };
+
+  return html`
+    <${Dialog} title=${t('share.title', { name: item.name })} onClose=${close}>
+      <${Terms} onCreate=${create} />
+      <div role="alert">${problem && html`<${ProblemText} problem=${problem} />`}</div>
+      ${created && html`<${NewLink} key=${created.id} url=${created.url} />`}
+      <${Links} ...${links} />
+    <//>`;
+}
+
+/** Runs an action that may be refused; the refusal, or null, is told to `tell`. */
+async function told(tell, action) {
+  try {
+    await action();
+    tell(null);
+  } catch (problem) {
+    if (problem.slug === undefined) throw problem;
+    tell(problem);
+  }
+}
+
+function Terms({ onCreate }) {
+  const [isBusy, setBusy] = useState(false);
+  const onSubmit = async (event) => {
+    event.preventDefault();
+    const { time, password, downloads } = event.currentTarget.elements;
+    setBusy(true);
+    await onCreate({
+      expires_seconds: TIMES[time.value],
+      password: password.value || null,
+      most_downloads: downloads.value === '' ? null : Number(downloads.value),
+    });
+    setBusy(false);
+  };
+  return html`
+    <form onSubmit=${onSubmit}>
+      <label class="field"><span>${t('share.time')}</span>
+        <select class="select" name="time" data-first>
+          ${Object.keys(TIMES).map((time) => html`<option key=${time} value=${time} selected=${time === 'week'}>${t(`share.time_${time}`)}</option>`)}
+        </select></label>
+      <div class="share-extras">
+        <label class="field"><span>${t('share.password_optional')}</span>
+          <input class="input" name="password" type="text" maxlength="200" autocomplete="off" spellcheck=${false} /></label>
+        <label class="field"><span>${t('share.downloads_optional')}</span>
+          <input class="input" name="downloads" type="number" min="1" max="1000000" step="1" placeholder=${t('share.no_limit')} /></label>
+      </div>
+      <div class="dialog-actions">
+        <button type="submit" class="button primary" disabled=${isBusy}><${Icon} name="share" />${t('share.create')}</button>
+      </div>
+    </form>`;
+}
+
+/** The link, which nobody can be shown again: selected, and copied at a press. */
+function NewLink({ url }) {
+  const [isCopied, setCopied] = useState(false);
+  const input = useRef(null);
+  useEffect(() => input.current.select(), []);
+  // The server does not know below which path of a proxy it is; the page does.
+  const address = new URL(url.slice(1), document.baseURI).href;
+  const onCopy = async () => setCopied(await copy(input.current));
+  return html`
+    <div class="share-new">
+      <label class="field"><span>${t('share.link')}</span>
+        <input ref=${input} class="input" readonly value=${address} onFocus=${() => input.current.select()} /></label>
+      <button type="button" class="button" onClick=${onCopy}><${Icon} name=${isCopied ? 'completed' : 'copy'} />${t(isCopied ? 'share.copied' : 'share.copy')}</button>
+      <p class="facts">${t('share.once')}</p>
+      <p class="unseen" role="status">${isCopied ? t('share.copied') : ''}</p>
+    </div>`;
+}
+
+/** Whether the text of the field is in the clipboard now. Browsers keep the newer way from pages without TLS. */
+async function copy(input) {
+  try {
+    await navigator.clipboard.writeText(input.value);
+    return true;
+  } catch {
+    input.select();
+    return document.execCommand('copy');
+  }
+}
+
+/** The links to the file, page by page, and what can be done with them. */
+function useLinks(item) {
+  const [page, setPage] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const reload = () => told(setProblem, async () => setPage(await listShares(item.id)));
+  const more = () => told(setProblem, async () => {
+    const next = await listShares(item.id, page.next_cursor);
+    setPage({ ...next, shares: [...page.shares, ...next.shares] });
+  });
+  const revoke = (id) => told(setProblem, async () => {
+    await revokeShare(id);
+    setPage({ ...page, shares: page.shares.map((share) => (share.id === id ? { ...share, state: 'revoked' } : share)) });
+  });
+  useEffect(() => {
+    reload();
+  }, []);
+  return { page, problem, reload, more, revoke };
+}
+
+function Links({ page, problem, more, revoke }) {
+  const title = useRef(null);
+  const onRevoke = async (id) => {
+    await revoke(id);
+    title.current?.focus(); // the button that had the focus is gone
+  };
+  return html`
+    <section class="share-links" aria-labelledby="share-links-title">
+      <h3 id="share-links-title" tabindex="-1" ref=${title}>${t('share.links')}</h3>
+      <div role="alert">${problem && html`<${ProblemText} problem=${problem} />`}</div>
+      ${page?.shares.length === 0 && html`<p class="facts">${t('share.none')}</p>`}
+      <ul>${page?.shares.map((share) => html`<${Link} key=${share.id} share=${share} onRevoke=${onRevoke} />`)}</ul>
+      ${page?.next_cursor && html`<button type="button" class="button" onClick=${more}>${t('list.more')}</button>`}
+    </section>`;
+}
+
+function Link({ share, onRevoke }) {
+  const { id, state, expires_at, created_at, has_password } = share;
+  return html`
+    <li class=${`share-link ${state}`}>
+      <div>
+        <p>${t(`share.state_${state}`)}${state !== 'revoked' && html` <${When} at=${expires_at} short />`}</p>
+        <p class="facts"><span>${downloadsOf(share)}</span>${has_password && html`<span>${t('share.has_password')}</span>`}
+          <span>${t('share.made')} <${When} at=${created_at} short /></span></p>
+      </div>
+      ${state === 'open' && html`<button type="button" class="button quiet" onClick=${() => onRevoke(id)}>${t('share.revoke')}</button>`}
+    </li>`;
+}
+
+const downloadsOf = ({ downloads, most_downloads }) =>
+  most_downloads === null ? tn('share.downloads', downloads) : t('share.downloads_of', { count: downloads, most: most_downloads });
