@@ -1,7 +1,6 @@
 """Why each worker was chosen: one row per decision, written in the transaction of that decision."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -73,8 +72,7 @@ def _shown(decision: Decision) -> list[Candidate]:
 
 
 def _values(candidate: Candidate) -> list[Any]:
-    everything = asdict(candidate)
-    return [everything[name] for name in _KEPT]
+    return [getattr(candidate, name) for name in _KEPT]
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> DecisionRecord:
