@@ -67,6 +67,13 @@ PACKAGES = (
         rewrites={**PREACT, 'from"@preact/signals-core"': 'from"../signals-core/signals-core.js"'},
     ),
     Package(
+        "uplot",
+        "1.6.32",
+        "uplot",
+        {"dist/uPlot.esm.js": "uplot.js", "dist/uPlot.min.css": "uplot.css", "LICENSE": "LICENSE"},
+        "draws the charts of the fleet",
+    ),
+    Package(
         "swagger-ui-dist",
         "5.35.0",
         "swagger-ui",

@@ -19,7 +19,7 @@ from balanza.server.guard import PAGE_POLICY
 WEB = Path(__file__).resolve().parents[2] / "src/balanza/web"
 
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_PAGES = {"/": "player.html", "/player.html": "player.html", "/docs": "docs.html"}
+_PAGES = {"/": "player.html", "/player.html": "player.html", "/dashboard.html": "dashboard.html", "/docs": "docs.html"}
 
 Json = Mapping[str, object]
 

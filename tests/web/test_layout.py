@@ -11,7 +11,7 @@ from tests.web.scenes import LIBRARY, job, waits
 from tests.web.screenshots import shown
 from tests.web.stage import Scene, Stage
 
-_BEYOND = """
+BEYOND = """
 () => [...document.querySelectorAll('body *')]
   .filter((element) => element.checkVisibility() && !element.closest('.unseen'))
   .filter((element) => element.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
@@ -29,7 +29,7 @@ def test_nothing_is_wider_than_the_page(browser: Browser, name: str) -> None:
     with shown(browser, name, size=(320, 800), scheme="light", language="es-ES") as page:
         for width in (320, 360, 768, 1440, 3840):
             page.set_viewport_size({"width": width, "height": 800})
-            assert (width, page.evaluate(_BEYOND)) == (width, [])
+            assert (width, page.evaluate(BEYOND)) == (width, [])
 
 
 @pytest.mark.parametrize("name", ["all", "dialog"])

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from balanza.balancer.score import WorkerStatus
 from balanza.lifecycle import JobStatus
-from balanza.model import Obstacle
+from balanza.model import MetricsSource, Obstacle, Outcome, Reason
+from balanza.store.points import Measure
 from tests.web.stage import WEB
 
 LANGUAGES = ("en", "es")
@@ -28,6 +30,15 @@ DYNAMIC = {
     "share.state_": ["open", "expired", "revoked"],
     "upload.": ["waiting", "checking"],
     "action.": ["cancel", "retry", "cancel_name", "retry_name"],
+    "worker.": [status.value for status in WorkerStatus],
+    "source.": [source.value for source in MetricsSource],
+    "measure.": [measure.value for measure in Measure],
+    "because.": [reason.value for reason in Reason],
+    "outcome.": ["running", *(outcome.value for outcome in Outcome)],
+    "timeline.": ["processing", "completed", "failed", "cancelled"],
+    "grace.": ["null", "0", "60", "600", "3600"],
+    "fleet.": [f"{action}{what}" for action in ("drain", "resume", "remove") for what in ("", "_name")]
+    + ["drained", "resumed", "removed"],
 }
 """The keys that the modules put together, by what they begin with."""
 

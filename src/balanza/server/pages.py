@@ -15,7 +15,7 @@ from balanza.server.guard import PAGE_POLICY
 
 FOLDER = Path(balanza.__file__).parent / "web"
 
-PAGES = {"/": "player.html", "/player.html": "player.html", "/docs": "docs.html"}
+PAGES = {"/": "player.html", "/player.html": "player.html", "/dashboard.html": "dashboard.html", "/docs": "docs.html"}
 
 _HEADERS = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
 """Browsers keep the files and ask each time whether they changed: after an upgrade nobody mixes two versions."""

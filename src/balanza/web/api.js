@@ -75,3 +75,14 @@ export async function mediaStatus(id) {
     return 0;
   }
 }
+
+// The fleet.
+export const getFleet = () => call('workers/stats');
+export const getQueues = () => call('queue/stats');
+export const getHistory = (measure) => call(query('workers/history', { measure }));
+export const getTimeline = (minutes) => call(query('workers/timeline', { minutes }));
+export const listDecisions = (limit) => call(query('decisions', { limit }));
+const workerAddress = (id) => `workers/${encodeURIComponent(id)}`;
+export const drainWorker = (id, graceSeconds) => post(query(`${workerAddress(id)}/drain`, { grace_seconds: graceSeconds }));
+export const resumeWorker = (id) => post(`${workerAddress(id)}/resume`);
+export const removeWorker = (id) => call(workerAddress(id), { method: 'DELETE' });

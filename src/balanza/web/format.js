@@ -3,8 +3,17 @@ import { language, t } from './i18n.js';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
+const made = new Map();
+
+/** To make one takes as long as to use it a hundred times, and the dashboard shows thousands of numbers. */
+function formatter(Kind, options) {
+  const key = `${Kind.name} ${language.value} ${JSON.stringify(options)}`;
+  if (!made.has(key)) made.set(key, new Kind(language.value, options));
+  return made.get(key);
+}
+
 const number = (value, digits) =>
-  new Intl.NumberFormat(language.value, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  formatter(Intl.NumberFormat, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 
 export function bytes(size) {
   let value = size;
@@ -38,7 +47,7 @@ export function span(seconds, tenths = 1) {
 export const left = (seconds) => t('time.left', { time: span(Math.max(1, seconds), 0) });
 
 export const percent = (hundredths) =>
-  new Intl.NumberFormat(language.value, { style: 'percent', maximumFractionDigits: 0 }).format(hundredths / 100);
+  formatter(Intl.NumberFormat, { style: 'percent', maximumFractionDigits: 0 }).format(hundredths / 100);
 
 export const speed = (times) => `${number(times, times < 9.95 ? 1 : 0)}×`;
 
@@ -46,4 +55,14 @@ export const speed = (times) => `${number(times, times < 9.95 ? 1 : 0)}×`;
 export function change(reduction) {
   if (reduction === null || Math.abs(reduction) < 1) return null;
   return t(reduction > 0 ? 'size.smaller' : 'size.larger', { percent: percent(Math.abs(reduction)) });
+}
+
+export const decimal = (value, digits = 0) => number(value, digits);
+
+/** The time of day as a clock on the wall shows it; with the date when it is another day. */
+export function timeOfDay(at, seconds = true) {
+  const date = new Date(at);
+  const isToday = date.toDateString() === new Date().toDateString();
+  const form = { hourCycle: 'h23', hour: '2-digit', minute: '2-digit', ...(seconds && { second: '2-digit' }) };
+  return formatter(Intl.DateTimeFormat, isToday ? form : { day: 'numeric', month: 'short', ...form }).format(date);
 }

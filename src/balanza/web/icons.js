@@ -9,7 +9,6 @@ const PATHS = {
   play: 'M7 4l13 8l-13 8z',
   convert: 'M4 9h14M13.5 4.5L18 9l-4.5 4.5M20 15H6M10.5 10.5L6 15l4.5 4.5',
   share: 'M10 14l10-10M14 4h6v6M11 6H5v13h13v-6',
-  copy: 'M9 9h11v11H9zM15 5V4H4v11h1',
   trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5',
   close: 'M6 6l12 12M18 6L6 18',
   retry: 'M20 12a8 8 0 1 1-2.5-5.8M20 3v5h-5',
@@ -18,6 +17,10 @@ const PATHS = {
   completed: 'M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18zM8 12.2l2.8 2.8L16 9.5',
   failed: 'M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18zM12 7.5v5.5M12 16v.5',
   cancelled: 'M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18zM6 6l12 12',
+  pause: 'M8 5v14M16 5v14',
+  add: 'M12 5v14M5 12h14',
+  copy: 'M9 9h11v11H9zM15 5V4H4v11h1',
+  warning: 'M12 4l9 16H3zM12 10v5M12 17.5v.5',
   balance: 'M12 4v16M8 20h8M5 7h14M5 7l-3 7h6zM19 7l-3 7h6zM12 4v3',
 };
 

@@ -1,0 +1,42 @@
+// The fleet: puts the parts of the dashboard together and starts the live updates.
+import { render } from '../vendor/preact/preact.js';
+import { effect } from '../vendor/signals/signals.js';
+import { Connection, Notices, Top } from '../frame.js';
+import { html } from '../html.js';
+import { language, t } from '../i18n.js';
+import * as store from '../store.js';
+import { AddDialog, DrainDialog } from './actions.js';
+import { Charts } from './charts.js';
+import { Feed } from './feed.js';
+import * as fleet from './fleet.js';
+import { startLive } from './live.js';
+import { Queues } from './queues.js';
+import { Summary } from './summary.js';
+import { Timeline } from './timeline.js';
+import { Workers } from './workers.js';
+
+const DIALOGS = { drain: DrainDialog, add: AddDialog };
+
+function App() {
+  const dialog = fleet.dialog.value;
+  return html`
+    <${Top} page="dashboard.html" />
+    <${Connection} />
+    <main class="dashboard">
+      <${Summary} />
+      <${Workers} />
+      <${Timeline} />
+      <${Charts} />
+      <div class="beside"><${Feed} /><${Queues} /></div>
+    </main>
+    <div class="bottom"><${Notices} /></div>
+    <p class="unseen" role="status">${store.announcement.value}</p>
+    ${dialog && html`<${DIALOGS[dialog.kind]} worker=${dialog.worker} />`}`;
+}
+
+effect(() => {
+  document.documentElement.lang = language.value;
+  document.title = t('fleet.page_title');
+});
+startLive();
+render(html`<${App} />`, document.getElementById('app'));

@@ -1,0 +1,59 @@
+// What every page has around its own parts: the top bar, the word on the connection, the messages.
+import { useEffect } from './vendor/preact/hooks.js';
+import { html } from './html.js';
+import { language, LANGUAGES, speak, t } from './i18n.js';
+import { Icon } from './icons.js';
+import { IconButton } from './parts.js';
+import * as store from './store.js';
+
+const NOTICE_MS = 6000;
+const NAMES = { en: 'EN · English', es: 'ES · Español' };
+
+/** `children` are the jumps within the page; `page` is its file, and its own link is marked. */
+export const Top = ({ page, children }) => html`
+  <header class="top">
+    <h1 class="brand"><${Icon} name="balance" />Balanza</h1>
+    ${children}
+    <div class="top-end">
+      <nav class="pages" aria-label=${t('top.pages')}>
+        <${PageLink} href="player.html" page=${page}>${t('top.player')}<//>
+        <${PageLink} href="dashboard.html" page=${page}>${t('top.dashboard')}<//>
+        <${PageLink} href="docs" page=${page}>API<//>
+      </nav>
+      <div class="languages" role="group" aria-label=${t('top.language')}>
+        ${LANGUAGES.map((tag) => html`<${Language} key=${tag} tag=${tag} />`)}
+      </div>
+    </div>
+  </header>`;
+
+const PageLink = ({ href, page, children }) => html`
+  <a class="page-link" href=${href} aria-current=${href === page ? 'page' : undefined}>${children}</a>`;
+
+const Language = ({ tag }) => html`
+  <button type="button" class="language" lang=${tag} aria-pressed=${tag === language.value ? 'true' : 'false'}
+    aria-label=${NAMES[tag]} title=${NAMES[tag]} onClick=${() => speak(tag)}>${tag.toUpperCase()}</button>`;
+
+export const Connection = () => html`
+  <div class="connection" role="status">
+    ${store.connection.value !== 'live' && html`<p>${t(`connection.${store.connection.value}`)}</p>`}
+  </div>`;
+
+export const Notices = () => html`
+  <div class="notices" role="log" aria-label=${t('notice.title')}>
+    ${store.notices.value.map((notice) => html`<${Notice} key=${notice.id} notice=${notice} />`)}
+  </div>`;
+
+/** Good news goes by itself, an error stays until it has been read. */
+function Notice({ notice }) {
+  useEffect(() => {
+    if (notice.kind === 'error') return undefined;
+    const timer = setTimeout(() => store.dismiss(notice.id), NOTICE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return html`
+    <div class=${`notice ${notice.kind}`}>
+      <${Icon} name=${notice.kind === 'error' ? 'failed' : 'completed'} />
+      <div><p>${notice.text}</p>${notice.detail && html`<p class="facts" lang="en">${notice.detail}</p>`}</div>
+      <${IconButton} icon="close" label=${t('notice.close')} onClick=${() => store.dismiss(notice.id)} />
+    </div>`;
+}
