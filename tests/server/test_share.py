@@ -1,6 +1,7 @@
 """Shared links over HTTP: made and revoked by who shares, opened by strangers who know the link and nothing else."""
 
 import json
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -309,6 +310,20 @@ def test_a_deleted_file_cannot_be_shared(stand: Stand) -> None:
     answer = stand.client.post(f"/media/{media['id']}/shares", json={"expires_seconds": 60})
     assert answer.status_code == 410
     assert "over.wav" in problem_of(answer)["detail"]
+
+
+def test_a_failure_is_logged_without_the_token(
+    stand: Stand, reader: httpx2.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    media = stand.upload("lost.wav")
+    share = shared(stand, media, most_downloads=1)
+    stand.parts.desk.storage.path(stand.parts.library.get(media["id"]).storage_key).unlink()
+    with caplog.at_level(logging.INFO, logger="balanza.server"):
+        answer = reader.get(f"{share['url']}/media", params={"download": 1})
+    assert answer.status_code == 500
+    assert "GET /s/…/media: " in caplog.text
+    assert share["url"] not in caplog.text
+    assert listed(stand, media, share)["downloads"] == 0
 
 
 def test_a_page_of_another_site_may_not_try_passwords(

@@ -16,7 +16,7 @@ from tests.support.live import Live
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
 from tests.web.screenshots import shown
-from tests.web.test_layout import _BEYOND as BEYOND
+from tests.web.test_layout import BEYOND
 from tests.web.words import ENGLISH, SPANISH, Screen
 
 REFUSED = "Failed to load resource"
@@ -81,7 +81,7 @@ def test_a_file_is_shared_with_a_password_and_opened_by_somebody_else(
     expect(reader.get_by_role("alert")).to_have_text("Esa no es la contraseña.")
     reader.keyboard.type("olé")
     reader.keyboard.press("Enter")
-    expect(reader.get_by_role("heading", name="canción.wav")).to_be_visible()
+    expect(reader.get_by_role("heading", name="canción.wav")).to_be_focused()
     assert reader.title() == "canción.wav · Balanza"
     with reader.expect_download() as download:
         reader.get_by_role("link", name="Descargar").click()

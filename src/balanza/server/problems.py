@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import secrets
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -66,7 +67,7 @@ def install(app: FastAPI) -> None:
 async def answer_error(request: Request, error: BalanzaError) -> ProblemResponse:
     """The document of an error that was raised on purpose; the log has it too when the fault is ours."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("%s %s: %s", request.method, request.url.path, error.sentence)
+        log.warning("%s %s: %s", request.method, _loggable(request.url.path), error.sentence)
     return of_error(error)
 
 
@@ -111,7 +112,7 @@ class Incidents:
         try:
             await self._app(scope, receive, watch)
         except ClientDisconnect:
-            log.info("%s %s: the client went away", scope.get("method"), scope.get("path"))
+            log.info("%s %s: the client went away", scope.get("method"), _loggable(scope.get("path", "")))
         except asyncio.CancelledError:
             # The server is going down and the time that it gives to requests in progress is over.
             if not started:
@@ -119,10 +120,15 @@ class Incidents:
         except Exception:
             # A bug in one request must not show its traceback to the caller, and must not be lost either.
             incident = secrets.token_hex(4)
-            log.exception("Incident %s in %s %s", incident, scope.get("method"), scope.get("path"))
+            log.exception("Incident %s in %s %s", incident, scope.get("method"), _loggable(scope.get("path", "")))
             if started:
                 raise
             await _incident(incident)(scope, receive, send)
+
+
+def _loggable(path: str) -> str:
+    """Without the token of a shared link: who reads the log is not meant to open the file."""
+    return re.sub(r"^/s/[^/]+", "/s/…", path)
 
 
 def _incident(incident: str) -> ProblemResponse:

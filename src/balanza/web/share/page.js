@@ -21,6 +21,12 @@ const VIEWS = { file: SharedFile, locked: Locked, gone: Gone, unreachable: Unrea
 
 function Page() {
   const now = shown.value;
+  const before = useRef(null);
+  useEffect(() => {
+    // What had the focus is gone with the view before. The form takes it by itself.
+    if (before.current !== null && now.view !== 'locked') document.querySelector('h1').focus();
+    before.current = now?.view ?? null;
+  }, [now?.view]);
   return html`
     <main class="shared" aria-busy=${now === null ? 'true' : 'false'}>
       <p class="shared-brand"><${Icon} name="balance" />Balanza</p>
@@ -32,7 +38,7 @@ function SharedFile(file) {
   const { name, kind, size_bytes, duration_seconds, expires_at } = file;
   const facts = [t(`kind.${kind}`), duration_seconds === null ? null : clock(duration_seconds), bytes(size_bytes)];
   return html`
-    <h1 class="shared-name">${name}</h1>
+    <h1 class="shared-name" tabindex="-1">${name}</h1>
     <p class="facts">${facts.filter(Boolean).map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>
     <${Stage} ...${file} />
     <${Download} ...${file} />
@@ -89,7 +95,7 @@ function Locked({ expires_at }) {
     }
   };
   return html`
-    <h1 class="shared-title">${t('share.locked')}</h1>
+    <h1 class="shared-title" tabindex="-1">${t('share.locked')}</h1>
     <form class="shared-form" onSubmit=${onSubmit}>
       <label class="field"><span>${t('share.password')}</span>
         <input ref=${input} class="input" type="password" required maxlength="200" autocomplete="off" /></label>
@@ -101,13 +107,13 @@ function Locked({ expires_at }) {
 
 function Gone() {
   return html`
-    <h1 class="shared-title">${t('share.gone')}</h1>
+    <h1 class="shared-title" tabindex="-1">${t('share.gone')}</h1>
     <p>${t('share.gone_hint')}</p>`;
 }
 
 function Unreachable() {
   return html`
-    <h1 class="shared-title">${t('share.unreachable')}</h1>
+    <h1 class="shared-title" tabindex="-1">${t('share.unreachable')}</h1>
     <button type="button" class="button shared-again" onClick=${refresh}><${Icon} name="retry" />${t('action.retry')}</button>`;
 }
 
