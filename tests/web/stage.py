@@ -40,6 +40,8 @@ class Scene:
     """What every link leads to; None when it has ended."""
     takes_uploads: bool = True
     """When False, an upload is read up to its first quarter and then stands still until the stage is taken down."""
+    unfinished_bytes: int = 0
+    """The size of every upload of earlier, of which five eighths are there."""
 
 
 class Stage:
@@ -50,6 +52,8 @@ class Stage:
         self.over = threading.Event()
         self.asked: list[str] = []
         """The paths of all requests so far."""
+        self.uploads = 0
+        """How many were begun."""
         self.streams: list[queue.SimpleQueue[bytes]] = []
         """What is still to be sent to each page that listens for events."""
         handler = type("Handler", (_Handler,), {"stage": self})
@@ -115,21 +119,49 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.stage.asked.append(self.path)
         length = int(self.headers["Content-Length"] or 0)
-        if self.path == "/upload" and not self.scene.takes_uploads:
-            self.rfile.read(length // 4)
-            self.stage.over.wait()
-            self.close_connection = True
-            return
         self.rfile.read(length)
+        if self.path == "/files" and self.scene.problem is None:
+            self._begin_upload()
+            return
         status = HTTPStatus.CREATED if self.scene.problem is None else HTTPStatus.CONFLICT
         new = {"id": "new", "url": "/s/Vq3nX0d7RkuEo2tZ9yB1Aw"} if self.path.endswith("/shares") else {}
         self._json(status, self.scene.problem or new)
 
     def do_DELETE(self) -> None:
-        self.do_POST()
+        if self.path.startswith("/files/"):
+            self.stage.asked.append(f"DELETE {self.path}")
+            self._tus(HTTPStatus.NO_CONTENT)
+        else:
+            self.do_POST()
 
     def do_HEAD(self) -> None:
-        self._send(HTTPStatus.OK, "audio/wav", b"")
+        if self.path.startswith("/files/"):
+            size = self.scene.unfinished_bytes
+            self._tus(HTTPStatus.OK, Upload_Offset=size // 8 * 5, Upload_Length=size)
+        else:
+            self._send(HTTPStatus.OK, "audio/wav", b"")
+
+    def do_PATCH(self) -> None:
+        """A piece of an upload."""
+        length = int(self.headers["Content-Length"])
+        if self.scene.takes_uploads:
+            self.rfile.read(length)
+            self._tus(HTTPStatus.NO_CONTENT, Upload_Offset=int(self.headers["Upload-Offset"]) + length)
+        else:
+            self.rfile.read(length // 4)
+            self.stage.over.wait()
+            self.close_connection = True
+
+    def _begin_upload(self) -> None:
+        self.stage.uploads += 1
+        self._tus(HTTPStatus.CREATED, Location=f"files/{self.stage.uploads}")
+
+    def _tus(self, status: HTTPStatus, **headers: object) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Says nothing: what the page shows is the only thing looked at."""

@@ -28,7 +28,7 @@ DYNAMIC = {
     "player.": ["unplayable", "deleted", "unreachable"],
     "share.time_": ["hour", "day", "week", "month"],
     "share.state_": ["open", "expired", "revoked"],
-    "upload.": ["waiting", "checking"],
+    "upload.": ["waiting", "checking", "interrupted"],
     "action.": ["cancel", "retry", "cancel_name", "retry_name"],
     "worker.": [status.value for status in WorkerStatus],
     "source.": [source.value for source in MetricsSource],

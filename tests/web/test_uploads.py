@@ -1,6 +1,7 @@
 """Uploads on their way: how far each is, and what becomes of it when somebody or something stops it."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,28 +30,89 @@ def upload(page: Page, name: str) -> str:
     return " ".join(page.locator(".upload", has_text=name).locator(".facts").inner_text().split())
 
 
+def is_sent(page: Page, name: str) -> bool:
+    """Whether some of it has been."""
+    return "MB of 40.0 MB" in upload(page, name)
+
+
 def test_two_uploads_go_on_at_once_and_a_cancelled_one_makes_room(open_page: OpenPage, large: list[Path]) -> None:
     with Stage(SCENES["uploading"]) as stage:
         page = open_page(stage.address)
         Screen(page, ENGLISH).upload(*large)
-        eventually(lambda: "of 40.0 MB" in upload(page, "one.wav") and "%" in upload(page, "two.wav"))
+        eventually(lambda: is_sent(page, "one.wav") and is_sent(page, "two.wav"))
         assert upload(page, "three.wav").startswith("Waiting its turn")
         page.get_by_role("button", name="Cancel the upload of one.wav").click()
         expect(page.locator(".upload")).to_have_count(2)
-        eventually(lambda: "of 40.0 MB" in upload(page, "three.wav"))
+        eventually(lambda: is_sent(page, "three.wav"))
         page.context.close()
 
 
-def test_an_upload_whose_connection_breaks_can_be_sent_again(open_page: OpenPage, large: list[Path]) -> None:
+def test_a_cancelled_upload_is_given_up_on_the_server_too(open_page: OpenPage, large: list[Path]) -> None:
+    with Stage(SCENES["uploading"]) as stage:
+        page = open_page(stage.address)
+        Screen(page, ENGLISH).upload(large[0])
+        eventually(lambda: is_sent(page, "one.wav"))
+        page.get_by_role("button", name="Cancel the upload of one.wav").click()
+        eventually(lambda: "DELETE /files/1" in stage.asked)
+        page.reload()
+        expect(page.locator(".row").first).to_be_visible()
+        expect(page.locator(".upload")).to_have_count(0)
+        page.context.close()
+
+
+def test_all_uploads_have_a_progress_together(open_page: OpenPage, large: list[Path]) -> None:
+    with Stage(SCENES["uploading"]) as stage:
+        page = open_page(stage.address)
+        Screen(page, ENGLISH).upload(*large)
+        expect(page.get_by_role("progressbar", name="All uploads")).to_be_visible()
+        expect(page.locator(".uploads-total")).to_contain_text("0 of 3 files")
+        page.context.close()
+
+
+def test_an_upload_goes_on_by_itself_once_the_server_is_back(open_page: OpenPage, large: list[Path]) -> None:
     with Stage(SCENES["uploading"]) as stage:
         page = open_page(stage.address, expected=BROKEN)
         Screen(page, ENGLISH).upload(large[0])
-        eventually(lambda: "of 40.0 MB" in upload(page, "one.wav"))
-    expect(page.locator(".upload .problem")).to_contain_text("The server cannot be reached.")
-    with Stage(SCENES["library"], stage.port):
-        page.get_by_role("button", name="Upload one.wav again").click()
+        eventually(lambda: is_sent(page, "one.wav"))
+    eventually(lambda: "Interrupted; trying again…" in upload(page, "one.wav"))
+    with Stage(replace(SCENES["library"], unfinished_bytes=40_000_000), stage.port):
         expect(page.locator(".upload")).to_have_count(0)
         page.context.close()
+
+
+def test_an_upload_whose_line_died_without_a_word_is_begun_again(open_page: OpenPage, large: list[Path]) -> None:
+    with Stage(replace(SCENES["uploading"], unfinished_bytes=40_000_000)) as stage:
+        page = open_page(stage.address)
+        page.clock.install()
+        Screen(page, ENGLISH).upload(large[0])
+        eventually(lambda: is_sent(page, "one.wav"))
+        page.clock.fast_forward(60_000)
+        eventually(lambda: "resumed at 63%" in upload(page, "one.wav"))
+        page.context.close()
+
+
+def test_an_upload_of_earlier_is_shown_until_it_is_given_up(open_page: OpenPage, large: list[Path]) -> None:
+    with Stage(replace(SCENES["uploading"], unfinished_bytes=40_000_000)) as stage:
+        page = open_page(stage.address)
+        Screen(page, ENGLISH).upload(large[0])
+        eventually(lambda: is_sent(page, "one.wav"))
+        page.reload()
+        expect(page.locator(".upload")).to_contain_text("Drop or choose the same file again")
+        eventually(lambda: upload(page, "one.wav").startswith("Stopped at 63%"))
+        Screen(page, ENGLISH).upload(large[0])
+        eventually(lambda: "resumed at 63%" in upload(page, "one.wav"))
+        page.reload()
+        page.get_by_role("button", name="Remove one.wav from the uploads").click()
+        expect(page.locator(".upload")).to_have_count(0)
+        eventually(lambda: "DELETE /files/1" in stage.asked)
+        page.context.close()
+
+
+def test_what_is_no_media_file_is_refused_with_the_reason(fleet: str, clips: Path, open_page: OpenPage) -> None:
+    page = open_page(fleet, expected="422")
+    Screen(page, ENGLISH).upload(clips / "notes.txt")
+    expect(page.locator(".upload .problem")).to_contain_text("This is not an audio or video file that can be read.")
+    expect(page.get_by_role("button", name="Upload notes.txt again")).to_have_count(0)
 
 
 def test_a_file_dropped_anywhere_on_the_page_is_uploaded(fleet: str, clips: Path, open_page: OpenPage) -> None:

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Header, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 from balanza.dispatch.uploads import LARGEST_BYTES, Addition, Standing
-from balanza.errors import BalanzaError, CallerError, InvalidRequest
+from balanza.errors import BalanzaError, CallerError, Conflict, InvalidRequest, Locked
 from balanza.server import problems
 from balanza.server.names import display_name
 from balanza.server.openapi import problems as documented
@@ -59,6 +59,10 @@ class TusRoute(APIRoute):
                 response = await handle(request)
             except BalanzaError as error:
                 response = await problems.answer_error(request, error)
+                if isinstance(error, (Conflict, Locked)):
+                    # All of a piece that begins elsewhere would come in vain before the sender hears of it; browsers
+                    # send one again by themselves when a connection breaks.
+                    response.headers["Connection"] = "close"
             if response.status_code == OtherVersion.status:
                 response.headers["Tus-Version"] = VERSION
             response.headers["Tus-Resumable"] = VERSION

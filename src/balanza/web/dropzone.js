@@ -1,12 +1,14 @@
 // Where files come in: dropped anywhere on the page, or chosen; and the uploads under way.
 import { useRef } from './vendor/preact/hooks.js';
 import { signal } from './vendor/signals/signals.js';
+import { chosen, filesOf } from './folders.js';
 import { bytes, left, percent } from './format.js';
 import { html } from './html.js';
 import { t } from './i18n.js';
 import { Icon } from './icons.js';
 import { IconButton, ProblemText, Progress } from './parts.js';
-import { cancelUpload, enqueue, filesOf, retryUpload, uploads } from './upload.js';
+import { askHowFar, giveUp } from './unfinished.js';
+import { cancelUpload, enqueue, interrupted, isUploading, retryUpload, total, uploads } from './upload.js';
 
 const isOver = signal(false);
 
@@ -14,6 +16,7 @@ const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes(
 
 /** Takes files dropped anywhere: a near miss must not make the browser open the file and leave the page. */
 export function watchDrops() {
+  askHowFar().catch(() => {}); // then it is shown as far as this browser knows
   window.addEventListener('dragover', (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
@@ -33,7 +36,7 @@ export function watchDrops() {
 export function DropZone() {
   const input = useRef(null);
   const onChange = () => {
-    enqueue(input.current.files);
+    enqueue(chosen(input.current.files));
     input.current.value = ''; // so that the same file can be chosen again
   };
   return html`
@@ -45,11 +48,37 @@ export function DropZone() {
     </div>`;
 }
 
-export const Uploads = () => uploads.value.length > 0 && html`
+export const Uploads = () => (uploads.value.length > 0 || interrupted.value.length > 0) && html`
   <section class="panel" aria-labelledby="uploads-title">
-    <header class="panel-head"><h2 id="uploads-title">${t('upload.title')}</h2></header>
-    <ul class="cards">${uploads.value.map((upload) => html`<${Upload} key=${upload.id} upload=${upload} />`)}</ul>
+    <header class="panel-head">
+      <h2 id="uploads-title">${t('upload.title')}</h2>
+      ${total.value.files > 1 && isUploading() && html`<${Total} />`}
+    </header>
+    <ul class="cards">
+      ${uploads.value.map((upload) => html`<${Upload} key=${upload.id} upload=${upload} />`)}
+      ${interrupted.value.map((one) => html`<${Unfinished} key=${one.fingerprint} upload=${one} />`)}
+    </ul>
   </section>`;
+
+const share = (sent, size) => (size === 0 ? 0 : (100 * sent) / size);
+
+const facts = (texts) => html`
+  <p class="facts">${texts.map((text, index) => html`<span key=${index}>${text}</span>`)}</p>`;
+
+function pace({ sent, size, bytesPerSecond }) {
+  if (!bytesPerSecond) return [];
+  return [t('upload.speed', { size: bytes(bytesPerSecond) }), left((size - sent) / bytesPerSecond)];
+}
+
+function Total() {
+  const { files, done, sent, size } = total.value;
+  const soFar = share(sent, size);
+  return html`
+    <div class="uploads-total">
+      <${Progress} value=${soFar} label=${t('upload.total')} />
+      ${facts([t('upload.files', { done, files }), percent(soFar), ...pace(total.value)])}
+    </div>`;
+}
 
 function Upload({ upload }) {
   const { id, name, state, problem } = upload;
@@ -66,20 +95,40 @@ function Upload({ upload }) {
     </li>`;
 }
 
+/** An upload of earlier: it goes on as soon as the same file is there again. */
+const Unfinished = ({ upload }) => html`
+  <li class="card upload">
+    <p class="name" title=${upload.name}>${upload.name}</p>
+    <div class="upload-actions">
+      <${IconButton} icon="close" label=${t('upload.dismiss_name', { name: upload.name })}
+        onClick=${() => giveUp(upload).catch(() => {})} />
+    </div>
+    <div class="middle">
+      ${facts([
+        t('upload.stopped', { percent: percent(share(upload.sent, upload.size)) }),
+        t('upload.of', { sent: bytes(upload.sent), size: bytes(upload.size) }),
+      ])}
+      <p>${t('upload.drop_again')}</p>
+    </div>
+  </li>`;
+
 /** Whether the same file may be taken when sent again: what the server calls the sender's fault never is. */
 const mayPass = (problem) => problem.status < 400 || problem.status >= 500;
 
 function UnderWay({ upload }) {
-  const done = upload.size === 0 ? 0 : (100 * upload.sent) / upload.size;
+  const soFar = share(upload.sent, upload.size);
   return html`
     <div class="middle">
-      <${Progress} value=${upload.state === 'checking' ? null : done} label=${t('upload.progress', { name: upload.name })} />
-      <p class="facts">${uploadFacts(upload, done).map((fact, index) => html`<span key=${index}>${fact}</span>`)}</p>
+      <${Progress} value=${upload.state === 'checking' ? null : soFar} label=${t('upload.progress', { name: upload.name })} />
+      ${facts(uploadFacts(upload, soFar))}
     </div>`;
 }
 
-function uploadFacts({ state, size, sent, bytesPerSecond }, done) {
-  if (state !== 'sending') return [t(`upload.${state}`), bytes(size)];
-  const speed = bytesPerSecond ? [t('upload.speed', { size: bytes(bytesPerSecond) }), left((size - sent) / bytesPerSecond)] : [];
-  return [percent(done), t('upload.of', { sent: bytes(sent), size: bytes(size) }), ...speed];
+function uploadFacts(upload, soFar) {
+  const { state, size, sent, resumedAt } = upload;
+  if (state === 'waiting' || state === 'checking') return [t(`upload.${state}`), bytes(size)];
+  const how = [percent(soFar), t('upload.of', { sent: bytes(sent), size: bytes(size) })];
+  if (state === 'interrupted') return [...how, t('upload.interrupted')];
+  const whence = resumedAt ? [t('upload.resumed', { percent: percent(share(resumedAt, size)) })] : [];
+  return [...how, ...pace(upload), ...whence];
 }

@@ -1,0 +1,84 @@
+// The uploads that this browser began and that are not complete yet: they go on after a closed tab or another start.
+import { signal } from './vendor/signals/signals.js';
+
+const REMEMBERED = 'balanza.uploads';
+// The server gives an upload up when nothing came for so long.
+const LIFETIME_MS = 24 * 3600 * 1000;
+const TUS = { 'Tus-Resumable': '1.0.0' };
+
+export const endpoint = () => new URL('files', document.baseURI).href;
+
+/** What is known of each, by its fingerprint: `{fingerprint, name, size, sent, url, at}`. */
+export const unfinished = signal(read());
+
+function read() {
+  try {
+    const all = JSON.parse(localStorage.getItem(REMEMBERED) ?? '[]');
+    return all.filter(({ at, url }) => Date.now() - at < LIFETIME_MS && url.startsWith(`${endpoint()}/`));
+  } catch {
+    return []; // storage is forbidden, or somebody else's
+  }
+}
+
+/** Other tabs write it too: so it is read again before each change. */
+function change(fingerprint, entry) {
+  const all = read().filter((one) => one.fingerprint !== fingerprint);
+  unfinished.value = entry ? [...all, entry] : all;
+  try {
+    localStorage.setItem(REMEMBERED, JSON.stringify(unfinished.value));
+  } catch {
+    // then it holds until the page is left
+  }
+}
+
+export const forget = (fingerprint) => change(fingerprint, null);
+
+/** So many bytes have arrived for good. */
+export function noteSent(fingerprint, sent) {
+  const entry = unfinished.value.find((one) => one.fingerprint === fingerprint);
+  if (entry) change(fingerprint, { ...entry, sent, at: Date.now() });
+}
+
+/** The same file is the one of this name, size and time, in the same folder of a drop. */
+export const fingerprintOf = ({ file, path }) => [path || file.name, file.size, file.lastModified].join(' · ');
+
+/** The memory of the tus client, in the form that it asks for. */
+export const urlStorage = {
+  findAllUploads: async () => unfinished.value.map(remembered),
+  findUploadsByFingerprint: async (fingerprint) =>
+    unfinished.value.filter((one) => one.fingerprint === fingerprint).map(remembered),
+  removeUpload: async (fingerprint) => forget(fingerprint),
+  addUpload: async (fingerprint, { size, metadata, uploadUrl }) => {
+    change(fingerprint, { fingerprint, name: metadata.filename, size, sent: 0, url: uploadUrl, at: Date.now() });
+    return fingerprint;
+  },
+};
+
+const remembered = ({ fingerprint, size, url, at }) => ({
+  size,
+  metadata: {},
+  creationTime: new Date(at).toString(),
+  uploadUrl: url,
+  urlStorageKey: fingerprint,
+});
+
+/** Asks the server how far each is; what it has given up or finished is forgotten. */
+export async function askHowFar() {
+  await Promise.all(
+    unfinished.value.map(async ({ fingerprint, url }) => {
+      const { ok, status, headers } = await fetch(url, { method: 'HEAD', headers: TUS, cache: 'no-store' });
+      if (status === 404 || status === 410 || headers.has('Balanza-Media-Id')) forget(fingerprint);
+      else if (ok) noteSent(fingerprint, Number(headers.get('Upload-Offset')));
+    }),
+  );
+}
+
+/** Gives it up here and on the server. */
+export async function giveUp({ fingerprint, url }) {
+  forget(fingerprint);
+  await fetch(url, { method: 'DELETE', headers: TUS });
+}
+
+window.addEventListener('storage', ({ key }) => {
+  if (key === REMEMBERED) unfinished.value = read();
+});
