@@ -23,7 +23,7 @@ def run(folder: Path, rounds: int) -> None:
                 media_id = send(live, film)
                 rate = SIZE_BYTES / (time.perf_counter() - started_at) / MEGABYTE
             print(f"{kind}: {rate:.0f} MB/s, server at most {watch.peak_mb:.0f} MB resident; aim: below 200 MB")
-            live.client.delete(f"/media/{media_id}").raise_for_status()
+            live.client.delete(f"/media/{media_id}", params={"forever": "true"}).raise_for_status()
 
 
 class Watch:

@@ -81,6 +81,13 @@ class Gone(CallerError):
     title = "Deleted"
 
 
+class InTrash(Gone):
+    """It is in the trash, from which it can be taken back."""
+
+    slug = "in-trash"
+    title = "In the trash"
+
+
 class UsedUp(CallerError):
     """All that was allowed of it was taken."""
 

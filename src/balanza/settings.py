@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     stall_seconds: Seconds = 60.0
     """A conversion without any progress for this long is killed, and its attempt has failed."""
+    trash_days: float = Field(default=7.0, ge=0, le=3650)
+    """How long a deleted file can be taken back from the trash."""
     events_kept: int = Field(default=100_000, ge=1000)
     """How many events a client that was away can still catch up on."""
 

@@ -316,5 +316,7 @@ def _translated(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise StorageFull("The storage is full. Delete files that are no longer needed, then try again.") from error
+            raise StorageFull(
+                "The storage is full. Delete files that are no longer needed, for ever, then try again."
+            ) from error
         raise StorageError(f"{what}: {error.strerror or error}.") from error

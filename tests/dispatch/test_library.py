@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from balanza.dispatch.library import Library
-from balanza.errors import Conflict, EmptyFile, Gone, NotFound, NotMedia, Retryable, StorageFull
+from balanza.dispatch.sharing import Sharing, Terms
+from balanza.errors import Conflict, EmptyFile, Gone, InTrash, NotFound, NotMedia, Retryable, StorageFull
 from balanza.media.probe import Prober
 from balanza.model import Media
+from balanza.store import events
 from balanza.store import library as rows
 from tests.dispatch.conftest import World
 
@@ -134,3 +136,66 @@ def test_a_file_that_a_job_still_needs_cannot_be_deleted(world: World, library: 
     assert library.get(media.id) == media
     world.dispatcher.cancel(job.id)
     library.delete(media.id)
+
+
+def test_a_file_in_the_trash_is_used_for_nothing_and_comes_back_as_it_was(world: World, library: Library) -> None:
+    media = receive(library, second_of_silence())
+    failed = world.submit(media.id)
+    world.dispatcher.cancel(failed.id)
+    library.put_into_trash(media.id)
+    assert everything(world) == []
+    assert world.stored() == {media.storage_key}
+    for use in (
+        lambda: library.get(media.id),
+        lambda: library.put_into_trash(media.id),
+        lambda: world.submit(media.id),
+        lambda: world.dispatcher.retry(failed.id),
+        lambda: Sharing(world.desk).share(media.id, Terms(60)),
+    ):
+        with pytest.raises(InTrash, match="is in the trash"):
+            use()
+    with pytest.raises(NotFound):
+        world.submit(media.name)
+
+    assert library.restore(media.id) == media
+    assert library.get(media.id) == media
+    with pytest.raises(Conflict, match="is not in the trash"):
+        library.restore(media.id)
+    told = world.desk.database.read(lambda tx: events.after(tx, 0, 99))
+    assert [event.type for event in told if event.media_id == media.id] == [
+        "media.created",
+        "media.trashed",
+        "media.restored",
+    ]
+
+
+def test_a_link_opens_nothing_while_its_file_is_in_the_trash(world: World, library: Library) -> None:
+    media = receive(library, second_of_silence())
+    sharing = Sharing(world.desk)
+    _, token = sharing.share(media.id, Terms(60))
+    library.put_into_trash(media.id)
+    with pytest.raises(NotFound):
+        sharing.open(token, None)
+    library.restore(media.id)
+    assert sharing.open(token, None)[1] == media
+
+
+def test_a_file_is_deleted_from_the_trash_for_ever(world: World, library: Library) -> None:
+    media = receive(library, second_of_silence())
+    library.put_into_trash(media.id)
+    library.delete(media.id)
+    assert world.stored() == set()
+    for do in (library.get, library.restore, library.put_into_trash, library.delete):
+        with pytest.raises(Gone, match="was deleted"):
+            do(media.id)
+    for do in (library.restore, library.put_into_trash):
+        with pytest.raises(NotFound):
+            do("nothing")
+
+
+def test_a_file_that_a_job_still_needs_cannot_go_into_the_trash(world: World, library: Library) -> None:
+    media = receive(library, second_of_silence())
+    job = world.submit(media.id)
+    with pytest.raises(Conflict, match=job.id):
+        library.put_into_trash(media.id)
+    assert library.get(media.id) == media

@@ -50,6 +50,21 @@ def test_the_bytes_of_a_file_deleted_just_before_a_crash_are_removed(world: Worl
     assert world.desk.database.read(lambda tx: library.deleted_keys(tx, 10)) == []
 
 
+def test_what_was_in_the_trash_for_seven_days_is_deleted_and_nothing_younger(world: World) -> None:
+    old, young, kept = (world.song(f"{n}.wav") for n in range(3))
+    world.desk.database.write(lambda tx: library.put_into_trash(tx, old.id, world.clock.now))
+    world.clock.pass_seconds(timedelta(days=1).total_seconds())
+    world.desk.database.write(lambda tx: library.put_into_trash(tx, young.id, world.clock.now))
+    world.clock.pass_seconds(timedelta(days=5, hours=22).total_seconds())
+    sweep(world)
+    assert world.stored() == {old.storage_key, young.storage_key, kept.storage_key}
+    sweep(world)
+    assert world.stored() == {young.storage_key, kept.storage_key}
+    gone = world.desk.database.read(lambda tx: library.get(tx, old.id))
+    assert gone is not None
+    assert gone.deleted_at == world.clock.now
+
+
 def test_a_queue_longer_than_one_transaction_moves_is_given_away_all_the_same(world: World) -> None:
     world.join("a", "b")
     source = world.song().id

@@ -110,13 +110,46 @@ def test_an_unknown_file_is_not_found(stand: Stand, path: str) -> None:
 def test_a_deleted_file_is_gone_with_its_bytes(stand: Stand) -> None:
     media = stand.upload("short-lived.wav")
     before = stand.stored()
-    assert stand.client.delete(f"/media/{media['id']}").status_code == 204
+    assert stand.client.delete(f"/media/{media['id']}", params={"forever": True}).status_code == 204
     assert len(stand.stored()) == len(before) - 1
     for method, path in [("GET", ""), ("GET", "/info"), ("DELETE", "")]:
         answer = stand.client.request(method, f"/media/{media['id']}{path}")
         assert answer.status_code == 410
         assert "short-lived.wav" in answer.json()["detail"]
     assert media["id"] not in [one["id"] for one in stand.get("/media")["media"]]
+
+
+def test_a_deleted_file_is_in_the_trash_and_comes_back(stand: Stand) -> None:
+    media = stand.upload("wanted again.wav")
+    path = f"/media/{media['id']}"
+    before = stand.stored(), stand.get(f"{path}/info")
+    assert stand.client.delete(path).status_code == 204
+    assert media["id"] not in [one["id"] for one in stand.get("/media")["media"]]
+    first = stand.get("/media", trash=True)["media"][0]
+    assert first["id"] == media["id"]
+    assert first["trashed_at"] is not None
+    for method, address in [("GET", path), ("HEAD", path), ("GET", f"{path}/info"), ("DELETE", path)]:
+        answer = stand.client.request(method, address)
+        assert answer.status_code == 410
+        if method != "HEAD":
+            assert answer.json()["type"] == "urn:balanza:problem:in-trash"
+            assert "is in the trash" in answer.json()["detail"]
+
+    restored = stand.client.post(f"{path}/restore")
+    assert (restored.status_code, restored.json()["trashed_at"]) == (200, None)
+    assert (stand.stored(), stand.get(f"{path}/info")) == before
+    assert stand.client.post(f"{path}/restore").status_code == 409
+    assert stand.client.post("/media/nothing/restore").status_code == 404
+
+
+def test_pages_of_the_trash_begin_where_the_page_before_ended(own_stand: Stand) -> None:
+    ids = [own_stand.upload(f"{n}.wav")["id"] for n in range(3)]
+    for media_id in ids:
+        own_stand.client.delete(f"/media/{media_id}")
+    first = own_stand.get("/media", trash=True, limit=2)
+    last = own_stand.get("/media", trash=True, limit=2, cursor=first["next_cursor"])
+    assert [one["id"] for one in first["media"] + last["media"]] == ids[::-1]
+    assert last["next_cursor"] is None
 
 
 def test_a_file_that_a_job_waits_for_cannot_be_deleted(stand: Stand) -> None:

@@ -79,6 +79,73 @@ def test_deleted_media_are_known_but_gone_and_their_bytes_go_later(scene: Scene)
     assert scene.see(library.deleted_keys, 10) == [("film", "key-film")]
 
 
+def test_what_is_in_the_trash_is_listed_there_alone_the_last_first(scene: Scene) -> None:
+    for number in range(4):
+        scene.do(library.insert, a_media(f"media {number}"))
+    for seconds, number in enumerate((2, 0, 3)):
+        assert scene.do(library.put_into_trash, f"media {number}", START + timedelta(seconds=seconds))
+
+    first = scene.see(library.list_trash, before=None, limit=2)
+    second = scene.see(library.list_trash, before=first[-1].id, limit=2)
+
+    assert [media.id for media in first + second] == ["media 3", "media 0", "media 2"]
+    assert [media.trashed_at for media in second] == [START]
+    assert [media.id for media in scene.see(library.list_media, before=None, limit=9)] == ["media 1", "song"]
+    assert [media.id for media in scene.see(library.by_name, "song.mp3")] == ["song", "media 1"]
+
+
+def test_those_put_into_the_trash_at_one_moment_are_listed_once_each(scene: Scene) -> None:
+    for number in range(3):
+        scene.do(library.insert, a_media(f"media {number}"))
+        scene.do(library.put_into_trash, f"media {number}", START)
+
+    first = scene.see(library.list_trash, before=None, limit=2)
+    second = scene.see(library.list_trash, before=first[-1].id, limit=2)
+    assert [media.id for media in first + second] == ["media 2", "media 1", "media 0"]
+
+
+def test_media_are_restored_as_they_were_and_once(scene: Scene) -> None:
+    before = scene.see(library.get, "song")
+    scene.do(library.put_into_trash, "song", START)
+    assert scene.do(library.restore, "song")
+
+    assert scene.see(library.get, "song") == before
+    with scene.unchanged():
+        assert not scene.do(library.restore, "song")
+        assert not scene.do(library.restore, "nothing")
+
+
+def test_media_are_put_into_the_trash_once_and_not_when_deleted(scene: Scene) -> None:
+    scene.do(library.insert, a_media("film"))
+    scene.do(library.put_into_trash, "song", START)
+    scene.do(library.mark_deleted, "film", START)
+
+    with scene.unchanged():
+        assert not scene.do(library.put_into_trash, "song", START + timedelta(days=1))
+        assert not scene.do(library.put_into_trash, "film", START)
+        assert not scene.do(library.put_into_trash, "nothing", START)
+
+
+def test_what_was_deleted_from_the_trash_is_there_no_more(scene: Scene) -> None:
+    scene.do(library.put_into_trash, "song", START)
+    scene.do(library.mark_deleted, "song", START + timedelta(days=1))
+
+    assert scene.see(library.list_trash, before=None, limit=9) == []
+    assert scene.do(library.trashed_until, START + timedelta(days=9), 9) == []
+    with scene.unchanged():
+        assert not scene.do(library.restore, "song")
+
+
+def test_only_what_was_in_the_trash_for_long_is_to_be_deleted(scene: Scene) -> None:
+    for number in range(3):
+        scene.do(library.insert, a_media(f"media {number}"))
+        scene.do(library.put_into_trash, f"media {number}", START + timedelta(days=number))
+
+    assert scene.do(library.trashed_until, START + timedelta(days=1), 9) == ["media 0", "media 1"]
+    assert scene.do(library.trashed_until, START + timedelta(days=1), 1) == ["media 0"]
+    assert scene.see(library.known_keys, ["key-media 0"]) == {"key-media 0"}
+
+
 def test_media_are_deleted_once(scene: Scene) -> None:
     scene.do(library.mark_deleted, "song", START)
 

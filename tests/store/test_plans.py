@@ -48,6 +48,8 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "a later page": lambda tx: jobs.list_jobs(tx, status=None, worker_id=None, before_seq=9, limit=5),
     "library page": lambda tx: library.list_media(tx, before="song", limit=5),
     "media by name": lambda tx: library.by_name(tx, "song.mp3"),
+    "trash": lambda tx: library.list_trash(tx, before="song", limit=5),
+    "old trash": lambda tx: library.trashed_until(tx, START, 5),
     "deleted media": lambda tx: library.deleted_keys(tx, 5),
     "known keys": lambda tx: library.known_keys(tx, ["key-song"]),
     "events after": lambda tx: events.after(tx, 5, 5),

@@ -175,4 +175,4 @@ class Left:
             if self.job_id is not None:
                 await self._http.post(f"/jobs/{self.job_id}/cancel", timeout=REMOVE_SECONDS)
             for media_id in self.media_ids:
-                await self._http.delete(f"/media/{media_id}", timeout=REMOVE_SECONDS)
+                await self._http.delete(f"/media/{media_id}", params={"forever": "true"}, timeout=REMOVE_SECONDS)

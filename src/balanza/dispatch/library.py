@@ -1,13 +1,15 @@
-"""The library: files come in whole or not at all, are found by id or name, and are deleted."""
+"""The library: files come in whole or not at all, are found by id or name, go into the trash, and are deleted."""
 
 import logging
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from balanza.dispatch.desk import Desk
-from balanza.errors import BalanzaError, Conflict, EmptyFile, Gone, NotFound, NotMedia, Retryable
+from balanza.errors import BalanzaError, Conflict, EmptyFile, Gone, InTrash, NotFound, NotMedia, Retryable
 from balanza.media import formats
 from balanza.media.probe import Prober
 from balanza.model import Media
@@ -22,7 +24,15 @@ NAMED_AT_MOST = 5
 
 
 def existing(tx: Connection, media_id: str, *, lock: bool = False) -> Media:
-    """The file of that id. Raises NotFound, or Gone when it was deleted."""
+    """The file of that id. Raises NotFound, InTrash, or Gone when it was deleted."""
+    media = _not_deleted(tx, media_id, lock=lock)
+    if media.trashed_at is not None:
+        raise InTrash(f"The file {media.name} ({media_id}) is in the trash. Restore it from there to use it.")
+    return media
+
+
+def _not_deleted(tx: Connection, media_id: str, *, lock: bool = False) -> Media:
+    """The file of that id, be it in the library or in the trash. Raises NotFound, Gone."""
     media = library.get(tx, media_id, lock=lock)
     if media is None:
         raise NotFound(f"There is no file with the id {media_id}. GET /media lists what there is.")
@@ -64,25 +74,47 @@ class Library:
         return self.admit(media_id, name, self._desk.storage.link(path, key_of(media_id)))
 
     def get(self, media_id: str) -> Media:
-        """Raises NotFound, Gone."""
+        """Raises NotFound, InTrash, Gone."""
         return self._desk.database.read(lambda tx: existing(tx, media_id))
+
+    def put_into_trash(self, media_id: str) -> None:
+        """Afterwards the file is used for nothing; it can be restored for a while. Raises NotFound, Gone, Conflict."""
+
+        def operation(tx: Connection) -> None:
+            _refuse_while_read(tx, existing(tx, media_id, lock=True))
+            now = self._desk.clock()
+            library.put_into_trash(tx, media_id, now)
+            events.append(tx, "media.trashed", now=now, media_id=media_id)
+
+        self._desk.database.write(operation)
+        self._desk.tell()
+
+    def restore(self, media_id: str) -> Media:
+        """The file, back from the trash as it was. Raises NotFound, Gone, and Conflict when it is not there."""
+
+        def operation(tx: Connection) -> Media:
+            media = _not_deleted(tx, media_id, lock=True)
+            if not library.restore(tx, media_id):
+                raise Conflict(f"The file {media.name} ({media_id}) is not in the trash: it can be used as it is.")
+            events.append(tx, "media.restored", now=self._desk.clock(), media_id=media_id)
+            return replace(media, trashed_at=None)
+
+        media = self._desk.database.write(operation)
+        self._desk.tell()
+        return media
 
     def delete(self, media_id: str) -> None:
         """Afterwards the file is gone for everybody, and its bytes with it. Raises NotFound, Gone, Conflict."""
 
         def operation(tx: Connection) -> Media:
-            media = existing(tx, media_id, lock=True)
-            if readers := jobs.live_jobs_of_media(tx, media_id):
-                raise Conflict(f"{media.name} is being converted by job {readers[0]}. Cancel the job, or wait for it.")
-            now = self._desk.clock()
-            library.mark_deleted(tx, media_id, now)
-            events.append(tx, "media.deleted", now=now, media_id=media_id)
+            media = _not_deleted(tx, media_id, lock=True)
+            _refuse_while_read(tx, media)
+            delete(tx, media_id, now=self._desk.clock())
             return media
 
         media = self._desk.database.write(operation)
         self._desk.tell()
-        self._desk.discard(media.storage_key)
-        self._desk.database.write(lambda tx: library.mark_purged(tx, media_id))
+        purge(self._desk, media_id, media.storage_key)
 
     def admit(self, media_id: str, name: str, stored: StoredObject) -> Media:
         """Probes what was stored and writes its row; what is no media file is removed. Raises NotMedia, EmptyFile."""
@@ -117,6 +149,23 @@ class Library:
             probe=probe,
             created_at=self._desk.clock(),
         )
+
+
+def delete(tx: Connection, media_id: str, *, now: datetime) -> None:
+    """It is gone for everybody, and everybody is told; its bytes are purged afterwards."""
+    library.mark_deleted(tx, media_id, now)
+    events.append(tx, "media.deleted", now=now, media_id=media_id)
+
+
+def purge(desk: Desk, media_id: str, key: str) -> None:
+    """The bytes of a deleted file are gone. What cannot be done now, the next sweep does."""
+    desk.discard(key)
+    desk.database.write(lambda tx: library.mark_purged(tx, media_id))
+
+
+def _refuse_while_read(tx: Connection, media: Media) -> None:
+    if readers := jobs.live_jobs_of_media(tx, media.id):
+        raise Conflict(f"{media.name} is being converted by job {readers[0]}. Cancel the job, or wait for it.")
 
 
 def insert(tx: Connection, media: Media) -> None:

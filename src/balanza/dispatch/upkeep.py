@@ -7,6 +7,7 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
+from balanza.dispatch import library as files
 from balanza.dispatch import moving, uploads
 from balanza.dispatch.assignment import Chooser, Move, redistribute
 from balanza.dispatch.desk import Desk
@@ -89,20 +90,27 @@ class Upkeep:
         self._desk.moved(moves)
 
     def _sweep(self, now: datetime) -> None:
-        """Removes old events and links, the bytes of deleted files, and objects that never got a row."""
+        """Removes old events and links, what was in the trash for long, and bytes that belong to no file any more."""
         self._desk.database.write(lambda tx: events.prune(tx, self._desk.settings.events_kept))
         self._desk.database.write(lambda tx: decisions.prune(tx, self._desk.settings.decisions_kept))
         self._desk.database.write(lambda tx: shares.prune(tx, now - SHARES_KEPT))
+        if emptied := self._desk.database.write(lambda tx: self._empty_trash(tx, now)):
+            log.info("%s of the trash deleted", emptied)
+            self._desk.tell()
         for media_id, key in self._desk.database.read(lambda tx: library.deleted_keys(tx, KEYS_AT_ONCE)):
-            self._purge(media_id, key)
+            files.purge(self._desk, media_id, key)
         uploads.sweep(self._desk, now)
         old = (key for key, written_at in self._desk.storage.objects() if now - written_at > ORPHAN_AFTER)
         for keys in _chunks(old):
             self._desk.discard(*self._orphans(keys))
 
-    def _purge(self, media_id: str, key: str) -> None:
-        self._desk.discard(key)
-        self._desk.database.write(lambda tx: library.mark_purged(tx, media_id))
+    def _empty_trash(self, tx: Connection, now: datetime) -> int:
+        """Deletes what was there long enough; how many that were. No live job reads any of them."""
+        until = now - timedelta(days=self._desk.settings.trash_days)
+        old = library.trashed_until(tx, until, KEYS_AT_ONCE)
+        for media_id in old:
+            files.delete(tx, media_id, now=now)
+        return len(old)
 
     def _orphans(self, keys: list[str]) -> set[str]:
         return set(keys) - self._desk.database.read(lambda tx: library.known_keys(tx, keys))

@@ -80,6 +80,8 @@ class Media:
     job_id: str | None = None
     """The job whose result this is; None for an upload."""
     deleted_at: datetime | None = None
+    trashed_at: datetime | None = None
+    """Since when it is in the trash, unless it has been deleted since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The files: upload, list, look at, read, delete."""
+"""The files: upload, list, look at, read, put into the trash and take back, delete."""
 
 from typing import Annotated
 
@@ -60,16 +60,19 @@ async def upload(
     return Uploaded.of(await pour(request, sink, loop_parts.file_threads, finishing=loop_parts.admitting_threads))
 
 
-@router.get("/media", summary="List the files, newest first", responses=problems())
+@router.get("/media", summary="List the files, or those in the trash, newest first", responses=problems())
 def list_media(
     parts: PartsDep,
     limit: Limit = 100,
     cursor: Annotated[str | None, Query(pattern=_ID, description="`next_cursor` of the page before.")] = None,
+    trash: Annotated[bool, Query(description="Those in the trash, the last deleted first.")] = False,
 ) -> MediaPage:
+    list_some = library.list_trash if trash else library.list_media
+
     def read(tx: Connection) -> list[Media]:
         if cursor is not None and library.get(tx, cursor) is None:
             raise InvalidRequest(f"The query parameter 'cursor' names no file: {cursor}. Begin again without it.")
-        return library.list_media(tx, before=cursor, limit=limit + 1)
+        return list_some(tx, before=cursor, limit=limit + 1)
 
     found = parts.desk.database.read(read)
     shown = found[:limit]
@@ -114,7 +117,20 @@ def inspect_media(media_id: MediaId, parts: PartsDep) -> MediaInfo:
     return MediaInfo.of(parts.library.get(media_id))
 
 
+@router.post("/media/{media_id}/restore", summary="Take a file back from the trash", responses=problems(404, 409, 410))
+def restore_media(media_id: MediaId, parts: PartsDep) -> MediaOut:
+    """Afterwards it is as it was before it was deleted; links to it that have not ended work again."""
+    return MediaOut.of(parts.library.restore(media_id))
+
+
 @router.delete("/media/{media_id}", status_code=204, summary="Delete a file", responses=problems(404, 409, 410))
-def delete_media(media_id: MediaId, parts: PartsDep) -> None:
-    """Not possible while a pending or running job reads it."""
-    parts.library.delete(media_id)
+def delete_media(
+    media_id: MediaId,
+    parts: PartsDep,
+    forever: Annotated[bool, Query(description="At once and for ever, from the library or from the trash.")] = False,
+) -> None:
+    """It goes into the trash, where it is kept for some days. Not possible while a pending or running job reads it."""
+    if forever:
+        parts.library.delete(media_id)
+    else:
+        parts.library.put_into_trash(media_id)

@@ -66,6 +66,8 @@ class MediaOut(Shape):
     job_id: str | None
     """The job whose result it is; null for an upload."""
     created_at: datetime
+    trashed_at: datetime | None
+    """Since when it is in the trash; null for a file of the library."""
 
     @classmethod
     def of(cls, media: Media) -> "MediaOut":
@@ -292,6 +294,7 @@ def _media_fields(media: Media) -> dict[str, Any]:
         "duration_seconds": media.probe.duration_seconds,
         "job_id": media.job_id,
         "created_at": media.created_at,
+        "trashed_at": media.trashed_at,
     }
 
 

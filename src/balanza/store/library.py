@@ -1,16 +1,21 @@
-"""The media files: sources and results. A row is never removed, so that a job can always name its source."""
+"""The media files: sources and results. A row is never removed, so that a job can always name its source.
+
+One is in the library, or in the trash, or deleted.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import sqlalchemy
-from sqlalchemy import Connection, bindparam, false, not_, select, text, true, update
+from sqlalchemy import Connection, and_, bindparam, false, not_, null, or_, select, text, true, update
 
 from balanza.lifecycle import JobStatus
 from balanza.model import Media, result_key
-from balanza.store.tables import MEDIA, TO_PURGE, jobs, media
+from balanza.store.tables import IN_TRASH, MEDIA, TO_PURGE, jobs, media
 
 _KEPT = media.c.deleted_at.is_(None)
+_LISTED = and_(_KEPT, media.c.trashed_at.is_(None))
+_IN_TRASH = text(IN_TRASH)
 _THIS = media.c.id == bindparam("this_id")
 # Below the variables that a statement may have: 32,766 on SQLite, 65,535 on PostgreSQL.
 _AT_ONCE = 1000
@@ -20,11 +25,27 @@ _GET = select(*MEDIA).where(_THIS)
 # FOR NO KEY UPDATE: it waits for other writers of the row, not for foreign keys that point at it.
 _GET_LOCKED = _GET.with_for_update(key_share=True)
 _BY_NAME = (
-    select(*MEDIA).where(media.c.name == bindparam("this_name"), _KEPT).order_by(media.c.seq).limit(bindparam("most"))
+    select(*MEDIA).where(media.c.name == bindparam("this_name"), _LISTED).order_by(media.c.seq).limit(bindparam("most"))
 )
-_NEWEST = select(*MEDIA).where(_KEPT).order_by(media.c.seq.desc()).limit(bindparam("most"))
+_NEWEST = select(*MEDIA).where(_LISTED).order_by(media.c.seq.desc()).limit(bindparam("most"))
 _CURSOR = select(media.c.seq).where(media.c.id == bindparam("before")).scalar_subquery()
 _OLDER = _NEWEST.where(media.c.seq < _CURSOR)
+_TRASH = (
+    select(*MEDIA).where(_IN_TRASH).order_by(media.c.trashed_at.desc(), media.c.seq.desc()).limit(bindparam("most"))
+)
+_TRASHED_AT = select(media.c.trashed_at).where(media.c.id == bindparam("before")).scalar_subquery()
+_OLDER_TRASH = _TRASH.where(
+    or_(media.c.trashed_at < _TRASHED_AT, and_(media.c.trashed_at == _TRASHED_AT, media.c.seq < _CURSOR))
+)
+_PUT_INTO_TRASH = update(media).where(_THIS, _LISTED).values(trashed_at=bindparam("at"))
+_RESTORE = update(media).where(_THIS, _IN_TRASH).values(trashed_at=null())
+_OLD_TRASH = (
+    select(media.c.id)
+    .where(_IN_TRASH, media.c.trashed_at <= bindparam("until"))
+    .order_by(media.c.trashed_at)
+    .limit(bindparam("most"))
+    .with_for_update(key_share=True)
+)
 _DELETE = update(media).where(_THIS, _KEPT).values(deleted_at=bindparam("at"))
 _TO_PURGE = (
     select(media.c.id, media.c.storage_key).where(text(TO_PURGE)).order_by(media.c.deleted_at).limit(bindparam("most"))
@@ -41,18 +62,21 @@ def insert(tx: Connection, new: Media) -> None:
 
 
 def get(tx: Connection, media_id: str, *, lock: bool = False) -> Media | None:
-    """The media, even when it has been deleted. With `lock` nobody else changes it until the transaction ends."""
+    """The media, even when it is in the trash or has been deleted.
+
+    With `lock` nobody else changes it until the transaction ends.
+    """
     row = tx.execute(_GET_LOCKED if lock else _GET, {"this_id": media_id}).first()
     return None if row is None else Media(*row)
 
 
 def by_name(tx: Connection, name: str, limit: int = 6) -> list[Media]:
-    """The oldest of those that bear exactly this name and are not deleted, oldest first."""
+    """The oldest of those in the library that bear exactly this name, oldest first."""
     return [Media(*row) for row in tx.execute(_BY_NAME, {"this_name": name, "most": limit})]
 
 
 def list_media(tx: Connection, *, before: str | None, limit: int) -> list[Media]:
-    """Newest first, without the deleted ones; `before` is the id of the last one of the page before."""
+    """Those in the library, newest first; `before` is the id of the last one of the page before."""
     if before is None:
         rows = tx.execute(_NEWEST, {"most": limit})
     else:
@@ -60,8 +84,36 @@ def list_media(tx: Connection, *, before: str | None, limit: int) -> list[Media]
     return [Media(*row) for row in rows]
 
 
+def put_into_trash(tx: Connection, media_id: str, now: datetime) -> bool:
+    """False when it is not in the library."""
+    return tx.execute(_PUT_INTO_TRASH, {"this_id": media_id, "at": now}).rowcount == 1
+
+
+def restore(tx: Connection, media_id: str) -> bool:
+    """Takes it out of the trash and back into the library. False when it is not in the trash."""
+    return tx.execute(_RESTORE, {"this_id": media_id}).rowcount == 1
+
+
+def list_trash(tx: Connection, *, before: str | None, limit: int) -> list[Media]:
+    """Those in the trash, the last put there first; `before` is the id of the last one of the page before."""
+    if before is None:
+        rows = tx.execute(_TRASH, {"most": limit})
+    else:
+        rows = tx.execute(_OLDER_TRASH, {"most": limit, "before": before})
+    return [Media(*row) for row in rows]
+
+
+def trashed_until(tx: Connection, until: datetime, limit: int) -> list[str]:
+    """The ids of those in the trash since then or longer, longest first; nobody restores them until the transaction
+    ends."""
+    return list(tx.execute(_OLD_TRASH, {"until": until, "most": limit}).scalars())
+
+
 def mark_deleted(tx: Connection, media_id: str, now: datetime) -> bool:
-    """False when it is unknown or was deleted before. Its bytes go later: see `deleted_keys`."""
+    """From the library or the trash. False when it is unknown or was deleted before.
+
+    Its bytes go later: see `deleted_keys`.
+    """
     return tx.execute(_DELETE, {"this_id": media_id, "at": now}).rowcount == 1
 
 

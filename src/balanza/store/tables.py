@@ -46,6 +46,7 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
 
 TO_PURGE = "deleted_at IS NOT NULL AND NOT purged"
 """The media whose bytes still have to go."""
+IN_TRASH = "trashed_at IS NOT NULL AND deleted_at IS NULL"
 
 workers = Table(
     "workers",
@@ -105,12 +106,13 @@ media = Table(
     Column("job_id", String(64), unique=True),
     Column("deleted_at", Instant),
     Column("purged", Boolean, nullable=False, default=False),
-    # In the trash since then: shown to nobody, and deleted after a while unless it is taken back.
+    # In the trash since then: used for nothing, and deleted after a while unless it is taken back.
     Column("trashed_at", Instant),
     CheckConstraint("size_bytes >= 0", name="size"),
     CheckConstraint("length(sha256) = 64", name="sha256"),
     CheckConstraint("deleted_at IS NOT NULL OR NOT purged", name="purged"),
     _partial("ix_media_to_purge", "deleted_at", where=TO_PURGE),
+    _partial("ix_media_trashed", "trashed_at", "seq", where=IN_TRASH),
 )
 
 jobs = Table(

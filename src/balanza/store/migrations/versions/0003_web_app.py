@@ -10,6 +10,10 @@ down_revision = "0002"
 def upgrade() -> None:
     op.add_column("workers", sa.Column("removed_at", sa.BigInteger()))
     op.add_column("media", sa.Column("trashed_at", sa.BigInteger()))
+    in_trash = sa.text("trashed_at IS NOT NULL AND deleted_at IS NULL")
+    op.create_index(
+        "ix_media_trashed", "media", ["trashed_at", "seq"], sqlite_where=in_trash, postgresql_where=in_trash
+    )
     op.create_index("ix_attempts_ended", "attempts", ["ended_at"])
     _shares()
     _uploads()
