@@ -49,7 +49,8 @@ def test_the_point_of_a_moment_is_kept_once(scene: Scene) -> None:
     assert scene.do(points.record, fleet_point(MOMENT), [load()])
     with scene.unchanged():
         assert not scene.do(points.record, fleet_point(MOMENT, completed=9), [load(cpu_load=1.0)])
-    assert scene.see(points.width) == 1
+    assert scene.see(points.width, START - FIVE) == 1
+    assert scene.see(points.width, START) == 0
 
 
 def test_of_servers_that_record_at_once_one_wins(scene: Scene) -> None:

@@ -63,15 +63,10 @@ def _settle(tx: Connection, crowd: Crowd, now: datetime) -> None:
     moments = [_moment(now, back) for back in range(crowd.minutes * 12, 0, -1)]
     tx.execute(delete(tables.fleet_points))  # the server has begun its own
     tx.execute(insert(tables.fleet_points), [_fleet_point(at, index, chance) for index, at in enumerate(moments)])
-    step = max(1, crowd.workers // 20)
-    tx.execute(
-        insert(tables.load_points),
-        [
-            _load_point(at, number, index, chance)
-            for index, at in enumerate(moments[::step])
-            for number in range(crowd.workers)
-        ],
+    loads = (
+        _load_point(at, number, index, chance) for index, at in enumerate(moments) for number in range(crowd.workers)
     )
+    tx.execute(insert(tables.load_points), list(loads))
 
 
 def _moment(now: datetime, back: int) -> datetime:

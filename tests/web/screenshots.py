@@ -15,8 +15,10 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page
 
+from tests.server.stand import running
 from tests.support.waiting import eventually
 from tests.web.browser import chromium
+from tests.web.crowd import Crowd, settle
 from tests.web.scenes import SCENES
 from tests.web.stage import Stage
 
@@ -127,6 +129,34 @@ def take_all(browser: Browser, folder: Path) -> None:
     for name, (device, size), scheme, language in product(PICTURES, sizes.items(), schemes, ("es", "en")):
         with shown(browser, name, size=size, scheme=scheme, language=language) as page:
             page.screenshot(path=folder / f"{name}-{device}-{scheme}-{language}.png")
+    take_dashboard(browser, folder)
+
+
+def take_dashboard(browser: Browser, folder: Path) -> None:
+    """The fleet, of a real server with an hour behind it: above, the timeline, the charts and the queues."""
+    with TemporaryDirectory() as data, running(Path(data)) as stand:
+        settle(stand, Crowd())
+        devices: tuple[tuple[str, tuple[int, int], Scheme, str], ...] = (
+            ("desktop", DESKTOP, "light", "en"),
+            ("desktop", DESKTOP, "dark", "es"),
+            ("phone", PHONE, "dark", "en"),
+            ("phone", PHONE, "light", "es"),
+        )
+        for device, (width, height), scheme, language in devices:
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                locale=language,
+                reduced_motion="reduce",
+            )
+            page = context.new_page()
+            page.goto(f"{stand.address}/dashboard.html")
+            page.locator("#charts canvas").nth(2).wait_for()
+            for part in ("workers", "timeline", "charts", "queues"):
+                page.locator(f"#{part}").evaluate("element => element.scrollIntoView()")
+                page.wait_for_timeout(300)
+                page.screenshot(path=folder / f"fleet-{part}-{device}-{scheme}-{language}.png")
+            context.close()
 
 
 def take_for_readme(browser: Browser, folder: Path) -> None:

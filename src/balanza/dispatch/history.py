@@ -77,9 +77,10 @@ class Recorder:
 
 def read_history(tx: Connection, measure: Measure, span: timedelta, now: datetime) -> History:
     """What was measured of each worker, and how many jobs there were, over the last `span`."""
-    step = _step(points.width(tx), span)
-    fleet = points.fleet_series(tx, now - span, step)
-    loads = points.load_series(tx, measure, now - span, step)
+    since = now - span
+    step = _step(points.width(tx, since), span)
+    fleet = points.fleet_series(tx, since, step)
+    loads = points.load_series(tx, measure, since, step)
     at = tuple(int((point.at - _MOMENT_ZERO).total_seconds()) for point in fleet)
     return History(
         measure=measure,

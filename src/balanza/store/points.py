@@ -60,8 +60,7 @@ _SERIES = {
     .order_by(load_points.c.at)
     for measure in Measure
 }
-_WIDEST = select(func.count()).select_from(load_points).where(load_points.c.at == bindparam("this_at"))
-_NEWEST = select(func.max(fleet_points.c.at))
+_WIDTH = select(func.count(load_points.c.worker_id.distinct())).where(load_points.c.at > bindparam("since"))
 _PRUNE = [delete(table).where(table.c.at < bindparam("before")) for table in (load_points, fleet_points)]
 
 MICROSECONDS = 1_000_000
@@ -104,10 +103,9 @@ def load_series(
     return series
 
 
-def width(tx: Connection) -> int:
-    """How many workers the newest point has."""
-    newest = tx.execute(_NEWEST).scalar()
-    return 0 if newest is None else tx.execute(_WIDEST, {"this_at": newest}).scalar_one()
+def width(tx: Connection, since: datetime) -> int:
+    """How many workers have points after that time."""
+    return tx.execute(_WIDTH, {"since": since}).scalar_one()
 
 
 def _values(since: datetime, every: timedelta) -> dict[str, Any]:

@@ -42,10 +42,13 @@ export function drawLanes(box, canvas, ids) {
   const scale = scaleOf(width);
   const first = Math.floor(box.scrollTop / LANE);
   const last = Math.min(ids.length - 1, Math.ceil((box.scrollTop + height) / LANE));
+  const times = timesOf(width, scale);
+  pen.fillStyle = colours.line;
+  for (const { x } of times) pen.fillRect(x, AXIS, 1, height);
   for (let index = first; index <= last; index += 1) {
     drawLane(pen, ids[index], AXIS + index * LANE - box.scrollTop, { width, scale, colours });
   }
-  drawAxis(pen, { width, height, scale, colours });
+  drawAxis(pen, times, { width, colours });
 }
 
 /** A canvas of so many CSS pixels, empty. */
@@ -105,20 +108,24 @@ function drawBar(pen, bar, top, { scale, colours }) {
   pen.fillText(marks, long >= MARK * marks.length ? x + 2 : x + long + 1, top + LANE / 2);
 }
 
+/** The whole minutes that are named, and where they lie. */
+function timesOf(width, { left, xOf }) {
+  const step = (width < 600 ? 5 : 3) * 60_000;
+  const now = fleet.now();
+  const times = [];
+  for (let at = Math.ceil((now - WINDOW_MS) / step) * step; at <= now; at += step) times.push({ at, x: Math.round(xOf(at)) });
+  return times.filter(({ x }) => x >= left);
+}
+
 /** Over the lanes: they scroll below it. */
-function drawAxis(pen, { width, height, scale, colours }) {
+function drawAxis(pen, times, { width, colours }) {
   pen.fillStyle = colours.surface;
   pen.fillRect(0, 0, width, AXIS);
   pen.fillStyle = colours.line;
   pen.fillRect(0, AXIS - 1, width, 1);
-  const step = (width < 600 ? 5 : 3) * 60_000;
-  const now = fleet.now();
-  for (let at = Math.ceil((now - WINDOW_MS) / step) * step; at <= now; at += step) {
-    const x = Math.round(scale.xOf(at));
-    pen.fillStyle = colours.line;
-    pen.fillRect(x, AXIS - 6, 1, height);
-    pen.fillStyle = colours.muted;
+  pen.fillStyle = colours.muted;
+  for (const { at, x } of times) {
     pen.textAlign = x > width - 24 ? 'right' : 'center';
-    pen.fillText(timeOfDay(at, false), Math.max(x, scale.left + 20), AXIS / 2 - 1);
+    pen.fillText(timeOfDay(at, false), x, AXIS / 2 - 1);
   }
 }

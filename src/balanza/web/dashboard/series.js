@@ -16,12 +16,14 @@ export function busiest(workers, most) {
 /** At each moment, of all workers that were measured then. */
 export const meanOf = ({ at, workers }) => at.map((_, index) => mean(known(workers.map((worker) => worker.values[index]))));
 
+const LEAST_SECONDS = 30; // over less, one conversion makes a peak
+
 /** How much a counter grew per minute, at each moment, over the minute before it. A counter that falls grew by nothing. */
 export function rates(at, counts) {
   let from = 0;
   return at.map((moment, index) => {
     while (at[from + 1] <= moment - 60) from += 1;
     const passed = moment - at[from];
-    return passed === 0 ? null : (Math.max(0, counts[index] - counts[from]) * 60) / passed;
+    return passed < LEAST_SECONDS ? null : (Math.max(0, counts[index] - counts[from]) * 60) / passed;
   });
 }
