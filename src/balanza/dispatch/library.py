@@ -1,6 +1,7 @@
 """The library: files come in whole or not at all, are found by id or name, go into the trash, and are deleted."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -76,6 +77,10 @@ class Library:
     def get(self, media_id: str) -> Media:
         """Raises NotFound, InTrash, Gone."""
         return self._desk.database.read(lambda tx: existing(tx, media_id))
+
+    def get_all(self, media_ids: Sequence[str]) -> list[Media]:
+        """Each once, in the order given. Raises NotFound, InTrash, Gone when one of them cannot be had."""
+        return self._desk.database.read(lambda tx: [existing(tx, media_id) for media_id in dict.fromkeys(media_ids)])
 
     def put_into_trash(self, media_id: str) -> None:
         """Afterwards the file is used for nothing; it can be restored for a while. Raises NotFound, Gone, Conflict."""

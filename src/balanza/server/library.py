@@ -3,13 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import StringConstraints
 from sqlalchemy import Connection
 
 from balanza.errors import InvalidRequest
 from balanza.model import Media
 from balanza.server.openapi import content, problems
 from balanza.server.parts import LoopPartsDep, PartsDep
-from balanza.server.serving import media_response
+from balanza.server.serving import media_response, zip_response
 from balanza.server.shapes import MediaInfo, MediaOut, MediaPage, Uploaded
 from balanza.server.upload import pour, sink_for
 from balanza.store import library
@@ -78,6 +79,27 @@ def list_media(
     shown = found[:limit]
     more = shown[-1].id if len(found) > limit else None
     return MediaPage(media=[MediaOut.of(media) for media in shown], next_cursor=more)
+
+
+@router.get(
+    "/media/zip",
+    summary="Read several files as one zip",
+    response_class=Response,
+    responses={200: content("application/zip", "A zip with the files, stored as they are."), **problems(404, 410)},
+)
+def read_zip(
+    parts: PartsDep,
+    loop_parts: LoopPartsDep,
+    ids: Annotated[
+        list[Annotated[str, StringConstraints(pattern=_ID)]],
+        Query(alias="id", min_length=1, max_length=500, description="A media id; repeat it for each file."),
+    ],
+) -> Response:
+    """It is made while it is sent, so its size is not known before, and it has no ranges.
+
+    A file that can no longer be read ends the answer before its end, so that nobody takes a part for the whole.
+    """
+    return zip_response(parts.library.get_all(ids), parts.desk.storage, threads=loop_parts.file_threads)
 
 
 @router.head(

@@ -28,7 +28,7 @@ def display_name(raw: str) -> str:
     composed = unicodedata.normalize("NFC", last_part)
     text = "".join(c for c in composed if unicodedata.category(c) not in _NO_TEXT and c not in _TURNS_TEXT)
     name = " ".join(text.split())
-    return _shorten(name) if any(_can_be_seen(c) for c in name) else UNNAMED
+    return shortened(name) if any(_can_be_seen(c) for c in name) else UNNAMED
 
 
 def _can_be_seen(character: str) -> bool:
@@ -36,15 +36,15 @@ def _can_be_seen(character: str) -> bool:
     return character not in " ." and unicodedata.category(character) != "Cf"
 
 
-def _shorten(name: str) -> str:
+def shortened(name: str, longest_bytes: int = LONGEST_NAME_BYTES) -> str:
     """Cuts the stem and keeps the suffix, by which people and programs know the kind of file."""
-    if len(name.encode()) <= LONGEST_NAME_BYTES:
+    if len(name.encode()) <= longest_bytes:
         return name
     stem, dot, suffix = name.rpartition(".")
     ending = dot + suffix
     if not stem or len(ending.encode()) > _LONGEST_SUFFIX_BYTES:
         stem, ending = name, ""
-    room = LONGEST_NAME_BYTES - len(ending.encode())
+    room = longest_bytes - len(ending.encode())
     return stem.encode()[:room].decode(errors="ignore").rstrip() + ending
 
 

@@ -1,13 +1,15 @@
 """Stored bytes as a response: whole or in part, conditional, and never run by a browser as a page."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import chain
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
+from balanza.errors import StorageError
 from balanza.model import Media
+from balanza.server.archive import archived
 from balanza.server.names import content_disposition
 from balanza.server.problems import problem
 from balanza.server.ranges import NotSatisfiable, Span, is_unchanged, requested_span
@@ -49,9 +51,26 @@ def media_response(
     return StreamingResponse(pieces, status, headers, media.mime_type)
 
 
+def zip_response(files: Sequence[Media], storage: Storage, *, threads: CapacityLimiter) -> Response:
+    """The files as one zip to be saved. Blocking. Raises StorageError while an error can still be told."""
+    for file in files:
+        if storage.size(file.storage_key) != file.size_bytes:
+            raise StorageError(f"The stored file {file.name} ({file.id}) cannot be read whole.")
+    headers = {
+        "Accept-Ranges": "none",
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": content_disposition("attachment", "balanza.zip"),
+    }
+    return StreamingResponse(begun(archived(files, storage), threads), 200, headers, "application/zip")
+
+
 def stored_pieces(storage: Storage, key: str, span: Span, threads: CapacityLimiter) -> AsyncIterator[bytes]:
     """The stored bytes, read in threads. Blocking: the first piece is read here, while an error can still be told."""
-    pieces = storage.read(key, span.start, span.length)
+    return begun(storage.read(key, span.start, span.length), threads)
+
+
+def begun(pieces: Iterator[bytes], threads: CapacityLimiter) -> AsyncIterator[bytes]:
+    """The same, made in threads but for the first, which is made here. Blocking."""
     first = next(pieces, b"")
     return _in_threads(chain([first], pieces), threads)
 
