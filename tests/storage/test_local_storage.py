@@ -73,6 +73,36 @@ def test_what_another_process_is_writing_is_not_cleared(storage: LocalStorage) -
     assert storage.size("media-1") == len(WHOLE)
 
 
+def test_what_is_to_be_gone_on_with_is_not_cleared(storage: LocalStorage) -> None:
+    part = storage.part("media-1")
+    part.write(WHOLE)
+    part.close()
+    [left] = (storage.folder / "incoming").iterdir()
+    os.utime(left, (0, 0))
+    LocalStorage(storage.folder).clear_incoming()
+    assert storage.part_size("media-1") == len(WHOLE)
+    assert list(storage.parts()) == [("media-1", datetime.fromtimestamp(0, UTC))]
+
+
+def test_a_part_becomes_the_object_once_it_is_complete(storage: LocalStorage) -> None:
+    for piece in PIECES:
+        part = storage.part("media-1")
+        part.write(piece)
+        part.close()
+    assert storage.size("media-1") is None
+    stored = storage.complete("media-1")
+    assert (stored.sha256, stored.size_bytes) == (hashlib.sha256(WHOLE).hexdigest(), len(WHOLE))
+    assert storage.complete("media-1") == stored
+    assert (storage.part_size("media-1"), storage.size("media-1")) == (None, len(WHOLE))
+
+
+def test_a_discarded_part_leaves_nothing(storage: LocalStorage) -> None:
+    storage.part("media-1").close()
+    storage.discard_part("media-1")
+    storage.discard_part("media-1")
+    assert everything_below(storage.folder) == [".marker"]
+
+
 def test_an_adopted_file_is_moved(storage: LocalStorage, tmp_path: Path) -> None:
     made = tmp_path / "made"
     made.write_bytes(WHOLE)

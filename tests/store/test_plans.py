@@ -8,7 +8,7 @@ from sqlalchemy import Connection, event, text
 from balanza.lifecycle import JobStatus
 from balanza.model import Needs
 from balanza.protocol import LeaseReport
-from balanza.store import decisions, events, jobs, library, points, requirements, shares, timeline, workers
+from balanza.store import decisions, events, jobs, library, points, requirements, shares, timeline, uploads, workers
 from tests.store.scene import START, TABLES, Scene, a_media
 
 ABLE = jobs.Ability((1, 2), 2**62)
@@ -55,6 +55,8 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "events after": lambda tx: events.after(tx, 5, 5),
     "event bounds": events.bounds,
     "shared file": lambda tx: shares.opened(tx, "hash", START),
+    "upload": lambda tx: uploads.get(tx, "upload"),
+    "expired uploads": lambda tx: uploads.expired(tx, START, 5),
     "download": lambda tx: shares.count_download(tx, "share", START),
     "timeline": lambda tx: timeline.bars(tx, START, 5),
     "is a point there": lambda tx: points.is_recorded(tx, START),
