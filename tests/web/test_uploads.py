@@ -113,6 +113,8 @@ def test_what_is_no_media_file_is_refused_with_the_reason(fleet: str, clips: Pat
     Screen(page, ENGLISH).upload(clips / "notes.txt")
     expect(page.locator(".upload .problem")).to_contain_text("This is not an audio or video file that can be read.")
     expect(page.get_by_role("button", name="Upload notes.txt again")).to_have_count(0)
+    page.get_by_role("button", name="Remove notes.txt from the uploads").click()
+    expect(page.locator(".upload")).to_have_count(0)
 
 
 def test_a_file_dropped_anywhere_on_the_page_is_uploaded(fleet: str, clips: Path, open_page: OpenPage) -> None:

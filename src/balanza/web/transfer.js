@@ -11,6 +11,8 @@ const STALL_MS = 30_000;
 const LOOK_MS = 5000;
 const PASSING = [0, 408, 409, 423, 429];
 const STORAGE_FULL = 507;
+// What is answered when the server keeps nothing of the upload: there is nothing to go on with, or to remove.
+const NOTHING_KEPT = [404, 410, 413, 422];
 
 let loading;
 
@@ -79,7 +81,13 @@ export function transfer(item, on) {
       if (there > 0) tell('resumed', there);
     },
     onSuccess: () => end('done'),
-    onError: (error) => end('failed', problemOf(error)),
+    onError: (error) => {
+      if (NOTHING_KEPT.includes(statusOf(error))) {
+        upload = null;
+        forget(fingerprint);
+      }
+      end('failed', problemOf(error));
+    },
   };
 
   const watch = setInterval(() => {
