@@ -4,6 +4,7 @@ import math
 import random
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ def _settle(tx: Connection, crowd: Crowd, now: datetime) -> None:
         _decide(tx, job, crowd, chance)
     moments = [_moment(now, back) for back in range(crowd.minutes * 12, 0, -1)]
     tx.execute(delete(tables.fleet_points))  # the server has begun its own
-    tx.execute(insert(tables.fleet_points), [_fleet_point(at, index, chance) for index, at in enumerate(moments)])
+    tx.execute(
+        insert(tables.fleet_points), [_fleet_point(at, index / len(moments), jobs) for index, at in enumerate(moments)]
+    )
     loads = (
         _load_point(at, number, index, chance) for index, at in enumerate(moments) for number in range(crowd.workers)
     )
@@ -162,9 +165,17 @@ def _candidate(worker_id: str, jobs: int, chosen: str | None) -> Candidate:
     )
 
 
-def _fleet_point(at: datetime, index: int, chance: random.Random) -> dict[str, Any]:
-    waiting = max(0, round(40 - abs(index - 300) / 8 + 4 * chance.random()))
-    return {"at": at, "pending": waiting, "processing": min(waiting, 8), "completed": index // 2, "failed": index // 60}
+def _fleet_point(at: datetime, part: float, jobs: list[dict[str, Any]]) -> dict[str, Any]:
+    """`part` of the way, 0..1, to what there is now."""
+    now = Counter(job["status"] for job in jobs)
+    hill = round(30 * math.sin(math.pi * part))
+    return {
+        "at": at,
+        "pending": hill + round(part * now["pending"]),
+        "processing": round(min(1.0, 5 * part) * now["processing"]),
+        "completed": round(part**2 * now["completed"]),
+        "failed": round(part * now["failed"]),
+    }
 
 
 def _load_point(at: datetime, number: int, index: int, chance: random.Random) -> dict[str, Any]:

@@ -9,11 +9,13 @@ import { Actions, openAdd } from './actions.js';
 import * as fleet from './fleet.js';
 
 const MARGIN = '400px';
+const MANY = 24; // more scroll in a box of their own, so that what is below them stays within reach
 const SHOWN_JOBS = 2;
 const UNKNOWN = '–';
 
 export function Workers() {
   const ids = fleet.ids.value;
+  const isMany = ids.length > MANY;
   return html`
     <section class="panel" id="workers" aria-labelledby="workers-title">
       <header class="panel-head"><h2 id="workers-title">${t('fleet.workers')}</h2>
@@ -21,7 +23,8 @@ export function Workers() {
       ${fleet.loaded.value && ids.length === 0 && html`
         <div class="empty"><${Icon} name="balance" /><p><strong>${t('fleet.empty')}</strong></p>
           <p>${t('fleet.empty_hint')}</p></div>`}
-      <ul class="worker-cards">${ids.map((id) => html`<${Place} key=${id} id=${id} />`)}</ul>
+      <ul class=${`worker-cards ${isMany ? 'many' : ''}`} tabindex=${isMany ? 0 : undefined} aria-labelledby="workers-title">
+        ${ids.map((id) => html`<${Place} key=${id} id=${id} />`)}</ul>
     </section>`;
 }
 
@@ -51,7 +54,7 @@ const observer = new IntersectionObserver(
   (entries) => {
     for (const entry of entries) watched.get(entry.target)?.(entry.isIntersecting);
   },
-  { rootMargin: MARGIN },
+  { rootMargin: MARGIN, scrollMargin: MARGIN },
 );
 
 const ICONS = {
