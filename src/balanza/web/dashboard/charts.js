@@ -10,6 +10,7 @@ import { busiest, meanOf, rates } from './series.js';
 
 const HEIGHT = 200;
 const LINES = 8;
+const LEAST_SECONDS = 300; // in less the axis would name the same minute twice
 
 const MEASURES = {
   cpu_load: { format: (value) => percent(100 * value), top: 1 },
@@ -111,7 +112,10 @@ function optionsOf(box, { lines, format, top }) {
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_, __, most) => [0, top ?? Math.max(1, most * 1.1)] } },
+    scales: {
+      x: { range: (_, first, last) => [Math.min(first, last - LEAST_SECONDS), last] },
+      y: { range: (_, __, most) => [0, top ?? Math.max(1, most * 1.1)] },
+    },
     axes: [
       { ...axis, space: 72, values: (_, ticks) => ticks.map((tick) => timeOfDay(tick * 1000, false)) },
       { ...axis, size: 64, space: 40, values: (_, ticks) => ticks.map((tick) => format(tick)) },
