@@ -166,6 +166,48 @@ _SHARED: Json = {
     "can_download": True,
 }
 
+
+def _candidate(worker: str, jobs: int, cpu: float | None, why_not: str | None, score: int) -> Json:
+    return {
+        "worker_id": worker,
+        "jobs_in_progress": jobs,
+        "cpu_load": cpu,
+        "memory_mb": 512.0,
+        "metrics_source": None if cpu is None else "heartbeat" if jobs else "prometheus",
+        "metrics_age_seconds": None if cpu is None else 0.8,
+        "load_score": score,
+        "chosen": why_not is None,
+        "why_not": why_not,
+    }
+
+
+_CHOICE: Json = {
+    "id": 1,
+    "at": "2026-11-23T10:05:07.000000Z",
+    "job_id": "j3",
+    "reason": "submitted",
+    "policy": "least_loaded",
+    "worker_id": "worker_b",
+    "source": None,
+    "candidates": [
+        _candidate("worker_a", 2, 0.62, "had 2 jobs, worker_b 0", 58),
+        _candidate("worker_b", 0, 0.08, None, 6),
+        _candidate("worker_on_the_other_machine_in_the_cellar", 0, None, "its CPU load is unknown", 0),
+    ],
+}
+_THEFT: Json = {
+    **_CHOICE,
+    "id": 2,
+    "at": "2026-11-23T10:05:19.000000Z",
+    "reason": "stolen",
+    "policy": "stealing",
+    "worker_id": "worker_a",
+    "source": "worker_b",
+    "candidates": [_candidate("worker_a", 0, 0.11, None, 8), _candidate("worker_b", 3, 0.97, "had 3 jobs", 88)],
+}
+_WHY: Json = {"job_id": "j3", "status": "processing", "worker_id": "worker_a", "waits_for": None}
+_TRASH = [one | {"trashed_at": "2026-11-22T18:04:00.000000Z"} for one in (dict(LIBRARY[2]), dict(LIBRARY[4]))]
+
 SCENES: dict[str, Scene] = {
     "empty": Scene(),
     "uploading": Scene(media=LIBRARY[3:], takes_uploads=False),
@@ -174,6 +216,25 @@ SCENES: dict[str, Scene] = {
     "completed": Scene(media=LIBRARY, jobs=(_COMPLETED,), sound=_tone()),
     "failed": Scene(media=LIBRARY, jobs=(_CANCELLED, _FAILED)),
     "readme": Scene(media=LIBRARY, jobs=(_PENDING, _SECOND, _PROCESSING, _COMPLETED), sound=_tone(221)),
+    "trash": Scene(
+        media=(LIBRARY[3], LIBRARY[5]), jobs=({**_COMPLETED, "output_id": "m5"},), trash=_TRASH, sound=_tone()
+    ),
+    "why": Scene(
+        media=LIBRARY,
+        jobs=(_PENDING, _PROCESSING),
+        decision={**_WHY, "decision": _THEFT, "history": (_CHOICE, _THEFT)},
+    ),
+    "why-waiting": Scene(
+        jobs=(_STUCK,),
+        decision={
+            **_WHY,
+            "status": "pending",
+            "worker_id": None,
+            "waits_for": waits("tag"),
+            "decision": None,
+            "history": ({**_CHOICE, "worker_id": None, "candidates": ()},),
+        },
+    ),
     "sharing": Scene(media=LIBRARY, shares=_SHARES),
     "share": Scene(shared=_SHARED, sound=_tone(221)),
     "share-film": Scene(shared={**_SHARED, "name": LONG_NAME, "kind": "video", "mime_type": "video/mp4"}),

@@ -44,9 +44,36 @@ def _ask_conversion(page: Page) -> None:
     page.locator("dialog option").first.wait_for(state="attached")
 
 
-def _ask_deletion(page: Page) -> None:
+def _delete(page: Page) -> None:
     page.locator(".row-actions button").nth(2).click()
-    page.locator("dialog").wait_for()
+    page.locator(".notice").wait_for()
+
+
+def _open_trash(page: Page) -> None:
+    page.locator(".open-trash").click()
+    page.locator(".trash-row").first.wait_for()
+
+
+def _ask_deletion(page: Page) -> None:
+    _open_trash(page)
+    page.locator(".trash-row .square").first.click()
+    page.locator("dialog .danger").wait_for()
+
+
+def _select(page: Page) -> None:
+    for number in (1, 2):
+        page.locator(".row input").nth(number).check()
+    page.evaluate("scrollTo(0, 0)")
+
+
+def _ask_why(page: Page) -> None:
+    page.locator(".card-actions .quiet").last.click()
+    page.locator(".why").wait_for()
+
+
+def _ask_why_moved(page: Page) -> None:
+    _ask_why(page)
+    page.locator(".why summary").click()
 
 
 def _share(page: Page) -> None:
@@ -93,7 +120,12 @@ PICTURES: Mapping[str, Picture] = {
     "playing": Picture("all", _play_sound),
     "dialog": Picture("library", _ask_conversion),
     "readme": Picture("readme", _play_sound),
-    "delete": Picture("library", _ask_deletion),
+    "selected": Picture("library", _select),
+    "deleted": Picture("library", _delete),
+    "trash": Picture("trash", _open_trash),
+    "delete": Picture("trash", _ask_deletion),
+    "why": Picture("why", _ask_why_moved),
+    "why-waiting": Picture("why-waiting", _ask_why),
     "sharing": Picture("sharing", _share),
     "sharing-new": Picture("sharing", _share_anew),
     **{name: Picture(name, address="s/token", ready="h1") for name in SCENES if name.startswith("share-")},

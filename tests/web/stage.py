@@ -40,6 +40,9 @@ class Scene:
     """What every link leads to; None when it has ended."""
     takes_uploads: bool = True
     """When False, an upload is read up to its first quarter and then stands still until the stage is taken down."""
+    trash: Sequence[Json] = ()
+    decision: Json = field(default_factory=dict)
+    """Why every job is where it is."""
     unfinished_bytes: int = 0
     """The size of every upload of earlier, of which five eighths are there."""
 
@@ -111,6 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(WEB / path.removeprefix("/web/"))
         elif path.startswith("/media/"):
             self._send(HTTPStatus.OK, "audio/wav", self.scene.sound)
+        elif path.endswith("/decision"):
+            self._json(HTTPStatus.OK, self.scene.decision)
         elif path.startswith("/jobs/"):
             self._json(HTTPStatus.OK, next(job for job in self.scene.jobs if path.endswith(f"/{job['job_id']}")))
         else:
@@ -167,10 +172,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing: what the page shows is the only thing looked at."""
 
     def _answers(self) -> dict[str, Json]:
-        status = parse_qs(urlsplit(self.path).query).get("status")
+        query = parse_qs(urlsplit(self.path).query)
+        status = query.get("status")
         jobs = [job for job in self.scene.jobs if status is None or job["status"] in status]
         return {
-            "/media": {"media": self.scene.media, "next_cursor": None},
+            "/media": {"media": self.scene.trash if "trash" in query else self.scene.media, "next_cursor": None},
             "/jobs": {"jobs": jobs, "next_cursor": None},
             "/shares": {"shares": self.scene.shares, "next_cursor": None},
             "/formats": describe(),

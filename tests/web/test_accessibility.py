@@ -10,7 +10,21 @@ _AXE = (vendor.TESTS / "axe-core/axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 SHARED = ("share", "share-film", "share-used-up", "share-locked", "share-gone")
-STATES = ("empty", "uploading", "failed", "all", "playing", "dialog", "delete", "sharing-new", *SHARED)
+STATES = (
+    "empty",
+    "uploading",
+    "failed",
+    "all",
+    "playing",
+    "dialog",
+    "selected",
+    "deleted",
+    "trash",
+    "delete",
+    "why",
+    "sharing-new",
+    *SHARED,
+)
 """`all` has in it what the others of the pictures show."""
 
 

@@ -133,28 +133,12 @@ def test_a_conversion_shows_its_progress_is_cancelled_and_tried_again(
     expect(card).to_contain_text(ENGLISH.cancelled)
 
 
-def test_a_file_is_deleted_only_after_a_question(fleet: str, clips: Path, open_page: OpenPage) -> None:
-    page = open_page(fleet)
-    screen = Screen(page, ENGLISH)
-    before = page.locator(".row").count()
-    screen.add(clips / "tono.wav")
-    delete = screen.row("tono.wav").get_by_role("button", name="Delete")
-    delete.click()
-    page.get_by_role("button", name="Keep it").click()
-    expect(delete).to_be_focused()
-    delete.click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("Deleted: tono.wav")).to_be_visible()
-    expect(page.locator(".row")).to_have_count(before)
-
-
 def test_a_file_that_a_conversion_reads_is_not_deleted(fleet: str, clips: Path, open_page: OpenPage) -> None:
     page = open_page(fleet, expected=REFUSED)
     screen = Screen(page, ENGLISH)
     screen.add(clips / "long.mp4")
     card = screen.convert("long.mp4", "webm")
     screen.row("long.mp4").get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.locator(".notice.error")).to_contain_text("This is not possible just now.")
     card.get_by_role("button", name="Cancel").click()
     expect(card).to_contain_text(ENGLISH.cancelled)

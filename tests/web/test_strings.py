@@ -3,12 +3,14 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from balanza.balancer.score import WorkerStatus
 from balanza.lifecycle import JobStatus
 from balanza.model import MetricsSource, Obstacle, Outcome, Reason
+from balanza.settings import PolicyName
 from balanza.store.points import Measure
 from tests.web.stage import WEB
 
@@ -33,6 +35,8 @@ DYNAMIC = {
     "worker.": [status.value for status in WorkerStatus],
     "source.": [source.value for source in MetricsSource],
     "measure.": [measure.value for measure in Measure],
+    "why.": ["processing", "completed", "failed", "cancelled"],
+    "policy.": list(get_args(PolicyName)),
     "because.": [reason.value for reason in Reason],
     "outcome.": ["running", *(outcome.value for outcome in Outcome)],
     "timeline.": ["processing", "completed", "failed", "cancelled"],

@@ -45,12 +45,16 @@ export const post = (path, body) =>
   });
 
 export const listMedia = ({ limit, cursor } = {}) => call(query('media', { limit, cursor }));
+export const listTrash = (limit) => call(query('media', { limit, trash: true }));
 export const listJobs = ({ limit, cursor, status } = {}) => call(query('jobs', { limit, cursor, status }));
 export const getJob = (id) => call(`jobs/${encodeURIComponent(id)}`);
 export const getFormats = () => call('formats');
 export const cancelJob = (id) => post(`jobs/${encodeURIComponent(id)}/cancel`);
 export const retryJob = (id) => post(`jobs/${encodeURIComponent(id)}/retry`);
-export const deleteMedia = (id) => call(`media/${encodeURIComponent(id)}`, { method: 'DELETE' });
+export const explainJob = (id) => call(`jobs/${encodeURIComponent(id)}/decision`);
+export const trashMedia = (id) => call(mediaAddress(id), { method: 'DELETE' });
+export const deleteForever = (id) => call(`${mediaAddress(id)}?forever=true`, { method: 'DELETE' });
+export const restoreMedia = (id) => post(`${mediaAddress(id)}/restore`);
 
 export const shareMedia = (id, terms) => post(`media/${encodeURIComponent(id)}/shares`, terms);
 export const listShares = (media, cursor) => call(query('shares', { media, cursor }));
@@ -66,6 +70,8 @@ export const convert = (mediaId, format, options, key) =>
 
 export const mediaAddress = (id) => `media/${encodeURIComponent(id)}`;
 export const downloadAddress = (id) => `${mediaAddress(id)}?download=1`;
+export const MOST_ZIPPED = 500;
+export const zipAddress = (ids) => `media/zip?${new URLSearchParams(ids.map((id) => ['id', id]))}`;
 
 /** The status of a media file's address, without its bytes; 0 when nobody answers. */
 export async function mediaStatus(id) {

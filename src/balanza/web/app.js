@@ -7,14 +7,16 @@ import { Connection, Notices, Top } from './frame.js';
 import { html } from './html.js';
 import { language, t } from './i18n.js';
 import { Jobs } from './jobs.js';
-import { DeleteDialog, Library } from './library.js';
+import { Library } from './library.js';
 import { startLive } from './live.js';
 import { Player } from './player.js';
 import { ShareDialog } from './share/dialog.js';
 import * as store from './store.js';
+import { ForeverDialog, TrashDialog } from './trash.js';
 import { isUploading } from './upload.js';
+import { WhyDialog } from './why.js';
 
-const DIALOGS = { convert: ConvertDialog, delete: DeleteDialog, share: ShareDialog };
+const DIALOGS = { convert: ConvertDialog, forever: ForeverDialog, share: ShareDialog, trash: TrashDialog, why: WhyDialog };
 
 function App() {
   const dialog = store.dialog.value;
@@ -27,7 +29,7 @@ function App() {
     </main>
     <div class="bottom"><${Notices} /><${Player} /></div>
     <p class="unseen" role="status">${store.announcement.value}</p>
-    ${dialog && html`<${DIALOGS[dialog.kind]} media=${dialog.media} />`}`;
+    ${dialog && html`<${DIALOGS[dialog.kind]} key=${dialog.kind} ...${dialog} />`}`;
 }
 
 const Jumps = () => html`

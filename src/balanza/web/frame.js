@@ -1,5 +1,5 @@
 // What every page has around its own parts: the top bar, the word on the connection, the messages.
-import { useEffect } from './vendor/preact/hooks.js';
+import { useEffect, useRef } from './vendor/preact/hooks.js';
 import { html } from './html.js';
 import { language, LANGUAGES, speak, t } from './i18n.js';
 import { Icon } from './icons.js';
@@ -7,6 +7,7 @@ import { IconButton } from './parts.js';
 import * as store from './store.js';
 
 const NOTICE_MS = 6000;
+const UNDO_MS = 10_000;
 const NAMES = { en: 'EN · English', es: 'ES · Español' };
 
 /** `children` are the jumps within the page; `page` is its file, and its own link is marked. */
@@ -43,17 +44,28 @@ export const Notices = () => html`
     ${store.notices.value.map((notice) => html`<${Notice} key=${notice.id} notice=${notice} />`)}
   </div>`;
 
-/** Good news goes by itself, an error stays until it has been read. */
+/** Good news goes by itself, an error stays until it has been read. One that is pointed at or has the focus waits. */
 function Notice({ notice }) {
+  const ref = useRef(null);
+  const { id, action } = notice;
   useEffect(() => {
+    if (action?.hasFocus) ref.current.querySelector('.notice-undo').focus();
     if (notice.kind === 'error') return undefined;
-    const timer = setTimeout(() => store.dismiss(notice.id), NOTICE_MS);
-    return () => clearTimeout(timer);
+    const go = () => {
+      if (!ref.current.matches(':hover, :focus-within')) store.dismiss(id);
+    };
+    const timer = setInterval(go, action ? UNDO_MS : NOTICE_MS);
+    return () => clearInterval(timer);
   }, []);
+  const onAct = () => {
+    store.dismiss(id);
+    action.run();
+  };
   return html`
-    <div class=${`notice ${notice.kind}`}>
+    <div class=${`notice ${notice.kind}`} ref=${ref}>
       <${Icon} name=${notice.kind === 'error' ? 'failed' : 'completed'} />
       <div><p>${notice.text}</p>${notice.detail && html`<p class="facts" lang="en">${notice.detail}</p>`}</div>
-      <${IconButton} icon="close" label=${t('notice.close')} onClick=${() => store.dismiss(notice.id)} />
+      ${action && html`<button type="button" class="button notice-undo" onClick=${onAct}>${action.label}</button>`}
+      <${IconButton} icon="close" label=${t('notice.close')} onClick=${() => store.dismiss(id)} />
     </div>`;
 }

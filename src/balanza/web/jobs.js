@@ -2,12 +2,14 @@
 import { cancelJob, downloadAddress, retryJob } from './api.js';
 import { bytes, change, left, percent, span, speed } from './format.js';
 import { html } from './html.js';
-import { isTranslated, t, tn } from './i18n.js';
+import { t, tn } from './i18n.js';
 import { Icon } from './icons.js';
 import { play } from './library.js';
 import { jobChanged, moreJobs } from './live.js';
 import { attempt, IconLink, Progress } from './parts.js';
 import * as store from './store.js';
+import { waitsFor } from './waiting.js';
+import { openWhy } from './why.js';
 
 export function Jobs() {
   const items = store.jobs.value;
@@ -40,7 +42,11 @@ function Card({ job }) {
           <p>${t('jobs.assigned_to', { worker: job.assigned_worker ?? t('jobs.nobody') })}</p>
           <p>${t('jobs.processed_by', { worker: job.worker_id ?? t('jobs.nobody') })}</p>
         </div>
-        <div class="card-actions"><${Actions} job=${job} /></div>
+        <div class="card-actions">
+          <button type="button" class="button quiet" aria-label=${t('why.open_name', { name: job.input_file })}
+            onClick=${() => openWhy(job)}>${t('why.open')}</button>
+          <${Actions} job=${job} />
+        </div>
       </div>
     </li>`;
 }
@@ -78,13 +84,6 @@ const FACTS = {
 
 const middleFacts = (job) => FACTS[job.status](job).filter(Boolean);
 
-/** In the reader's language, from the code; the sentence that the server gives is longer, and English. */
-function waitsFor(waiting) {
-  const code = waiting?.code === 'slot' && waiting.worker_id === null ? 'any_slot' : waiting?.code;
-  const key = `waits.${code}`;
-  return isTranslated(key) ? t(key, { worker: waiting.worker_id }) : t('waits.any_slot');
-}
-
 const nthAttempt = ({ attempts, max_attempts }) =>
   attempts === 0 ? null : t('jobs.attempt', { number: attempts + 1, most: max_attempts });
 
@@ -99,6 +98,7 @@ const Failure = ({ job }) => html`
 function Actions({ job }) {
   if (store.LIVE.includes(job.status)) return html`<${Act} job=${job} action="cancel" icon="close" call=${cancelJob} />`;
   if (job.status !== 'completed') return html`<${Act} job=${job} action="retry" icon="retry" call=${retryJob} />`;
+  if (store.isResultTrashed(job)) return html`<p class="facts">${t('jobs.result_trashed')}</p>`;
   if (store.isResultGone(job)) return html`<p class="facts">${t('jobs.result_deleted')}</p>`;
   return html`<${ResultActions} job=${job} />`;
 }

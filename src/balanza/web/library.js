@@ -1,12 +1,13 @@
 // The library: what was uploaded and what came out, and what can be done with it.
-import { downloadAddress, deleteMedia } from './api.js';
+import { downloadAddress, MOST_ZIPPED, zipAddress } from './api.js';
 import { bytes, clock } from './format.js';
 import { html } from './html.js';
 import { t, tn } from './i18n.js';
 import { Icon } from './icons.js';
-import { mediaChanged, moreMedia } from './live.js';
-import { attempt, Dialog, IconButton, IconLink } from './parts.js';
+import { moreMedia } from './live.js';
+import { attempt, IconButton, IconLink } from './parts.js';
 import * as store from './store.js';
+import { openTrash, trash } from './trash.js';
 
 export function Library() {
   const items = store.media.value;
@@ -20,6 +21,7 @@ export function Library() {
       <ul class="rows">${items.map((item) => html`<${Row} key=${item.id} item=${item} />`)}</ul>
       ${store.mediaCursor.value !== null && html`
         <button type="button" class="button more" onClick=${() => attempt(moreMedia)}>${t('list.more')}</button>`}
+      ${store.trash.value.length > 0 && html`<${Trash} />`}
     </section>`;
 }
 
@@ -39,8 +41,27 @@ function Selection({ items }) {
         <span>${t('library.select_all')}</span></label>
       <button type="button" class="button quiet" disabled=${chosen.length === 0} onClick=${() => openConvert(chosen)}>
         <${Icon} name="convert" />${chosen.length ? tn('library.convert_selected', chosen.length) : t('library.convert_none')}</button>
+      <${Zip} ids=${chosen.map((item) => item.id)} />
+      <button type="button" class="button quiet" disabled=${chosen.length === 0}
+        onClick=${(event) => trash(chosen, { toUndo: isByKey(event) })}><${Icon} name="trash" />${t('library.delete_selected')}</button>
     </div>`;
 }
+
+/** The browser saves it as it comes; the page holds nothing of it. */
+function Zip({ ids }) {
+  if (ids.length > 0 && ids.length <= MOST_ZIPPED) {
+    return html`<a class="button quiet" href=${zipAddress(ids)} download><${Icon} name="download" />${t('library.zip')}</a>`;
+  }
+  const label = ids.length === 0 ? t('library.zip') : t('library.zip_most', { most: MOST_ZIPPED });
+  return html`<button type="button" class="button quiet" disabled><${Icon} name="download" />${label}</button>`;
+}
+
+const Trash = () => html`
+  <button type="button" class="button quiet open-trash" onClick=${openTrash}>
+    <${Icon} name="trash" />${t('library.trash', { count: store.trash.value.length + (store.trashCursor.value === null ? '' : '+') })}</button>`;
+
+/** A button pressed with a key: its click has no pointer. */
+const isByKey = (event) => event.detail === 0;
 
 export const openConvert = (items) => {
   store.dialog.value = { kind: 'convert', media: items };
@@ -63,7 +84,7 @@ function Row({ item }) {
         <${IconButton} icon="play" label=${t('action.play_name', { name })} onClick=${() => play(item)} />
         <${IconLink} icon="download" label=${t('action.download_name', { name })} href=${downloadAddress(item.id)} />
         <${IconButton} icon="share" label=${t('action.share_name', { name })} onClick=${() => openShare(item)} />
-        <${IconButton} icon="trash" label=${t('action.delete_name', { name })} onClick=${() => askDelete(item)} />
+        <${IconButton} icon="trash" label=${t('action.delete_name', { name })} onClick=${(event) => trash([item], { toUndo: isByKey(event) })} />
         <button type="button" class="button" aria-label=${t('action.convert_name', { name })}
           onClick=${() => openConvert([item])}>${t('action.convert')}</button>
       </div>
@@ -84,35 +105,3 @@ export const play = ({ id, name, kind, mime_type }) => {
 const openShare = (item) => {
   store.dialog.value = { kind: 'share', media: [item] };
 };
-
-const askDelete = (item) => {
-  store.dialog.value = { kind: 'delete', media: [item] };
-};
-
-export function DeleteDialog({ media: [item] }) {
-  const close = () => {
-    store.dialog.value = null;
-  };
-  const remove = async () => {
-    close();
-    await attempt(async () => {
-      await deleteMedia(item.id);
-      onDeleted(item);
-    });
-  };
-  return html`
-    <${Dialog} title=${t('delete.title')} onClose=${close}>
-      <p class="breakable">${t('delete.text', { name: item.name })}</p>
-      <div class="dialog-actions">
-        <button type="button" class="button" data-first onClick=${close}>${t('delete.keep')}</button>
-        <button type="button" class="button danger" onClick=${remove}>${t('delete.confirm')}</button>
-      </div>
-    <//>`;
-}
-
-function onDeleted(item) {
-  if (store.playing.value?.id === item.id) store.playing.value = null;
-  store.notify('done', t('delete.done', { name: item.name }));
-  mediaChanged();
-  document.getElementById('library-title').focus(); // the button that had the focus goes with its row
-}

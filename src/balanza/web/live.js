@@ -1,6 +1,6 @@
 // Keeps the store true: the event stream says what changed, the changed rows are fetched. Events are hints, rows the truth.
 import { batch } from './vendor/signals/signals.js';
-import { getJob, listJobs, listMedia } from './api.js';
+import { getJob, listJobs, listMedia, listTrash } from './api.js';
 import { t } from './i18n.js';
 import * as store from './store.js';
 import { follow, reload, schedule } from './stream.js';
@@ -13,7 +13,7 @@ const WORKER_EVENTS = [
   'worker.registered', 'worker.left', 'worker.offline', 'worker.draining', 'worker.resumed', 'worker.quarantined',
   'worker.trusted',
 ];
-const MEDIA_EVENTS = ['media.created', 'media.deleted'];
+const MEDIA_EVENTS = ['media.created', 'media.trashed', 'media.restored', 'media.deleted'];
 const PAGE = 50;
 const MOST = 200; // the server's largest page
 const PAUSE_MS = 300;
@@ -74,9 +74,10 @@ async function refresh() {
   Object.assign(stale, NOTHING, { jobs: new Set() });
   const fresh = await freshJobs(wanted);
   const unknown = fresh.rows.some((job) => job.output_id && !store.mediaById.value.has(job.output_id));
-  const library = wanted.media || unknown ? await listMedia({ limit: pageFor(store.media.value.length) }) : null;
+  const [library, trash] = wanted.media || unknown ? await freshLibrary() : [];
   batch(() => {
     if (library) store.setMedia(library.media, library.next_cursor);
+    if (trash) store.setTrash(trash.media, trash.next_cursor);
     if (fresh.cursor !== undefined) {
       keepOnly(fresh);
       store.jobsCursor.value = fresh.cursor;
@@ -85,6 +86,8 @@ async function refresh() {
     store.loaded.value = true;
   });
 }
+
+const freshLibrary = () => Promise.all([listMedia({ limit: pageFor(store.media.value.length) }), listTrash(MOST)]);
 
 const pageFor = (shown) => Math.min(MOST, Math.max(PAGE, shown));
 

@@ -37,8 +37,9 @@ export async function attempt(action) {
   }
 }
 
-/** A modal dialog. Escape and a click beside it close it, and the focus goes back to where it was; `data-first` has it first. */
-export function Dialog({ title, onClose, children }) {
+/** A modal dialog. Escape and a click beside it close it; `data-first` has the focus first. Afterwards it goes back to where
+    it was or, if that is gone, to the element with the id `otherwise`. */
+export function Dialog({ title, onClose, otherwise, children }) {
   const ref = useRef(null);
   const id = useId();
   useEffect(() => {
@@ -48,7 +49,7 @@ export function Dialog({ title, onClose, children }) {
     element.querySelector('[data-first]')?.focus();
     return () => {
       element.close();
-      before.focus(); // the dialog has left the page by now, so the browser does not do it
+      (before.isConnected ? before : document.getElementById(otherwise))?.focus(); // the browser does not: the dialog is gone
     };
   }, []);
   const onCancel = (event) => {

@@ -5,6 +5,9 @@ export const LIVE = ['pending', 'processing'];
 
 export const media = signal([]);
 export const mediaCursor = signal(null);
+/** The newest of the trash, the last deleted first; with a cursor when there are more. */
+export const trash = signal([]);
+export const trashCursor = signal(null);
 export const jobs = signal([]);
 export const jobsCursor = signal(null);
 /** False until the first answer: before it, an empty list means nothing. */
@@ -13,10 +16,10 @@ export const loaded = signal(false);
 export const connection = signal('live');
 export const formats = signal(null);
 export const playing = signal(null);
-/** The open dialog: `{kind: 'convert' | 'delete' | 'share', media: […]}`, or null. */
+/** The open dialog: `{kind: 'convert' | 'share' | 'trash' | 'forever', media: […]}`, `{kind: 'why', job}`, or null. */
 export const dialog = signal(null);
 export const selected = signal(new Set());
-/** What happened, newest last: `{id, kind: 'done' | 'error', text, detail}`. */
+/** What happened, newest last: `{id, kind: 'done' | 'error', text, detail, action}`; `action: {label, run, hasFocus}` or null. */
 export const notices = signal([]);
 /** Read aloud by screen readers, not shown. */
 export const announcement = signal('');
@@ -27,10 +30,10 @@ export const liveJobs = computed(() => jobs.value.filter((job) => LIVE.includes(
 let lastNotice = 0;
 
 /** Good news replaces good news, so that notices never cover the page; errors stay until dismissed. */
-export function notify(kind, text, detail = '') {
+export function notify(kind, text, detail = '', action = null) {
   lastNotice += 1;
   const errors = notices.value.filter((notice) => notice.kind === 'error').slice(-2);
-  notices.value = [...errors, { id: lastNotice, kind, text, detail }];
+  notices.value = [...errors, { id: lastNotice, kind, text, detail, action }];
 }
 
 export function dismiss(id) {
@@ -68,6 +71,21 @@ export function select(id, on) {
   else next.delete(id);
   selected.value = next;
 }
+
+export function deselect(ids) {
+  const next = new Set(selected.value);
+  for (const id of ids) next.delete(id);
+  selected.value = next;
+}
+
+export function setTrash(items, cursor) {
+  trash.value = items;
+  trashCursor.value = cursor;
+}
+
+const trashedIds = computed(() => new Set(trash.value.map((item) => item.id)));
+
+export const isResultTrashed = (job) => trashedIds.value.has(job.output_id);
 
 /** True when the result of `job` has been deleted; only a wholly loaded library can tell. */
 export const isResultGone = (job) =>
