@@ -27,7 +27,8 @@ DYNAMIC = {
     "quality.": ["small", "balanced", "best", "small_hint", "balanced_hint", "best_hint"],
     "kind.": ["audio", "video"],
     "announce.": ["completed", "failed"],
-    "player.": ["unplayable", "deleted", "unreachable"],
+    "player.": ["unplayable", "deleted", "unreachable", "skipped_unplayable", "skipped_deleted"],
+    "player.repeat_": ["off", "all", "one"],
     "share.time_": ["hour", "day", "week", "month"],
     "share.state_": ["open", "expired", "revoked"],
     "upload.": ["waiting", "checking", "interrupted"],
@@ -60,7 +61,7 @@ def _without_repeats(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def modules() -> dict[str, str]:
-    folders = ("*.js", "dashboard/*.js", "share/*.js")
+    folders = ("*.js", "dashboard/*.js", "player/*.js", "share/*.js")
     return {str(path): path.read_text() for folder in folders for path in sorted(WEB.glob(folder))}
 
 
