@@ -18,6 +18,12 @@ FIRST, LAST = "Alegrías de Cádiz (en directo).flac", "voice memo 12.m4a"
 SONGS = [FIRST, "entrevista", "Alegrías de Cádiz (en directo).wav", LAST]
 """Those of the library, in the order shown, or how their names begin; there are films between them."""
 _AXE = (vendor.TESTS / "axe-core/axe.min.js").read_text()
+_BACK_ONLINE = """
+async () => {
+  const { connection } = await import(new URL('web/store.js', document.baseURI));
+  for (const state of ['unreachable', 'live']) connection.value = state;
+}
+"""
 REFUSED = "Failed to load resource"
 
 
@@ -246,6 +252,23 @@ def test_a_song_that_cannot_be_played_is_passed_over_unless_somebody_chose_it(
     assert complaints(player.page) == []
     player.button("Previous").click()
     player.plays(FIRST)
+    player.page.context.close()
+
+
+def test_a_song_goes_on_once_the_server_is_back(open_page: OpenPage, stage: Stage) -> None:
+    player = opened(open_page, stage, expected=REFUSED)
+    player.start(FIRST)
+    for name, back in (
+        (SONGS[1], lambda: player.button("Play").click()),
+        (SONGS[2], lambda: player.page.evaluate(_BACK_ONLINE)),
+    ):
+        player.page.route("**/media/m*", lambda route: route.abort())
+        player.button("Next").click()
+        expect(player.bar.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+        player.page.unroute("**/media/m*")
+        player.page.route("**/media/m*", answer_in_parts)
+        back()
+        player.plays(name)
     player.page.context.close()
 
 

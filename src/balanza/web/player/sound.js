@@ -61,7 +61,7 @@ function start(song, seconds = 0) {
 }
 
 function goOnWhereItBroke() {
-  if (failure.value === 'unreachable' && !deck.isPaused.value) start(store.playing.value, deck.time.value);
+  if (failure.value === 'unreachable') start(store.playing.value, deck.time.value);
 }
 
 function ended() {
