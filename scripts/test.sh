@@ -24,4 +24,5 @@ step ruff format --check .
 step ruff check .
 step mypy
 step lint-imports
-step python -m pytest -n "$cores" "$@"
+# Each process gets neighbours, which share what is started for a module, and helps the other at the end.
+step python -m pytest -n "$cores" --dist worksteal "$@"
