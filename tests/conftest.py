@@ -1,5 +1,6 @@
-"""Both databases: a test that takes `database` runs once on each."""
+"""What all tests share: both databases (a test that takes `database` runs once on each), and a log left as it was."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -42,3 +43,15 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         invariants.check(database)
     finally:
         empty(database)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A program that runs inside of a test says where its log goes: that must not hold for the tests after it."""
+    loggers = [logging.getLogger(name) for name in ("balanza", "balanza.dispatch", "balanza.worker")]
+    before = [(logger.level, logger.propagate, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, (level, propagate, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.handlers[:] = handlers
