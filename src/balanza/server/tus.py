@@ -8,17 +8,18 @@ bytes but is no file yet, as the server was ended just then, has it finished fir
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from email.utils import format_datetime
 from typing import Annotated, Any, ClassVar
 
-from anyio import CancelScope, fail_after, to_thread
+from anyio import CancelScope, to_thread
 from fastapi import APIRouter, Header, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 from balanza.dispatch.uploads import LARGEST_BYTES, Addition, Standing
 from balanza.errors import BalanzaError, CallerError, Conflict, InvalidRequest, Locked
 from balanza.server import problems
+from balanza.server.bodies import arriving
 from balanza.server.names import display_name
 from balanza.server.openapi import problems as documented
 from balanza.server.parts import LoopParts, LoopPartsDep, PartsDep
@@ -187,7 +188,7 @@ async def _pour(request: Request, addition: Addition, loop_parts: LoopParts) -> 
     """Writes the body of `request` in threads, a piece at a time; also what had come when it breaks off."""
     gathered = bytearray()
     try:
-        async for chunk in _chunks(request):
+        async for chunk in arriving(request, stall_seconds=STALL_SECONDS, stalled=_STALLED):
             gathered += chunk
             if len(gathered) >= PIECE_BYTES:
                 piece, gathered = bytes(gathered), bytearray()
@@ -195,19 +196,6 @@ async def _pour(request: Request, addition: Addition, loop_parts: LoopParts) -> 
     finally:
         with CancelScope(shield=True):
             await to_thread.run_sync(addition.close, bytes(gathered), limiter=loop_parts.file_threads)
-
-
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    chunks = request.stream()
-    while True:
-        try:
-            with fail_after(STALL_SECONDS):
-                chunk = await anext(chunks, None)
-        except TimeoutError as error:
-            raise HTTPException(408, _STALLED, headers={"Connection": "close"}) from error
-        if chunk is None:
-            return
-        yield chunk
 
 
 def _refuse_other_version(request: Request) -> None:

@@ -1,17 +1,18 @@
 """Bytes on their way from a request into storage, a piece at a time and never as a whole."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from anyio import CapacityLimiter, fail_after, to_thread
-from fastapi import HTTPException, Request
+from anyio import CapacityLimiter, to_thread
+from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from balanza.dispatch.library import Library, Upload
 from balanza.errors import CallerError, InvalidRequest
 from balanza.model import Media
+from balanza.server.bodies import arriving
 from balanza.server.names import decode_header_name, display_name, part_filename
 from balanza.storage import PIECE_BYTES, ObjectWriter
 
@@ -44,7 +45,7 @@ async def pour(
     finished = False
     try:
         gathered = bytearray()
-        async for chunk in _chunks(request):
+        async for chunk in arriving(request, stall_seconds=STALL_SECONDS, stalled=_STALLED):
             gathered += chunk
             if len(gathered) >= PIECE_BYTES:
                 piece, gathered = bytes(gathered), bytearray()
@@ -56,20 +57,6 @@ async def pour(
         if not finished:
             sink.abort()
     return result
-
-
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body as it comes in. A client that vanished without a word would otherwise be waited for until the end."""
-    chunks = request.stream()
-    while True:
-        try:
-            with fail_after(STALL_SECONDS):
-                chunk = await anext(chunks, None)
-        except TimeoutError as error:
-            raise HTTPException(408, _STALLED, headers={"Connection": "close"}) from error
-        if chunk is None:
-            return
-        yield chunk
 
 
 def sink_for(request: Request, library: Library, name: str | None) -> Callable[[], Sink[Media]]:
