@@ -82,7 +82,7 @@ class Chooser:
             chosen_at=worker.chosen_at,
             memory_mb=sample.memory_mb if sample else None,
             metrics_source=sample.source if sample else None,
-            metrics_age_seconds=max(0.0, round((now - sample.measured_at).total_seconds(), 3)) if sample else None,
+            metrics_age_seconds=sample.age_seconds(now) if sample else None,
             load_score=load_score(worker.jobs_in_progress, cpu_load),
             cannot=cannot,
         )

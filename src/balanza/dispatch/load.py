@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from balanza.balancer.score import WorkerStatus, load_score, worker_status
 from balanza.dispatch.measurements import Measurements
 from balanza.lifecycle import JobStatus
-from balanza.model import GENERAL_QUEUE, MetricsSource, Sample, Worker, own_queue
+from balanza.model import GENERAL_QUEUE, MetricsSource, Worker, own_queue
 from balanza.store import jobs, workers
 
 
@@ -106,7 +106,7 @@ def get_worker_metrics(worker: Worker, measurements: Measurements, now: datetime
         memory_mb=sample.memory_mb,
         jobs_in_progress=worker.jobs_in_progress,
         source=sample.source,
-        age_seconds=_age_seconds(sample, now),
+        age_seconds=sample.age_seconds(now),
         measured_jobs_in_progress=sample.jobs_in_progress,
     )
 
@@ -190,7 +190,3 @@ def _summary(entries: Sequence[WorkerStats]) -> FleetSummary:
         metrics_source=source,
         metrics_age_seconds=ages.get(source),
     )
-
-
-def _age_seconds(sample: Sample, now: datetime) -> float:
-    return max(0.0, round((now - sample.measured_at).total_seconds(), 3))

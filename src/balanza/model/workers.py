@@ -122,3 +122,7 @@ class Sample:
     memory_mb: float | None
     jobs_in_progress: int | None = None
     """As it was then; decisions count live."""
+
+    def age_seconds(self, now: datetime) -> float:
+        """In milliseconds' steps, and never below zero, whichever clock is ahead."""
+        return max(0.0, round((now - self.measured_at).total_seconds(), 3))
