@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.songs import make_long_song
+from tests.support.clips import clip
 
 
 @pytest.fixture(scope="session")
-def long_song(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_long_song(tmp_path_factory.mktemp("long") / "long.flac")
+def long_song() -> Path:
+    return clip("long.flac")

@@ -1,4 +1,4 @@
-"""`balanza convert` without a server, in processes of its own, on real files."""
+"""`balanza convert` without a server, on real files: in processes of its own where signals and pipes are at stake."""
 
 import fcntl
 import json
@@ -11,7 +11,7 @@ import struct
 import subprocess
 import termios
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,12 +26,12 @@ from balanza.media.program import find_program
 from balanza.settings import Settings
 from balanza.worker import load
 from tests.support.clips import clip
-from tests.support.commands import alive, balanza, command, said
+from tests.support.commands import alive, balanza, balanza_here, command, said, write_ffmpeg
 from tests.support.waiting import eventually
 
 
 def convert(folder: Path, *arguments: str, feed: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    return balanza("convert", *arguments, folder=folder, feed=feed)
+    return balanza_here("convert", *arguments, folder=folder, feed=feed)
 
 
 def have(folder: Path, *names: str) -> None:
@@ -158,7 +158,7 @@ def test_globs_are_expanded_and_names_with_brackets_are_names(tmp_path: Path) ->
 
 
 def test_a_pipe_is_converted_into_a_pipe(tmp_path: Path) -> None:
-    done = convert(tmp_path, "-", "--to", "opus", feed=clip("song.wav").read_bytes())
+    done = balanza("convert", "-", "--to", "opus", folder=tmp_path, feed=clip("song.wav").read_bytes())
     assert done.returncode == 0, said(done)
     (tmp_path / "out.opus").write_bytes(done.stdout)
     assert codec_of(tmp_path / "out.opus") == "opus"
@@ -317,7 +317,7 @@ def test_the_help_states_what_is_done_unless_asked_otherwise() -> None:
         "up": ("BALANZA_HOST, or 127.0.0.1]", "BALANZA_PORT, or 8000]", "BALANZA_DATA, or data]", "[default: 2"),
         "jobs": ("[http://127.0.0.1:8000]",),
     }.items():
-        text = " ".join(balanza(name, "--help").stdout.decode().split())
+        text = " ".join(balanza_here(name, "--help").stdout.decode().split())
         assert all(default in text for default in defaults), text
 
 
@@ -351,14 +351,17 @@ def test_what_a_killed_run_left_is_removed_by_the_next_one(tmp_path: Path, long_
     assert files_in(tmp_path / "out") == ["song.mp3"]
 
 
-def test_a_run_leaves_the_workspace_of_another_alone(tmp_path: Path, long_song: Path) -> None:
-    have(tmp_path, "song.wav")
-    process = _started(tmp_path, str(long_song), "--to", "opus", "-o", "out")
+def test_a_run_leaves_the_workspace_of_another_alone(tmp_path: Path) -> None:
+    have(tmp_path, "song.wav", "other.wav")
+    open_gate = tmp_path / "open"
+    held = write_ffmpeg(tmp_path / "ffmpeg", f'until [ -e "{open_gate}" ]; do sleep 0.02; done')
+    process = _started(tmp_path, "other.wav", "--to", "opus", "-o", "out", environment=held)
     eventually(lambda: _ffmpegs(process), 30)
     assert convert(tmp_path, "song.wav", "--to", "mp3", "-o", "out").returncode == 0
+    open_gate.touch()
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert files_in(tmp_path / "out") == ["long.opus", "song.mp3"]
+    assert files_in(tmp_path / "out") == ["other.opus", "song.mp3"]
 
 
 def test_results_come_over_from_another_disk(tmp_path: Path) -> None:
@@ -379,10 +382,11 @@ def test_results_come_over_from_another_disk(tmp_path: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _started(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+def _started(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         command("convert", *arguments),
         cwd=folder,
+        env=os.environ | (environment or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -403,7 +407,7 @@ def test_an_encoder_that_ffmpeg_lacks_is_named_and_not_waited_for(tmp_path: Path
     poor = tmp_path / "ffmpeg"
     poor.write_text(f'#!/bin/sh\n"{find_program(None).path}" "$@" | grep -v libmp3lame\n')
     poor.chmod(0o755)
-    done = balanza(
+    done = balanza_here(
         "convert", "song.wav", "--to", "mp3", "-o", "out", folder=tmp_path, environment={"BALANZA_FFMPEG": str(poor)}
     )
     assert done.returncode == 1

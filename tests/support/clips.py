@@ -4,6 +4,7 @@
 and the ffmpeg that made them, so test processes and later runs share them; each appears whole, by a rename.
 """
 
+import fcntl
 import hashlib
 import math
 import os
@@ -29,6 +30,7 @@ COLOUR = (51, 102, 204)
 SECONDS = 1.0
 
 _TONE = ("-f", "lavfi", "-i", f"sine=frequency={TONE_HZ}:duration=1:sample_rate=44100")
+_LONG_TONE = ("-f", "lavfi", "-i", f"sine=frequency={TONE_HZ}:sample_rate=48000:duration=400")
 _PICTURE = ("-f", "lavfi", "-i", "color=c=0x3366CC:size=64x48:rate=25:duration=1")
 _COVER = ("-f", "lavfi", "-i", "color=c=0xCC3333:size=32x32:duration=0.04")
 _TAGS = ("-metadata", "title=Canción de prueba", "-metadata", "artist=Ana")
@@ -89,6 +91,8 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
     "halves.ogg": (*_HALVES, "-ac", "2", "-c:a", "libvorbis", "-f", "ogg"),
     "halves.aac": (*_HALVES, "-ac", "2", "-c:a", "aac", "-f", "adts"),
     "quiet.wav": (*_HALVES, "-af", "volume=-30dB", "-ac", "2", "-f", "wav"),
+    # 400 s, which take some seconds to convert to Opus.
+    "long.flac": (*_LONG_TONE, "-ac", "2", "-c:a", "flac", "-f", "flac"),
     # Pictures that need care.
     "turning.mp4": (*_TURNING, *_H264, "-g", "250", "-c:a", "aac", "-f", "mp4"),
     "turning.ts": (*_TURNING, *_H264, "-g", "250", "-c:a", "aac", "-f", "mpegts"),
@@ -272,8 +276,11 @@ def _folder() -> Path:
 
 def _make(recipe: Recipe, path: Path) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    run_ffmpeg(*recipe, str(partial))
-    partial.rename(path)
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():  # another process may have made it meanwhile
+            run_ffmpeg(*recipe, str(partial))
+            partial.rename(path)
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clips import clip
 from tests.support.live import Live
-from tests.support.songs import make_long_song
 from tests.system.crew import Crew, crew
 
 
 @pytest.fixture(scope="session")
-def long_song(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_long_song(tmp_path_factory.mktemp("long") / "long.flac")
+def long_song() -> Path:
+    return clip("long.flac")
 
 
 @pytest.fixture

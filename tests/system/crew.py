@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from balanza.media.program import find_program
 from tests.support.commands import command
 from tests.support.live import Live
 from tests.support.waiting import eventually
@@ -64,15 +63,3 @@ def crew(live: Live, folder: Path) -> Iterator[Crew]:
         yield workers
     finally:
         workers.end()
-
-
-def write_ffmpeg(path: Path, conversions: str) -> dict[str, str]:
-    """The environment of a worker whose ffmpeg answers questions as the real one, and converts by that shell script.
-
-    In it `$ffmpeg` is the real one.
-    """
-    ffmpeg = find_program(None).path
-    script = f'ffmpeg={ffmpeg}\ncase "$*" in *-progress*)\n{conversions}\n;; esac\nexec $ffmpeg "$@"\n'
-    path.write_text(f"#!/bin/sh\n{script}")
-    path.chmod(0o755)
-    return {"BALANZA_FFMPEG": str(path)}

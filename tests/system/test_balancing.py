@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.commands import write_ffmpeg
 from tests.support.live import Live
 from tests.support.waiting import eventually
-from tests.system.crew import END_SECONDS, Crew, write_ffmpeg
+from tests.system.crew import END_SECONDS, Crew
 
 SELECTED = re.compile(r"api +\| \[BALANCEO\] Seleccionado (worker_[ab]) \(jobs: (\d+), CPU: \d\.\d\d\)")
 LONG_SECONDS = 60

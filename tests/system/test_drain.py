@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import write_ffmpeg
 from tests.support.live import Live
 from tests.support.waiting import eventually
-from tests.system.crew import END_SECONDS, Crew, write_ffmpeg
+from tests.system.crew import END_SECONDS, Crew
 
 SECONDS = 4
 """What a conversion takes here."""

@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx2
 
 from tests.support.clips import clip
-from tests.support.commands import alive
+from tests.support.commands import alive, write_ffmpeg
 from tests.support.live import Live
 from tests.support.waiting import eventually
-from tests.system.crew import crew, write_ffmpeg
+from tests.system.crew import crew
 
 
 def test_a_job_whose_worker_is_killed_is_completed_by_the_other_worker_within_20_seconds(
