@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from balanza.server.guard import allowed_names, is_loopback
+from balanza.server.addresses import allowed_names, is_loopback
 from balanza.settings import Settings
 from tests.deploy import compose
 from tests.deploy.dockerfile import ROOT, all_stages

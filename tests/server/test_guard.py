@@ -4,7 +4,8 @@ import pytest
 from starlette.datastructures import Headers
 
 from balanza.errors import StartupError
-from balanza.server.guard import allowed_names, is_loopback, why_not
+from balanza.server.addresses import allowed_names, is_loopback
+from balanza.server.guard import why_not
 
 
 def ask(method: str, *, allowed: str = "", **headers: str) -> str | None:

@@ -24,8 +24,9 @@ from balanza.server import (
     tus,
     workers,
 )
+from balanza.server.addresses import allowed_names
 from balanza.server.bells import Bells
-from balanza.server.guard import Guard, allowed_names
+from balanza.server.guard import Guard
 from balanza.server.live import Feed
 from balanza.server.metrics import Timed
 from balanza.server.parts import LoopParts, Parts

@@ -8,14 +8,14 @@ In a private network, such as that of docker compose, workers and Prometheus rea
 Such names are allowed one by one; whoever can reach the server's port there can use it.
 """
 
-import ipaddress
 import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from balanza.errors import Refused, StartupError
+from balanza.errors import Refused
 from balanza.server import problems
+from balanza.server.addresses import is_loopback
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -39,10 +39,6 @@ _OF_LINKS = {"cache-control": "no-store", "x-robots-tag": "noindex, nofollow"}
 """What a shared link answers, its errors too, is for whoever has the link: no cache keeps it, no search lists it."""
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::[0-9]{0,5})?", re.ASCII)
-
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-"""A host's name in lower case (RFC 1123 section 2.1), and underscores, which Docker's names have."""
 
 
 class Guard:
@@ -88,39 +84,6 @@ def why_not(method: str, scheme: str, headers: Headers, allowed: frozenset[str] 
             "or start the server with its name in BALANZA_ALLOWED_HOSTS."
         )
     return None if method in SAFE_METHODS else _why_not_from(headers, f"{scheme}://{host}")
-
-
-def allowed_names(listed: str) -> frozenset[str]:
-    """The names in a list with commas, in lower case. There is no wildcard: each must be the name or address of a host.
-
-    Raises StartupError.
-    """
-    names = [name.strip().lower() for name in listed.split(",")] if listed.strip() else []
-    for name in names:
-        if not _can_be_allowed(name.strip("[]")):
-            raise StartupError(
-                f"BALANZA_ALLOWED_HOSTS cannot have {name!r} in it: write names or addresses of this server, without "
-                "port and wildcard, separated by commas, such as api,balanza.lan."
-            )
-    return frozenset(name.strip("[]") for name in names)
-
-
-def _can_be_allowed(name: str) -> bool:
-    """Not 0.0.0.0 either: that is where one listens, and browsers take it for this computer."""
-    try:
-        return not ipaddress.ip_address(name).is_unspecified
-    except ValueError:
-        return _NAME.fullmatch(name) is not None
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a host name or address always means this very computer (RFC 6761 section 6.3 for the name)."""
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _why_not_from(headers: Headers, own_origin: str) -> str | None:

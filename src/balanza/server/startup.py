@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from balanza.errors import StartupError
-from balanza.server.guard import allowed_names, is_loopback
+from balanza.server.addresses import allowed_names, is_loopback
 
 LOCK_NAME = "balanza.lock"
 BACKLOG = 2048

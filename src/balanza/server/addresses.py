@@ -1,0 +1,43 @@
+"""Which names and addresses of hosts are this computer's own, and which others are allowed."""
+
+import ipaddress
+import re
+
+from balanza.errors import StartupError
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+"""A host's name in lower case (RFC 1123 section 2.1), and underscores, which Docker's names have."""
+
+
+def allowed_names(listed: str) -> frozenset[str]:
+    """The names in a list with commas, in lower case. There is no wildcard: each must be the name or address of a host.
+
+    Raises StartupError.
+    """
+    names = [name.strip().lower() for name in listed.split(",")] if listed.strip() else []
+    for name in names:
+        if not _can_be_allowed(name.strip("[]")):
+            raise StartupError(
+                f"BALANZA_ALLOWED_HOSTS cannot have {name!r} in it: write names or addresses of this server, without "
+                "port and wildcard, separated by commas, such as api,balanza.lan."
+            )
+    return frozenset(name.strip("[]") for name in names)
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host name or address always means this very computer (RFC 6761 section 6.3 for the name)."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _can_be_allowed(name: str) -> bool:
+    """Not 0.0.0.0 either: that is where one listens, and browsers take it for this computer."""
+    try:
+        return not ipaddress.ip_address(name).is_unspecified
+    except ValueError:
+        return _NAME.fullmatch(name) is not None
