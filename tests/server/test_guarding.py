@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from balanza.server.guard import PAGE_POLICY
+from balanza.server.guard import DOCS_POLICY, PAGE_POLICY
+from balanza.server.pages import FOLDER
 from tests.server.stand import Stand, running, wav
 
 
@@ -74,7 +75,7 @@ def test_every_answer_carries_the_security_headers(stand: Stand, path: str) -> N
 def test_pages_may_load_only_from_this_server(stand: Stand, path: str) -> None:
     answer = stand.client.get(path)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.headers["content-security-policy"] == PAGE_POLICY
+    assert answer.headers["content-security-policy"] == (DOCS_POLICY if path == "/docs" else PAGE_POLICY)
     assert "//" not in answer.text.replace("<!doctype", "").replace("http://www.w3.org", "")
 
 
@@ -86,6 +87,44 @@ def test_the_files_of_the_page_have_types_and_are_asked_for_again_each_time(stan
         again = stand.client.get(path, headers={"If-None-Match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
     assert stand.client.head("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_zipped"),
+    [
+        *[("gzip, deflate, br", True), ("br,GZIP;q=0.5", True), ("gzip; q=1.0", True), ("*", True)],
+        *[("gzip;q=0", False), ("gzip; q=0.0, br", False), ("br", False), ("identity", False), ("", False)],
+    ],
+)
+def test_the_files_of_the_page_are_sent_zipped_to_whoever_takes_them_so(
+    stand: Stand, accepted: str, is_zipped: bool
+) -> None:
+    plain = (FOLDER / "api.js").read_bytes()
+    answer = stand.client.get("/web/api.js", headers={"Accept-Encoding": accepted})
+    assert answer.content == plain
+    assert answer.headers.get("content-encoding") == ("gzip" if is_zipped else None)
+    assert (int(answer.headers["content-length"]) < len(plain) * 0.6) == is_zipped
+    assert answer.headers["vary"] == "Accept-Encoding"
+    again = {"Accept-Encoding": accepted, "If-None-Match": answer.headers["etag"]}
+    assert stand.client.get("/web/api.js", headers=again).status_code == 304
+
+
+def test_zipped_and_plain_files_have_tags_of_their_own_and_nothing_else_is_zipped(stand: Stand) -> None:
+    zipped = stand.client.get("/web/api.js", headers={"Accept-Encoding": "gzip"})
+    other = {"Accept-Encoding": "identity", "If-None-Match": zipped.headers["etag"]}
+    assert stand.client.get("/web/api.js", headers=other).status_code == 200
+    assert stand.client.head("/web/api.js").headers["content-length"] == zipped.headers["content-length"]
+    for path in ("/media", "/openapi.json", "/metrics"):
+        assert "content-encoding" not in stand.client.get(path, headers={"Accept-Encoding": "gzip"}).headers
+
+
+@pytest.mark.parametrize("path", ["/dashboard.html/", "/player.html/", "/docs/", "/s/token/", "/s/%2F%2Fevil.example/"])
+def test_a_page_asked_for_with_a_slash_too_many_is_found_also_behind_a_proxy(stand: Stand, path: str) -> None:
+    answer = stand.client.get(path)
+    if answer.status_code == 307:
+        assert answer.headers["location"] == f"../{path.split('/')[-2]}"
+    else:
+        assert (answer.status_code, "%2F" in path) == (404, True)
 
 
 def test_a_server_in_a_private_network_answers_to_the_names_it_was_given(tmp_path: Path) -> None:

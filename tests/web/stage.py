@@ -14,7 +14,7 @@ from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
 from balanza.media.formats import describe
-from balanza.server.guard import PAGE_POLICY
+from balanza.server.guard import DOCS_POLICY, PAGE_POLICY
 
 WEB = Path(__file__).resolve().parents[2] / "src/balanza/web"
 
@@ -220,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", mime_type)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", PAGE_POLICY)
+        self.send_header("Content-Security-Policy", DOCS_POLICY if self.path == "/docs" else PAGE_POLICY)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

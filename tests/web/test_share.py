@@ -1,20 +1,17 @@
 """Sharing a file from the library, and what whoever gets the link sees, in the real page."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from urllib.parse import quote
 
-import httpx2
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.live import Live
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
+from tests.web.proxy import PREFIX, behind_a_proxy
 from tests.web.screenshots import shown
 from tests.web.test_layout import BEYOND
 from tests.web.words import ENGLISH, SPANISH, Screen
@@ -187,45 +184,6 @@ def test_the_page_of_a_link_works_below_the_path_of_a_proxy(live: Live, new_link
         assert [cookie["path"] for cookie in page.context.cookies(origin + path)] == [path]
         assert page.context.cookies(f"{origin}{PREFIX}/s/another") == []
         page.context.close()
-
-
-PREFIX = "/tools/balanza"
-
-
-class _Proxy(BaseHTTPRequestHandler):
-    """Passes on what is asked below `PREFIX`, without it, as nginx does with `proxy_pass` and `Host $http_host`."""
-
-    server_address: str
-
-    def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        address = self.server_address + self.path.removeprefix(PREFIX)
-        answer = httpx2.request(self.command, address, content=body, headers=dict(self.headers), trust_env=False)
-        self.send_response(answer.status_code)
-        for name, value in answer.headers.multi_items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer.content)
-
-    def do_POST(self) -> None:
-        self.do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Says nothing."""
-
-
-@contextmanager
-def behind_a_proxy(address: str) -> Iterator[str]:
-    """The origin of a proxy before the server."""
-    handler = type("Handler", (_Proxy,), {"server_address": address})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
-        thread = Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{proxy.server_address[1]}"
-        finally:
-            proxy.shutdown()
-            thread.join()
 
 
 @pytest.mark.parametrize("name", ["share-film", "share-locked", "sharing-new"])

@@ -62,6 +62,8 @@ def create_app(parts: Parts) -> FastAPI:
         summary="Converts media files on a fleet of workers: each job goes to the least loaded one.",
         docs_url=None,
         redoc_url=None,
+        servers=[{"url": "."}],
+        redirect_slashes=False,
         lifespan=_lifespan,
     )
     app.state.parts = parts

@@ -19,10 +19,14 @@ from balanza.server.addresses import is_loopback
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-PAGE_POLICY = (
+DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+"""Of the API's page: Swagger UI gives innerHTML plain strings in many places, whatever policies it may make."""
+
+PAGE_POLICY = f"{DOCS_POLICY}; require-trusted-types-for 'script'; trusted-types 'none'"
+"""Of all others: text never becomes markup or code there, and no script can make an exception."""
 
 _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
