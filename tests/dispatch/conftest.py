@@ -66,7 +66,9 @@ class World:
         self.desk.signals.subscribe(self.heard.append)
 
     def song(self, name: str = "song.wav") -> Media:
-        count = len(self.desk.database.read(lambda tx: library.list_media(tx, before=None, limit=100)))
+        count = len(
+            self.desk.database.read(lambda tx: library.list_media(tx, owner_id="local", before=None, limit=100))
+        )
         media_id = f"source-{count}"
         writer = self.desk.storage.writer(f"media-{media_id}")
         writer.write(b"sound")

@@ -16,7 +16,7 @@ from tests.dispatch.conftest import World
 
 def all_jobs(world: World) -> list[Job]:
     return world.desk.database.read(
-        lambda tx: jobs.list_jobs(tx, status=None, worker_id=None, before_seq=None, limit=100)
+        lambda tx: jobs.list_jobs(tx, owner_id="local", status=None, worker_id=None, before_seq=None, limit=100)
     )
 
 

@@ -46,7 +46,7 @@ def receive(library: Library, content: bytes, name: str = "song.wav") -> Media:
 
 
 def everything(world: World) -> list[Media]:
-    return world.desk.database.read(lambda tx: rows.list_media(tx, before=None, limit=10))
+    return world.desk.database.read(lambda tx: rows.list_media(tx, owner_id="local", before=None, limit=10))
 
 
 def test_a_received_file_is_probed_hashed_and_found(world: World, library: Library) -> None:

@@ -57,7 +57,10 @@ def incoming(world: World) -> list[Path]:
 
 
 def media(world: World) -> list[str]:
-    return [one.id for one in world.desk.database.read(lambda tx: rows.list_media(tx, before=None, limit=10))]
+    return [
+        one.id
+        for one in world.desk.database.read(lambda tx: rows.list_media(tx, owner_id="local", before=None, limit=10))
+    ]
 
 
 def test_a_file_comes_in_by_pieces(world: World, uploads: Uploads, library: Library) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from balanza.dispatch.library import Library
 from balanza.errors import Retryable
 from tests.server.stand import Stand
 
@@ -73,10 +74,10 @@ def test_a_long_value_is_not_repeated_in_full(stand: Stand) -> None:
 def test_a_bug_is_told_with_the_number_under_which_it_stands_in_the_log(
     stand: Stand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_: str) -> None:
+    def fail(_: Library, __: str) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(stand.parts.library, "get", fail)
+    monkeypatch.setattr(Library, "get", fail)
     with caplog.at_level(logging.ERROR, logger="balanza.server"):
         answer = stand.client.get("/media/any")
     problem = problem_of(answer)

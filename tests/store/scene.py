@@ -11,7 +11,7 @@ from balanza.model import Event, Job, Lease, Media, Outcome, Probe, Stream, Stre
 from balanza.protocol import LeaseReport, Load, Registration
 from balanza.store import events, jobs, library, workers
 from balanza.store.database import Database
-from balanza.store.tables import metadata
+from balanza.store.metadata import metadata
 
 P = ParamSpec("P")
 T = TypeVar("T")

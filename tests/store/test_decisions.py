@@ -70,8 +70,8 @@ def test_decisions_are_listed_newest_first_and_page_by_page(scene: Scene) -> Non
         scene.submit(f"job {number}")
         decide(scene, f"job {number}", chosen_of())
 
-    first = scene.see(decisions.list_decisions, before_id=None, limit=2)
-    second = scene.see(decisions.list_decisions, before_id=first[-1].id, limit=10)
+    first = scene.see(decisions.list_decisions, owner_id="local", before_id=None, limit=2)
+    second = scene.see(decisions.list_decisions, owner_id="local", before_id=first[-1].id, limit=10)
 
     assert [record.job_id for record in [*first, *second]] == [f"job {number}" for number in (4, 3, 2, 1, 0)]
 

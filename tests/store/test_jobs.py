@@ -56,8 +56,8 @@ def test_an_idempotency_key_finds_its_job_and_the_fingerprint_of_the_request(sce
     job = scene.submit("job", key="key")
     scene.submit("another")
 
-    assert scene.see(jobs.by_idempotency_key, "key") == (job, "fingerprint of key")
-    assert scene.see(jobs.by_idempotency_key, "another key") is None
+    assert scene.see(jobs.by_idempotency_key, "key", owner_id="local") == (job, "fingerprint of key")
+    assert scene.see(jobs.by_idempotency_key, "another key", owner_id="local") is None
 
 
 def test_lists_are_newest_first_and_go_on_where_the_page_before_ended(scene: Scene) -> None:
@@ -65,7 +65,9 @@ def test_lists_are_newest_first_and_go_on_where_the_page_before_ended(scene: Sce
         scene.submit(f"job {number}")
 
     pages, before_seq = [], None
-    while page := scene.see(jobs.list_jobs, status=None, worker_id=None, before_seq=before_seq, limit=3):
+    while page := scene.see(
+        jobs.list_jobs, owner_id="local", status=None, worker_id=None, before_seq=before_seq, limit=3
+    ):
         pages.append([job.id for job in page])
         before_seq = page[-1].seq
 
@@ -85,7 +87,9 @@ def test_a_list_can_be_of_one_status_and_of_one_worker(scene: Scene) -> None:
     scene.leased("worker_a", "second")
 
     def listed(status: JobStatus | None, worker_id: str | None) -> list[str]:
-        found = scene.see(jobs.list_jobs, status=status, worker_id=worker_id, before_seq=None, limit=10)
+        found = scene.see(
+            jobs.list_jobs, owner_id="local", status=status, worker_id=worker_id, before_seq=None, limit=10
+        )
         return [job.id for job in found]
 
     assert listed(JobStatus.PENDING, None) == ["done by a", "for b"]

@@ -25,24 +25,27 @@ def test_equal_names_are_told_apart_by_their_ids(scene: Scene) -> None:
     scene.do(library.insert, a_media("another"))
     scene.do(library.insert, a_media("film", name="film.mkv"))
 
-    assert [media.id for media in scene.see(library.by_name, "song.mp3")] == ["song", "another"]
+    assert [media.id for media in scene.see(library.by_name, "song.mp3", owner_id="local")] == ["song", "another"]
     scene.do(library.mark_deleted, "song", START)
-    assert [media.id for media in scene.see(library.by_name, "song.mp3")] == ["another"]
-    assert scene.see(library.by_name, "SONG.MP3") == []
+    assert [media.id for media in scene.see(library.by_name, "song.mp3", owner_id="local")] == ["another"]
+    assert scene.see(library.by_name, "SONG.MP3", owner_id="local") == []
 
 
 def test_of_many_media_of_one_name_only_the_oldest_few_are_read(scene: Scene) -> None:
     for number in range(9):
         scene.do(library.insert, a_media(f"media {number}", name="same.mp3"))
 
-    assert [media.id for media in scene.see(library.by_name, "same.mp3", limit=2)] == ["media 0", "media 1"]
-    assert len(scene.see(library.by_name, "same.mp3")) == 6
+    assert [media.id for media in scene.see(library.by_name, "same.mp3", owner_id="local", limit=2)] == [
+        "media 0",
+        "media 1",
+    ]
+    assert len(scene.see(library.by_name, "same.mp3", owner_id="local")) == 6
 
 
 def test_a_name_with_a_nul_in_it_can_be_stored_and_found(scene: Scene) -> None:
     scene.do(library.insert, a_media("odd", name="so\0ng.mp3"))
 
-    assert [media.name for media in scene.see(library.by_name, "so\0ng.mp3")] == ["so�ng.mp3"]
+    assert [media.name for media in scene.see(library.by_name, "so\0ng.mp3", owner_id="local")] == ["so�ng.mp3"]
 
 
 def test_the_library_is_listed_newest_first_page_by_page_without_the_deleted(scene: Scene) -> None:
@@ -50,19 +53,19 @@ def test_the_library_is_listed_newest_first_page_by_page_without_the_deleted(sce
         scene.do(library.insert, a_media(f"media {number}"))
     scene.do(library.mark_deleted, "media 2", START)
 
-    first = scene.see(library.list_media, before=None, limit=3)
-    second = scene.see(library.list_media, before=first[-1].id, limit=3)
+    first = scene.see(library.list_media, owner_id="local", before=None, limit=3)
+    second = scene.see(library.list_media, owner_id="local", before=first[-1].id, limit=3)
 
     assert [media.id for media in first] == ["media 4", "media 3", "media 1"]
     assert [media.id for media in second] == ["media 0", "song"]
-    assert scene.see(library.list_media, before="nothing", limit=3) == []
+    assert scene.see(library.list_media, owner_id="local", before="nothing", limit=3) == []
 
 
 def test_a_page_can_begin_after_media_that_were_deleted_since(scene: Scene) -> None:
     scene.do(library.insert, a_media("newer"))
     scene.do(library.mark_deleted, "newer", START)
 
-    assert [media.id for media in scene.see(library.list_media, before="newer", limit=3)] == ["song"]
+    assert [media.id for media in scene.see(library.list_media, owner_id="local", before="newer", limit=3)] == ["song"]
 
 
 def test_deleted_media_are_known_but_gone_and_their_bytes_go_later(scene: Scene) -> None:
@@ -85,13 +88,16 @@ def test_what_is_in_the_trash_is_listed_there_alone_the_last_first(scene: Scene)
     for seconds, number in enumerate((2, 0, 3)):
         assert scene.do(library.put_into_trash, f"media {number}", START + timedelta(seconds=seconds))
 
-    first = scene.see(library.list_trash, before=None, limit=2)
-    second = scene.see(library.list_trash, before=first[-1].id, limit=2)
+    first = scene.see(library.list_trash, owner_id="local", before=None, limit=2)
+    second = scene.see(library.list_trash, owner_id="local", before=first[-1].id, limit=2)
 
     assert [media.id for media in first + second] == ["media 3", "media 0", "media 2"]
     assert [media.trashed_at for media in second] == [START]
-    assert [media.id for media in scene.see(library.list_media, before=None, limit=9)] == ["media 1", "song"]
-    assert [media.id for media in scene.see(library.by_name, "song.mp3")] == ["song", "media 1"]
+    assert [media.id for media in scene.see(library.list_media, owner_id="local", before=None, limit=9)] == [
+        "media 1",
+        "song",
+    ]
+    assert [media.id for media in scene.see(library.by_name, "song.mp3", owner_id="local")] == ["song", "media 1"]
 
 
 def test_those_put_into_the_trash_at_one_moment_are_listed_once_each(scene: Scene) -> None:
@@ -99,8 +105,8 @@ def test_those_put_into_the_trash_at_one_moment_are_listed_once_each(scene: Scen
         scene.do(library.insert, a_media(f"media {number}"))
         scene.do(library.put_into_trash, f"media {number}", START)
 
-    first = scene.see(library.list_trash, before=None, limit=2)
-    second = scene.see(library.list_trash, before=first[-1].id, limit=2)
+    first = scene.see(library.list_trash, owner_id="local", before=None, limit=2)
+    second = scene.see(library.list_trash, owner_id="local", before=first[-1].id, limit=2)
     assert [media.id for media in first + second] == ["media 2", "media 1", "media 0"]
 
 
@@ -130,7 +136,7 @@ def test_what_was_deleted_from_the_trash_is_there_no_more(scene: Scene) -> None:
     scene.do(library.put_into_trash, "song", START)
     scene.do(library.mark_deleted, "song", START + timedelta(days=1))
 
-    assert scene.see(library.list_trash, before=None, limit=9) == []
+    assert scene.see(library.list_trash, owner_id="local", before=None, limit=9) == []
     assert scene.do(library.trashed_until, START + timedelta(days=9), 9) == []
     with scene.unchanged():
         assert not scene.do(library.restore, "song")
@@ -141,8 +147,11 @@ def test_only_what_was_in_the_trash_for_long_is_to_be_deleted(scene: Scene) -> N
         scene.do(library.insert, a_media(f"media {number}"))
         scene.do(library.put_into_trash, f"media {number}", START + timedelta(days=number))
 
-    assert scene.do(library.trashed_until, START + timedelta(days=1), 9) == ["media 0", "media 1"]
-    assert scene.do(library.trashed_until, START + timedelta(days=1), 1) == ["media 0"]
+    assert [media.id for media in scene.do(library.trashed_until, START + timedelta(days=1), 9)] == [
+        "media 0",
+        "media 1",
+    ]
+    assert [media.id for media in scene.do(library.trashed_until, START + timedelta(days=1), 1)] == ["media 0"]
     assert scene.see(library.known_keys, ["key-media 0"]) == {"key-media 0"}
 
 

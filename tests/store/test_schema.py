@@ -39,7 +39,10 @@ def described(connection: Connection) -> dict[str, Any]:
     """Everything that the database tells of its schema, whatever the order in which it was made."""
     if connection.dialect.name == "sqlite":  # it keeps the statements, columns that were added later in one line
         made = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-        return {name: sorted(part.strip() for part in re.split(r",\s|\n\)", sql)) for name, sql in made}
+        return {
+            name: sorted(filter(None, (part.strip(" )\n") for part in re.split(r",\s|\n\)", sql))))
+            for name, sql in made
+        }
     inspector = inspect(connection)
     tell: tuple[Callable[[str], Iterable[Any]], ...] = (
         inspector.get_columns,

@@ -122,7 +122,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_job_is_what_it_should_be(self) -> None:
-        stored = self.scene.see(jobs.list_jobs, status=None, worker_id=None, before_seq=None, limit=1000)
+        stored = self.scene.see(
+            jobs.list_jobs, owner_id="local", status=None, worker_id=None, before_seq=None, limit=1000
+        )
         assert {job.id: job.status for job in stored} == self.status
         invariants.check(self.database)
 

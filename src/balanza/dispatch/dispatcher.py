@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Self
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -17,7 +18,7 @@ from balanza.dispatch.moving import welcome
 from balanza.errors import Conflict, InvalidRequest, MissingStream, NotFound
 from balanza.media import formats
 from balanza.media.needs import needs_of
-from balanza.model import Decision, Job, Options, Reason, Worker, result_key
+from balanza.model import LOCAL_USER, Decision, Job, Options, Reason, Worker, result_key
 from balanza.store import decisions, jobs, requirements, workers
 
 
@@ -34,10 +35,16 @@ class Submission:
 
 
 class Dispatcher:
-    """Safe to call from many threads; every method returns after its transaction is durable."""
+    """One person's jobs, and the workers. Safe to call from many threads; every method returns after its transaction
+    is durable."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, owner_id: str = LOCAL_USER) -> None:
         self._desk = desk
+        self._owner_id = owner_id
+
+    def of(self, owner_id: str) -> Self:
+        """The same, for that person."""
+        return type(self)(self._desk, owner_id)
 
     def submit(self, submission: Submission) -> Job:
         """A new pending job, assigned to a worker by the policy of this server, or to nobody when none can run it.
@@ -50,7 +57,7 @@ class Dispatcher:
         options = formats.parse_options(submission.output_format, submission.options)
 
         def operation(tx: Connection) -> tuple[Job, Decision | None]:
-            if repeated := _repeated(tx, submission):
+            if repeated := _repeated(tx, submission, self._owner_id):
                 return repeated, None
             return self._submit(tx, submission, options)
 
@@ -64,7 +71,7 @@ class Dispatcher:
 
         def operation(tx: Connection) -> tuple[Job, Ended]:
             workers.list_workers(tx, lock=True)
-            before = _existing(tx, job_id)
+            before = existing(tx, job_id, self._owner_id)
             running = [attempt.number for attempt in jobs.attempts_of(tx, job_id) if attempt.ended_at is None]
             after = jobs.cancel(tx, job_id, now=self._desk.clock())
             if after is None:
@@ -79,8 +86,8 @@ class Dispatcher:
         """The job, pending again with a new set of attempts. Raises NotFound, Gone (its source), Conflict."""
 
         def operation(tx: Connection) -> list[Move]:
-            before = _existing(tx, job_id)
-            library.existing(tx, before.source_id, lock=True)
+            before = existing(tx, job_id, self._owner_id)
+            library.existing(tx, before.source_id, self._owner_id, lock=True)
             workers.list_workers(tx, lock=True)
             now = self._desk.clock()
             job = jobs.retry(tx, job_id, more_attempts=self._desk.settings.max_attempts, now=now)
@@ -90,7 +97,7 @@ class Dispatcher:
 
         moves = self._desk.database.write(operation)
         self._desk.moved(moves)
-        return self._desk.database.read(lambda tx: _existing(tx, job_id))
+        return self._desk.database.read(lambda tx: existing(tx, job_id, self._owner_id))
 
     def drain(self, worker_id: str, grace_seconds: float | None = None) -> Worker:
         """The worker takes nothing new, and its pending jobs go to others. Raises NotFound.
@@ -140,7 +147,7 @@ class Dispatcher:
         self._desk.tell()
 
     def _submit(self, tx: Connection, submission: Submission, options: Options) -> tuple[Job, Decision]:
-        source = library.find(tx, submission.source, lock=True)
+        source = library.find(tx, submission.source, self._owner_id, lock=True)
         try:
             needs = needs_of(
                 submission.output_format, options, source.probe, size_bytes=source.size_bytes, tags=submission.tags
@@ -164,6 +171,7 @@ class Dispatcher:
             idempotency_key=submission.idempotency_key,
             request_fingerprint=_fingerprint(submission) if submission.idempotency_key else None,
             created_at=now,
+            owner_id=self._owner_id,
         )
         job = jobs.submit(tx, new)
         if decision.worker_id is not None:
@@ -172,11 +180,11 @@ class Dispatcher:
         return job, decision
 
 
-def _repeated(tx: Connection, submission: Submission) -> Job | None:
+def _repeated(tx: Connection, submission: Submission, owner_id: str) -> Job | None:
     """The job that was made under the same idempotency key. Raises InvalidRequest when it was asked for otherwise."""
     if submission.idempotency_key is None:
         return None
-    found = jobs.by_idempotency_key(tx, submission.idempotency_key)
+    found = jobs.by_idempotency_key(tx, submission.idempotency_key, owner_id=owner_id)
     if found is None:
         return None
     job, fingerprint = found
@@ -193,9 +201,10 @@ def _fingerprint(submission: Submission) -> str:
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _existing(tx: Connection, job_id: str) -> Job:
+def existing(tx: Connection, job_id: str, owner_id: str) -> Job:
+    """The job of that id. Raises NotFound, also when it is somebody else's."""
     job = jobs.get(tx, job_id)
-    if job is None:
+    if job is None or job.owner_id != owner_id or not job.kind.is_listed:
         raise NotFound(f"There is no job {job_id}. GET /jobs lists the jobs there are.")
     return job
 

@@ -5,15 +5,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from balanza.dispatch.desk import Desk
-from balanza.errors import BalanzaError, Conflict, EmptyFile, Gone, InTrash, NotFound, NotMedia, Retryable
+from balanza.dispatch.endings import Ended, cancel_derivations
+from balanza.errors import (
+    BalanzaError,
+    Conflict,
+    EmptyFile,
+    Gone,
+    InTrash,
+    InvalidRequest,
+    NotFound,
+    NotMedia,
+    Retryable,
+)
 from balanza.media import formats
 from balanza.media.probe import Prober
-from balanza.model import Media
+from balanza.model import LOCAL_USER, Media
 from balanza.protocol import StoredObject
 from balanza.storage import ObjectWriter
 from balanza.store import events, jobs, library
@@ -24,45 +36,51 @@ NAMED_AT_MOST = 5
 """Of files that share a name, how many ids are told."""
 
 
-def existing(tx: Connection, media_id: str, *, lock: bool = False) -> Media:
-    """The file of that id. Raises NotFound, InTrash, or Gone when it was deleted."""
-    media = _not_deleted(tx, media_id, lock=lock)
+def existing(tx: Connection, media_id: str, owner_id: str, *, lock: bool = False) -> Media:
+    """The file of that id. Raises NotFound, also when it is somebody else's, InTrash, or Gone when it was deleted."""
+    media = _not_deleted(tx, media_id, owner_id, lock=lock)
     if media.trashed_at is not None:
         raise InTrash(f"The file {media.name} ({media_id}) is in the trash. Restore it from there to use it.")
     return media
 
 
-def _not_deleted(tx: Connection, media_id: str, *, lock: bool = False) -> Media:
+def _not_deleted(tx: Connection, media_id: str, owner_id: str, *, lock: bool = False) -> Media:
     """The file of that id, be it in the library or in the trash. Raises NotFound, Gone."""
     media = library.get(tx, media_id, lock=lock)
-    if media is None:
+    if media is None or media.owner_id != owner_id or media.derived_from is not None:
         raise NotFound(f"There is no file with the id {media_id}. GET /media lists what there is.")
     if media.deleted_at is not None:
         raise Gone(f"The file {media.name} ({media_id}) was deleted. Upload it again to use it.")
     return media
 
 
-def find(tx: Connection, reference: str, *, lock: bool = False) -> Media:
-    """The file with that id, or else the only one of that name. Raises NotFound, Gone, Conflict."""
-    if library.get(tx, reference) is not None:
-        return existing(tx, reference, lock=lock)
+def find(tx: Connection, reference: str, owner_id: str, *, lock: bool = False) -> Media:
+    """Somebody's file with that id, or else the only one of that name. Raises NotFound, Gone, Conflict."""
+    with_id = library.get(tx, reference)
+    if with_id is not None and with_id.owner_id == owner_id:
+        return existing(tx, reference, owner_id, lock=lock)
     # Thousands may have this name, and this is read inside the one writer.
-    named = library.by_name(tx, reference, limit=NAMED_AT_MOST + 1)
+    named = library.by_name(tx, reference, owner_id=owner_id, limit=NAMED_AT_MOST + 1)
     if not named:
         raise NotFound(f"There is no file {reference!r}. Upload it first, or see what there is with GET /media.")
     if len(named) > 1:
         ids = ", ".join(media.id for media in named[:NAMED_AT_MOST])
         count = len(named) if len(named) <= NAMED_AT_MOST else f"more than {NAMED_AT_MOST}"
         raise Conflict(f"There are {count} files named {reference!r}. Use the id of the one you mean: {ids}.")
-    return existing(tx, named[0].id, lock=lock)
+    return existing(tx, named[0].id, owner_id, lock=lock)
 
 
 class Library:
-    """Safe to call from many threads."""
+    """One person's files. Safe to call from many threads."""
 
-    def __init__(self, desk: Desk, prober: Prober) -> None:
+    def __init__(self, desk: Desk, prober: Prober, owner_id: str = LOCAL_USER) -> None:
         self._desk = desk
         self._prober = prober
+        self._owner_id = owner_id
+
+    def of(self, owner_id: str) -> Self:
+        """The same, for that person."""
+        return type(self)(self._desk, self._prober, owner_id)
 
     def receive(self, name: str) -> "Upload":
         """A new file on its way in, under the display name `name`."""
@@ -76,32 +94,50 @@ class Library:
 
     def get(self, media_id: str) -> Media:
         """Raises NotFound, InTrash, Gone."""
-        return self._desk.database.read(lambda tx: existing(tx, media_id))
+        return self._desk.database.read(lambda tx: existing(tx, media_id, self._owner_id))
 
     def get_all(self, media_ids: Sequence[str]) -> list[Media]:
         """Each once, in the order given. Raises NotFound, InTrash, Gone when one of them cannot be had."""
-        return self._desk.database.read(lambda tx: [existing(tx, media_id) for media_id in dict.fromkeys(media_ids)])
+        wanted = dict.fromkeys(media_ids)
+        return self._desk.database.read(lambda tx: [existing(tx, media_id, self._owner_id) for media_id in wanted])
+
+    def list_media(self, *, before: str | None, limit: int, in_trash: bool = False) -> list[Media]:
+        """Newest first, or the last deleted first; `before` is the id of the last one of the page before.
+
+        Raises InvalidRequest when that is none.
+        """
+        list_some = library.list_trash if in_trash else library.list_media
+
+        def read(tx: Connection) -> list[Media]:
+            last = None if before is None else library.get(tx, before)
+            if before is not None and (last is None or last.owner_id != self._owner_id):
+                raise InvalidRequest(f"The query parameter 'cursor' names no file: {before}. Begin again without it.")
+            return list_some(tx, owner_id=self._owner_id, before=before, limit=limit)
+
+        return self._desk.database.read(read)
 
     def put_into_trash(self, media_id: str) -> None:
         """Afterwards the file is used for nothing; it can be restored for a while. Raises NotFound, Gone, Conflict."""
 
-        def operation(tx: Connection) -> None:
-            _refuse_while_read(tx, existing(tx, media_id, lock=True))
+        def operation(tx: Connection) -> Ended:
+            _refuse_while_read(tx, existing(tx, media_id, self._owner_id, lock=True))
             now = self._desk.clock()
             library.put_into_trash(tx, media_id, now)
-            events.append(tx, "media.trashed", now=now, media_id=media_id)
+            ended = cancel_derivations(tx, media_id, now=now)
+            events.append(tx, "media.trashed", now=now, media_id=media_id, owner_id=self._owner_id)
+            return ended
 
-        self._desk.database.write(operation)
-        self._desk.tell()
+        self._desk.settle(self._desk.database.write(operation))
 
     def restore(self, media_id: str) -> Media:
         """The file, back from the trash as it was. Raises NotFound, Gone, and Conflict when it is not there."""
 
         def operation(tx: Connection) -> Media:
-            media = _not_deleted(tx, media_id, lock=True)
+            media = _not_deleted(tx, media_id, self._owner_id, lock=True)
             if not library.restore(tx, media_id):
                 raise Conflict(f"The file {media.name} ({media_id}) is not in the trash: it can be used as it is.")
-            events.append(tx, "media.restored", now=self._desk.clock(), media_id=media_id)
+            now = self._desk.clock()
+            events.append(tx, "media.restored", now=now, media_id=media_id, owner_id=self._owner_id)
             return replace(media, trashed_at=None)
 
         media = self._desk.database.write(operation)
@@ -111,15 +147,17 @@ class Library:
     def delete(self, media_id: str) -> None:
         """Afterwards the file is gone for everybody, and its bytes with it. Raises NotFound, Gone, Conflict."""
 
-        def operation(tx: Connection) -> Media:
-            media = _not_deleted(tx, media_id, lock=True)
+        def operation(tx: Connection) -> tuple[Ended, list[tuple[str, str]]]:
+            media = _not_deleted(tx, media_id, self._owner_id, lock=True)
             _refuse_while_read(tx, media)
-            delete(tx, media_id, now=self._desk.clock())
-            return media
+            now = self._desk.clock()
+            ended = cancel_derivations(tx, media_id, now=now)
+            return ended, delete(tx, media, now=now)
 
-        media = self._desk.database.write(operation)
-        self._desk.tell()
-        purge(self._desk, media_id, media.storage_key)
+        ended, deleted = self._desk.database.write(operation)
+        self._desk.settle(ended)
+        for gone_id, key in deleted:
+            purge(self._desk, gone_id, key)
 
     def admit(self, media_id: str, name: str, stored: StoredObject) -> Media:
         """Probes what was stored and writes its row; what is no media file is removed. Raises NotMedia, EmptyFile."""
@@ -153,13 +191,19 @@ class Library:
             storage_key=key_of(media_id),
             probe=probe,
             created_at=self._desk.clock(),
+            owner_id=self._owner_id,
         )
 
 
-def delete(tx: Connection, media_id: str, *, now: datetime) -> None:
-    """It is gone for everybody, and everybody is told; its bytes are purged afterwards."""
-    library.mark_deleted(tx, media_id, now)
-    events.append(tx, "media.deleted", now=now, media_id=media_id)
+def delete(tx: Connection, media: Media, *, now: datetime) -> list[tuple[str, str]]:
+    """It is gone for everybody, with its thumbnail and the like, and its owner is told.
+
+    Id and storage key of each of them, whose bytes are purged afterwards.
+    """
+    library.mark_deleted(tx, media.id, now)
+    derived = library.mark_derived_deleted(tx, media.id, now)
+    events.append(tx, "media.deleted", now=now, media_id=media.id, owner_id=media.owner_id)
+    return [(media.id, media.storage_key), *derived]
 
 
 def purge(desk: Desk, media_id: str, key: str) -> None:
@@ -176,7 +220,7 @@ def _refuse_while_read(tx: Connection, media: Media) -> None:
 def insert(tx: Connection, media: Media) -> None:
     """A new file is in the library, and everybody is told."""
     library.insert(tx, media)
-    events.append(tx, "media.created", now=media.created_at, media_id=media.id)
+    events.append(tx, "media.created", now=media.created_at, media_id=media.id, owner_id=media.owner_id)
 
 
 class Upload:

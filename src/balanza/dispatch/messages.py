@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from balanza.media import formats
+from balanza.media.derivations import derivation_of
 from balanza.model import Lease, Media
 from balanza.protocol import Completion, LeaseGrant, Source
 
@@ -14,6 +15,7 @@ def grant_of(lease: Lease) -> LeaseGrant:
         token=lease.token,
         job_id=lease.job.id,
         attempt=lease.attempt,
+        kind=lease.job.kind,
         output_format=lease.job.output_format,
         options=dict(lease.job.options),
         source=Source(
@@ -31,14 +33,23 @@ def grant_of(lease: Lease) -> LeaseGrant:
 
 def result_of(lease: Lease, completion: Completion, now: datetime) -> Media:
     """The media that the lease's job is to get as its result."""
+    job = lease.job
+    if job.kind.is_listed:
+        name = formats.output_name(job.input_file, job.output_format)
+        mime_type, derived_from = formats.FORMATS[job.output_format].mime_type, None
+    else:
+        name, mime_type = f"{job.input_file} ({job.kind})", derivation_of(job.kind).mime_type
+        derived_from = job.source_id
     return Media(
         id=str(uuid4()),
-        name=formats.output_name(lease.job.input_file, lease.job.output_format),
+        name=name,
         size_bytes=completion.size_bytes,
         sha256=completion.sha256,
-        mime_type=formats.FORMATS[lease.job.output_format].mime_type,
+        mime_type=mime_type,
         storage_key=lease.output_key,
         probe=completion.probe,
         created_at=now,
         job_id=lease.job.id,
+        owner_id=lease.job.owner_id,
+        derived_from=derived_from,
     )

@@ -12,9 +12,11 @@ import math
 import secrets
 from collections import deque
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
+from typing import Self
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -23,8 +25,8 @@ from balanza.dispatch import passwords
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.library import existing
 from balanza.errors import InvalidRequest, NotFound, PasswordNeeded, TooManyAttempts, UsedUp, WrongPassword
-from balanza.model import Media, Share
-from balanza.store import shares
+from balanza.model import LOCAL_USER, Media, Share
+from balanza.store import library, shares
 
 SHORTEST_SECONDS = 60
 LONGEST_SECONDS = 30 * 24 * 3600
@@ -52,12 +54,19 @@ class Terms:
 
 
 class Sharing:
-    """Safe to call from many threads."""
+    """The links of one person, and those that anybody has. Safe to call from many threads."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._owner_id = LOCAL_USER
         self._attempts = _Attempts()
         self._keys = _Keys()
+
+    def of(self, owner_id: str) -> Self:
+        """The same, for that person; attempts and keys are shared."""
+        same = copy(self)
+        same._owner_id = owner_id
+        return same
 
     # --- For those who share
 
@@ -76,7 +85,7 @@ class Sharing:
         )
 
         def operation(tx: Connection) -> None:
-            existing(tx, media_id)
+            existing(tx, media_id, self._owner_id)
             shares.insert(tx, new)
 
         self._desk.database.write(operation)
@@ -89,7 +98,7 @@ class Sharing:
         """
 
         def operation(tx: Connection) -> tuple[Media, Sequence[Share]]:
-            media = existing(tx, media_id)
+            media = existing(tx, media_id, self._owner_id)
             last = None if before is None else shares.get(tx, before)
             if before is not None and (last is None or last.media_id != media_id):
                 raise InvalidRequest(f"The query parameter 'cursor' names no link: {before}. Begin again without it.")
@@ -101,7 +110,9 @@ class Sharing:
         """Afterwards the link opens nothing, whether it did before or not. Raises NotFound."""
 
         def operation(tx: Connection) -> None:
-            if shares.get(tx, share_id) is None:
+            share = shares.get(tx, share_id)
+            media = None if share is None else library.get(tx, share.media_id)
+            if media is None or media.owner_id != self._owner_id:
                 raise NotFound(f"There is no link with the id {share_id}. GET /shares lists those of a file.")
             shares.revoke(tx, share_id, self._desk.clock())
 

@@ -108,8 +108,8 @@ class Upkeep:
         """Deletes what was there long enough; how many that were. No live job reads any of them."""
         until = now - timedelta(days=self._desk.settings.trash_days)
         old = library.trashed_until(tx, until, KEYS_AT_ONCE)
-        for media_id in old:
-            files.delete(tx, media_id, now=now)
+        for media in old:
+            files.delete(tx, media, now=now)
         return len(old)
 
     def _orphans(self, keys: list[str]) -> set[str]:

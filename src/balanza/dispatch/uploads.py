@@ -10,10 +10,11 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -22,7 +23,7 @@ from balanza.dispatch import library
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.library import Library, key_of
 from balanza.errors import CallerError, Conflict, EmptyFile, Gone, Locked, NotFound, StorageError, StorageFull, TooLarge
-from balanza.model import Media
+from balanza.model import LOCAL_USER, Media
 from balanza.storage import PartWriter
 from balanza.store import uploads
 from balanza.store.uploads import Resumable
@@ -58,15 +59,23 @@ class Standing:
 
 
 class Uploads:
-    """Safe to call from many threads."""
+    """One person's uploads. Safe to call from many threads."""
 
     def __init__(self, desk: Desk, library: Library) -> None:
         self._desk = desk
+        self._owner_id = LOCAL_USER
         self._library = library
         self._lock = Lock()
         self._held: set[str] = set()
         """The uploads that some request changes now."""
         self._hashes: OrderedDict[str, _Running] = OrderedDict()
+
+    def of(self, owner_id: str) -> Self:
+        """The same, for that person; what is held and hashed is shared."""
+        same = copy(self)
+        same._owner_id = owner_id
+        same._library = self._library.of(owner_id)
+        return same
 
     def begin(self, name: str, size_bytes: int, metadata: str = "") -> Resumable:
         """A new upload under the display name `name`. Raises EmptyFile, TooLarge, StorageFull; nothing is kept then."""
@@ -81,13 +90,21 @@ class Uploads:
                 "Delete files that are no longer needed, then try again."
             )
         now = self._desk.clock()
-        new = Resumable(str(uuid4()), name, size_bytes, metadata, created_at=now, expires_at=now + LIFETIME)
+        new = Resumable(
+            id=str(uuid4()),
+            name=name,
+            size_bytes=size_bytes,
+            metadata=metadata,
+            created_at=now,
+            expires_at=now + LIFETIME,
+            owner_id=self._owner_id,
+        )
         self._desk.database.write(lambda tx: uploads.insert(tx, new))
         return new
 
     def look(self, upload_id: str) -> Standing:
         """How far it is. Raises NotFound, and Gone when it has expired or its file was deleted."""
-        upload = self._desk.database.read(lambda tx: _existing(tx, upload_id, self._desk.clock()))
+        upload = self._desk.database.read(lambda tx: self._existing(tx, upload_id))
         return Standing(upload, upload.size_bytes if upload.media_id else self._size(upload_id))
 
     def append(self, upload_id: str, offset: int) -> "Addition":
@@ -120,7 +137,7 @@ class Uploads:
         """Gives it up, whoever is adding to it. The file of a finished one stays. Raises NotFound, Gone."""
 
         def operation(tx: Connection) -> Resumable:
-            upload = _existing(tx, upload_id, self._desk.clock())
+            upload = self._existing(tx, upload_id)
             uploads.remove(tx, upload_id)
             return upload
 
@@ -141,6 +158,16 @@ class Uploads:
             self._hashes[upload_id] = running
             if len(self._hashes) > HASHES_KEPT:
                 self._hashes.popitem(last=False)
+
+    def _existing(self, tx: Connection, upload_id: str) -> Resumable:
+        upload = uploads.get(tx, upload_id)
+        if upload is None or upload.owner_id != self._owner_id:
+            raise NotFound(f"There is no upload {upload_id}: it was cancelled, or has expired. Begin a new one.")
+        if upload.media_id is not None:
+            library.existing(tx, upload.media_id, self._owner_id)
+        elif upload.expires_at <= self._desk.clock():
+            raise Gone(f"The upload of {upload.name} has expired: nothing came for 24 hours. Begin a new one.")
+        return upload
 
     def _hash_at(self, upload_id: str, offset: int) -> "_Running | None":
         """The hash of the first `offset` bytes, if it is known without reading them."""
@@ -262,17 +289,6 @@ def sweep(desk: Desk, now: datetime) -> None:
     old = [key.removeprefix(key_of("")) for key, written_at in desk.storage.parts() if now - written_at > LIFETIME]
     for upload_id in set(old) - desk.database.read(lambda tx: uploads.known(tx, old)):
         _discard(desk, upload_id)
-
-
-def _existing(tx: Connection, upload_id: str, now: datetime) -> Resumable:
-    upload = uploads.get(tx, upload_id)
-    if upload is None:
-        raise NotFound(f"There is no upload {upload_id}: it was cancelled, or has expired. Begin a new one.")
-    if upload.media_id is not None:
-        library.existing(tx, upload.media_id)
-    elif upload.expires_at <= now:
-        raise Gone(f"The upload of {upload.name} has expired: nothing came for 24 hours. Begin a new one.")
-    return upload
 
 
 def _finish(tx: Connection, upload_id: str, media: Media) -> None:

@@ -1,5 +1,16 @@
 """The nouns, frozen: what the store returns and everything above it speaks of. Times are aware datetimes in UTC."""
 
+from balanza.model.accounts import (
+    LOCAL,
+    LOCAL_USER,
+    ApiToken,
+    Invitation,
+    Principal,
+    Role,
+    Scope,
+    Session,
+    User,
+)
 from balanza.model.decisions import (
     Candidate,
     Decision,
@@ -19,6 +30,7 @@ from balanza.model.jobs import (
     own_queue,
     result_key,
 )
+from balanza.model.kinds import JobKind
 from balanza.model.media import (
     Media,
     Probe,
@@ -40,12 +52,17 @@ from balanza.model.workers import (
 __all__ = [
     "GENERAL_QUEUE",
     "LEFT",
+    "LOCAL",
+    "LOCAL_USER",
+    "ApiToken",
     "Attempt",
     "Candidate",
     "Decision",
     "DecisionRecord",
     "Event",
+    "Invitation",
     "Job",
+    "JobKind",
     "Lease",
     "Media",
     "MetricsSource",
@@ -54,13 +71,18 @@ __all__ = [
     "OptionValue",
     "Options",
     "Outcome",
+    "Principal",
     "Probe",
     "Reason",
     "Requirement",
+    "Role",
     "Sample",
+    "Scope",
+    "Session",
     "Share",
     "Stream",
     "StreamKind",
+    "User",
     "Waiting",
     "WhyNot",
     "Worker",

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from balanza.lifecycle import JobStatus
+from balanza.model.accounts import LOCAL_USER
+from balanza.model.kinds import JobKind
 from balanza.model.media import Media
 
 OptionValue = str | int | float | bool
@@ -66,6 +68,11 @@ class Job:
     error: str | None
     log_tail: str | None
     """The last lines FFmpeg wrote in the attempt that ended last."""
+    owner_id: str = LOCAL_USER
+    """Whose job it is."""
+    kind: JobKind = JobKind.CONVERT
+    priority: int = 50
+    """0..100; of the jobs in a queue the highest come first."""
 
 
 class Outcome(StrEnum):
@@ -120,3 +127,5 @@ class Event:
     worker_id: str | None = None
     media_id: str | None = None
     data: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    owner_id: str | None = None
+    """Whose job or file it is about; None: about the fleet."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from balanza.model.accounts import LOCAL_USER
+
 
 class StreamKind(StrEnum):
     AUDIO = "audio"
@@ -82,6 +84,10 @@ class Media:
     deleted_at: datetime | None = None
     trashed_at: datetime | None = None
     """Since when it is in the trash, unless it has been deleted since."""
+    owner_id: str = LOCAL_USER
+    """Whose file it is."""
+    derived_from: str | None = None
+    """The file of which this is the thumbnail, the waveform …; None for a file of the library."""
 
 
 @dataclass(frozen=True, slots=True)

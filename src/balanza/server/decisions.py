@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
+from balanza.dispatch.dispatcher import existing
+from balanza.server.auth import Admin, Reader
 from balanza.server.decision_shapes import DecisionOut, DecisionPage, JobDecisions
-from balanza.server.jobs import LAST_SEQ, JobId, existing
+from balanza.server.jobs import LAST_SEQ, JobId
 from balanza.server.openapi import problems
-from balanza.server.parts import PartsDep
 from balanza.server.waiting import waits_of
 from balanza.store import decisions
 
@@ -16,11 +17,11 @@ router = APIRouter(tags=["decisions"])
 
 
 @router.get("/jobs/{job_id}/decision", summary="Why a job is where it is", responses=problems(404))
-def explain_job(job_id: JobId, parts: PartsDep) -> JobDecisions:
+def explain_job(job_id: JobId, parts: Reader) -> JobDecisions:
     """The last decision and those before it, each with every worker's load and why it was not chosen."""
 
     def read(tx: Connection) -> JobDecisions:
-        job = existing(tx, job_id)
+        job = existing(tx, job_id, parts.asked_by.user_id)
         waiting = waits_of(tx, [job], parts.desk.clock()).get(job_id)
         return JobDecisions.of(job, decisions.of_job(tx, job_id), waiting)
 
@@ -29,12 +30,14 @@ def explain_job(job_id: JobId, parts: PartsDep) -> JobDecisions:
 
 @router.get("/decisions", summary="List the decisions, newest first", responses=problems())
 def list_decisions(
-    parts: PartsDep,
+    parts: Admin,
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
     cursor: Annotated[int | None, Query(ge=0, le=LAST_SEQ, description="`next_cursor` of the page before.")] = None,
 ) -> DecisionPage:
     """Those of live jobs, and the newest of the others."""
-    found = parts.desk.database.read(lambda tx: decisions.list_decisions(tx, before_id=cursor, limit=limit + 1))
+    found = parts.desk.database.read(
+        lambda tx: decisions.list_decisions(tx, owner_id=None, before_id=cursor, limit=limit + 1)
+    )
     shown = found[:limit]
     more = str(shown[-1].id) if len(found) > limit else None
     return DecisionPage(decisions=[DecisionOut.of(record) for record in shown], next_cursor=more)

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query
 from sqlalchemy import Connection
 
-from balanza.dispatch.dispatcher import Submission
+from balanza.dispatch.dispatcher import Submission, existing
 from balanza.dispatch.load import QueueStats, queue_stats
-from balanza.errors import NotFound
 from balanza.lifecycle import JobStatus
 from balanza.media import formats
 from balanza.model import Job
 from balanza.protocol import WORKER_ID
+from balanza.server.auth import Admin, Converter, Reader
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, problems
-from balanza.server.parts import Parts, PartsDep
+from balanza.server.parts import Parts
 from balanza.server.shapes import ConvertRequest, JobDetail, JobOut, JobPage, Submitted
 from balanza.server.waiting import waits_of
 from balanza.store import decisions, jobs, requirements
@@ -28,7 +28,7 @@ LAST_SEQ = 2**63 - 1
 @router.post("/convert", status_code=201, summary="Convert a file", responses=problems(404, 409, 410, *JSON_BODY))
 def convert(
     wanted: ConvertRequest,
-    parts: PartsDep,
+    parts: Converter,
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -52,7 +52,7 @@ def convert(
 
 @router.get("/jobs", summary="List the jobs, newest first", responses=problems())
 def list_jobs(
-    parts: PartsDep,
+    parts: Reader,
     status: JobStatus | None = None,
     worker: Annotated[
         str | None, Query(pattern=WORKER_ID, description="Assigned to, or processed by, this worker.")
@@ -62,7 +62,14 @@ def list_jobs(
 ) -> JobPage:
 
     def read(tx: Connection) -> tuple[list[JobOut], str | None]:
-        found = jobs.list_jobs(tx, status=status, worker_id=worker, before_seq=cursor, limit=limit + 1)
+        found = jobs.list_jobs(
+            tx,
+            owner_id=parts.asked_by.user_id,
+            status=status,
+            worker_id=worker,
+            before_seq=cursor,
+            limit=limit + 1,
+        )
         waiting = waits_of(tx, found[:limit], parts.desk.clock())
         shown = [JobOut.of(job, waiting.get(job.id)) for job in found[:limit]]
         return shown, str(found[limit - 1].seq) if len(found) > limit else None
@@ -72,11 +79,11 @@ def list_jobs(
 
 
 @router.get("/jobs/{job_id}", summary="Look at a job", responses=problems(404))
-def inspect_job(job_id: JobId, parts: PartsDep) -> JobDetail:
+def inspect_job(job_id: JobId, parts: Reader) -> JobDetail:
     """The job with the history of its attempts and of its moves between workers."""
 
     def read(tx: Connection) -> JobDetail:
-        job = existing(tx, job_id)
+        job = existing(tx, job_id, parts.asked_by.user_id)
         needs = requirements.needs_of(requirements.list_requirements(tx), job.requirement_id, job.scratch_bytes)
         return JobDetail.with_history(
             job,
@@ -90,33 +97,25 @@ def inspect_job(job_id: JobId, parts: PartsDep) -> JobDetail:
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Cancel a job", responses=problems(404, 409))
-def cancel_job(job_id: JobId, parts: PartsDep) -> JobOut:
+def cancel_job(job_id: JobId, parts: Converter) -> JobOut:
     """A running conversion is killed within about a second."""
     return JobOut.of(parts.dispatcher.cancel(job_id))
 
 
 @router.post("/jobs/{job_id}/retry", summary="Try a failed or cancelled job again", responses=problems(404, 409, 410))
-def retry_job(job_id: JobId, parts: PartsDep) -> JobOut:
+def retry_job(job_id: JobId, parts: Converter) -> JobOut:
     """Grants a new set of attempts."""
     return _shown(parts, parts.dispatcher.retry(job_id))
 
 
 @router.get("/formats", summary="List the formats and their options", responses=problems())
-def list_formats() -> dict[str, Any]:
+def list_formats(parts: Reader) -> dict[str, Any]:
     return formats.describe()
 
 
 @router.get("/queue/stats", summary="Count what waits, and where", responses=problems())
-def read_queue_stats(parts: PartsDep) -> QueueStats:
+def read_queue_stats(parts: Admin) -> QueueStats:
     return parts.desk.database.read(lambda tx: queue_stats(tx, parts.desk.clock()))
-
-
-def existing(tx: Connection, job_id: str) -> Job:
-    """The job. Raises NotFound."""
-    job = jobs.get(tx, job_id)
-    if job is None:
-        raise NotFound(f"There is no job {job_id}. GET /jobs lists the jobs there are.")
-    return job
 
 
 def _shown(parts: Parts, job: Job) -> JobOut:

@@ -4,16 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import StringConstraints
-from sqlalchemy import Connection
 
-from balanza.errors import InvalidRequest
-from balanza.model import Media
+from balanza.server.auth import Converter, Reader
 from balanza.server.openapi import content, problems
-from balanza.server.parts import LoopPartsDep, PartsDep
+from balanza.server.parts import LoopPartsDep
 from balanza.server.serving import media_response, zip_response
 from balanza.server.shapes import MediaInfo, MediaOut, MediaPage, Uploaded
 from balanza.server.upload import pour, sink_for
-from balanza.store import library
 
 router = APIRouter(tags=["library"])
 
@@ -52,7 +49,7 @@ _UPLOAD_BODY = {
 )
 async def upload(
     request: Request,
-    parts: PartsDep,
+    parts: Converter,
     loop_parts: LoopPartsDep,
     name: Annotated[str | None, Query(description="The file's name, for a body that is the bare file.")] = None,
 ) -> Uploaded:
@@ -63,19 +60,12 @@ async def upload(
 
 @router.get("/media", summary="List the files, or those in the trash, newest first", responses=problems())
 def list_media(
-    parts: PartsDep,
+    parts: Reader,
     limit: Limit = 100,
     cursor: Annotated[str | None, Query(pattern=_ID, description="`next_cursor` of the page before.")] = None,
     trash: Annotated[bool, Query(description="Those in the trash, the last deleted first.")] = False,
 ) -> MediaPage:
-    list_some = library.list_trash if trash else library.list_media
-
-    def read(tx: Connection) -> list[Media]:
-        if cursor is not None and library.get(tx, cursor) is None:
-            raise InvalidRequest(f"The query parameter 'cursor' names no file: {cursor}. Begin again without it.")
-        return list_some(tx, before=cursor, limit=limit + 1)
-
-    found = parts.desk.database.read(read)
+    found = parts.library.list_media(before=cursor, limit=limit + 1, in_trash=trash)
     shown = found[:limit]
     more = shown[-1].id if len(found) > limit else None
     return MediaPage(media=[MediaOut.of(media) for media in shown], next_cursor=more)
@@ -88,7 +78,7 @@ def list_media(
     responses={200: content("application/zip", "A zip with the files, stored as they are."), **problems(404, 410)},
 )
 def read_zip(
-    parts: PartsDep,
+    parts: Reader,
     loop_parts: LoopPartsDep,
     ids: Annotated[
         list[Annotated[str, StringConstraints(pattern=_ID)]],
@@ -124,7 +114,7 @@ def read_zip(
 def read_media(
     request: Request,
     media_id: MediaId,
-    parts: PartsDep,
+    parts: Reader,
     loop_parts: LoopPartsDep,
     download: Annotated[bool, Query(description="Ask the browser to save it.")] = False,
 ) -> Response:
@@ -134,13 +124,13 @@ def read_media(
 
 
 @router.get("/media/{media_id}/info", summary="Look at a file", responses=problems(404, 410))
-def inspect_media(media_id: MediaId, parts: PartsDep) -> MediaInfo:
+def inspect_media(media_id: MediaId, parts: Reader) -> MediaInfo:
     """What the probe found: container, duration, streams."""
     return MediaInfo.of(parts.library.get(media_id))
 
 
 @router.post("/media/{media_id}/restore", summary="Take a file back from the trash", responses=problems(404, 409, 410))
-def restore_media(media_id: MediaId, parts: PartsDep) -> MediaOut:
+def restore_media(media_id: MediaId, parts: Converter) -> MediaOut:
     """Afterwards it is as it was before it was deleted; links to it that have not ended work again."""
     return MediaOut.of(parts.library.restore(media_id))
 
@@ -148,7 +138,7 @@ def restore_media(media_id: MediaId, parts: PartsDep) -> MediaOut:
 @router.delete("/media/{media_id}", status_code=204, summary="Delete a file", responses=problems(404, 409, 410))
 def delete_media(
     media_id: MediaId,
-    parts: PartsDep,
+    parts: Converter,
     forever: Annotated[bool, Query(description="At once and for ever, from the library or from the trash.")] = False,
 ) -> None:
     """It goes into the trash, where it is kept for some days. Not possible while a pending or running job reads it."""

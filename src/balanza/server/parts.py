@@ -1,7 +1,7 @@
 """What the server is made of, and how endpoints get at it."""
 
-from dataclasses import dataclass
-from typing import Annotated, cast
+from dataclasses import dataclass, replace
+from typing import Annotated, Self, cast
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
@@ -12,6 +12,7 @@ from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
 from balanza.dispatch.sharing import Sharing
 from balanza.dispatch.uploads import Uploads
+from balanza.model import LOCAL, Principal
 from balanza.server.bells import Bells
 from balanza.server.live import Feed
 from balanza.server.metrics import Metrics
@@ -19,7 +20,7 @@ from balanza.server.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that does not depend on a running event loop."""
+    """All that does not depend on a running event loop; library, jobs, links and uploads are those of who asks."""
 
     desk: Desk
     dispatcher: Dispatcher
@@ -28,6 +29,19 @@ class Parts:
     sharing: Sharing
     uploads: Uploads
     metrics: Metrics
+    asked_by: Principal = LOCAL
+
+    def of(self, principal: Principal) -> Self:
+        """The same, as far as that person may see it."""
+        owner_id = principal.user_id
+        return replace(
+            self,
+            asked_by=principal,
+            dispatcher=self.dispatcher.of(owner_id),
+            library=self.library.of(owner_id),
+            sharing=self.sharing.of(owner_id),
+            uploads=self.uploads.of(owner_id),
+        )
 
 
 @dataclass(frozen=True, slots=True)

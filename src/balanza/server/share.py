@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from balanza.dispatch.sharing import LONGEST_SECONDS, SHORTEST_SECONDS, Terms
 from balanza.model import Media, Share
+from balanza.server.auth import Converter, Reader
 from balanza.server.bodies import JsonRoute
 from balanza.server.guard import PAGE_POLICY
 from balanza.server.openapi import JSON_BODY, content, problems
@@ -137,7 +138,7 @@ class PasswordTyped(Shape):
 @router.post(
     "/media/{media_id}/shares", status_code=201, summary="Share a file", responses=problems(404, 410, *JSON_BODY)
 )
-def share_media(media_id: MediaId, wanted: ShareRequest, parts: PartsDep, response: Response) -> ShareCreated:
+def share_media(media_id: MediaId, wanted: ShareRequest, parts: Converter, response: Response) -> ShareCreated:
     """Answers with the link, once. Each request makes a link of its own."""
     terms = Terms(wanted.expires_seconds, wanted.password, wanted.most_downloads)
     share, token = parts.sharing.share(media_id, terms)
@@ -153,7 +154,7 @@ def share_media(media_id: MediaId, wanted: ShareRequest, parts: PartsDep, respon
 
 @router.get("/shares", summary="List the links to a file, newest first", responses=problems(404, 410))
 def list_shares(
-    parts: PartsDep,
+    parts: Reader,
     media: Annotated[str, Query(pattern=_ID, description="A media id.")],
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
     cursor: Annotated[str | None, Query(pattern=_ID, description="`next_cursor` of the page before.")] = None,
@@ -166,7 +167,7 @@ def list_shares(
 
 
 @router.delete("/shares/{share_id}", status_code=204, summary="Revoke a link", responses=problems(404))
-def revoke_share(share_id: ShareId, parts: PartsDep) -> None:
+def revoke_share(share_id: ShareId, parts: Converter) -> None:
     """From now on it opens nothing; what is being downloaded goes on to its end. Done twice, it is done once."""
     parts.sharing.revoke(share_id)
 

@@ -19,10 +19,11 @@ from fastapi.routing import APIRoute
 from balanza.dispatch.uploads import LARGEST_BYTES, Addition, Standing
 from balanza.errors import BalanzaError, CallerError, Conflict, InvalidRequest, Locked
 from balanza.server import problems
+from balanza.server.auth import Converter
 from balanza.server.bodies import arriving
 from balanza.server.names import display_name
 from balanza.server.openapi import problems as documented
-from balanza.server.parts import LoopParts, LoopPartsDep, PartsDep
+from balanza.server.parts import LoopParts, LoopPartsDep
 from balanza.server.sentences import shown
 from balanza.storage import PIECE_BYTES
 
@@ -93,7 +94,7 @@ def describe() -> Response:
     responses={201: {"description": "Its address is in Location."}, **documented(413, 507)},
 )
 def begin(
-    parts: PartsDep,
+    parts: Converter,
     upload_length: Digits = None,
     upload_metadata: Annotated[str, Header(description="`filename` and its value in base64, after tus.")] = "",
 ) -> Response:
@@ -112,7 +113,7 @@ def begin(
     response_class=Response,
     responses={200: {"description": "How far it is: Upload-Offset of Upload-Length."}, **documented(404, 410, 423)},
 )
-async def look(upload_id: str, parts: PartsDep, loop_parts: LoopPartsDep) -> Response:
+async def look(upload_id: str, parts: Converter, loop_parts: LoopPartsDep) -> Response:
     standing = await to_thread.run_sync(parts.uploads.look, upload_id)
     if standing.is_complete and not standing.is_finished:
         standing = await to_thread.run_sync(parts.uploads.finish, upload_id, limiter=loop_parts.admitting_threads)
@@ -137,7 +138,7 @@ async def look(upload_id: str, parts: PartsDep, loop_parts: LoopPartsDep) -> Res
     },
 )
 async def append(
-    request: Request, upload_id: str, parts: PartsDep, loop_parts: LoopPartsDep, upload_offset: Digits = None
+    request: Request, upload_id: str, parts: Converter, loop_parts: LoopPartsDep, upload_offset: Digits = None
 ) -> Response:
     """Answers when what came is durable; with the last byte, when the file is in the library.
 
@@ -163,14 +164,14 @@ async def append(
     summary="Give up an upload",
     responses=documented(404, 410),
 )
-def remove(upload_id: str, parts: PartsDep) -> None:
+def remove(upload_id: str, parts: Converter) -> None:
     """Its bytes are removed. The file of an upload that was finished stays in the library."""
     parts.uploads.remove(upload_id)
 
 
 @router.post("/files/{upload_id}", include_in_schema=False)
 async def act_as(
-    request: Request, upload_id: str, parts: PartsDep, loop_parts: LoopPartsDep, upload_offset: Digits = None
+    request: Request, upload_id: str, parts: Converter, loop_parts: LoopPartsDep, upload_offset: Digits = None
 ) -> Response:
     """For clients behind proxies that let only GET and POST pass."""
     meant = request.headers.get("x-http-method-override", "").upper()

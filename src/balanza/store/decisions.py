@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select
 
 from balanza.lifecycle import LIVE
-from balanza.model import Candidate, Decision, DecisionRecord, MetricsSource, Reason
+from balanza.model import Candidate, Decision, DecisionRecord, JobKind, MetricsSource, Reason
 from balanza.store.tables import decisions, jobs
 from balanza.store.transitions import has_status
 
@@ -20,8 +20,10 @@ _KEPT = tuple(
 
 _INSERT = insert(decisions)
 _OF_JOB = select(decisions).where(decisions.c.job_id == bindparam("of")).order_by(decisions.c.id)
-_NEWEST = select(decisions).order_by(decisions.c.id.desc()).limit(bindparam("most"))
-_BEFORE = _NEWEST.where(decisions.c.id < bindparam("before"))
+_IS_LISTED = exists(select(1).where(jobs.c.id == decisions.c.job_id, jobs.c.kind == JobKind.CONVERT))
+_NEWEST = select(decisions).where(_IS_LISTED).order_by(decisions.c.id.desc()).limit(bindparam("most"))
+_BEFORE = decisions.c.id < bindparam("before")
+_IS_OWN = exists(select(1).where(jobs.c.id == decisions.c.job_id, jobs.c.owner_id == bindparam("owner")))
 _LAST = select(func.max(decisions.c.id))
 _IS_LIVE = exists(select(1).where(jobs.c.id == decisions.c.job_id, has_status(*LIVE)))
 _PRUNE = delete(decisions).where(decisions.c.id <= bindparam("last"), ~_IS_LIVE)
@@ -50,12 +52,12 @@ def of_job(tx: Connection, job_id: str) -> list[DecisionRecord]:
     return [_record(row) for row in tx.execute(_OF_JOB, {"of": job_id})]
 
 
-def list_decisions(tx: Connection, *, before_id: int | None, limit: int) -> list[DecisionRecord]:
-    """Newest first."""
-    if before_id is None:
-        rows = tx.execute(_NEWEST, {"most": limit})
-    else:
-        rows = tx.execute(_BEFORE, {"most": limit, "before": before_id})
+def list_decisions(tx: Connection, *, owner_id: str | None, before_id: int | None, limit: int) -> list[DecisionRecord]:
+    """Those about somebody's jobs, or about all (None), newest first."""
+    query = _NEWEST if before_id is None else _NEWEST.where(_BEFORE)
+    if owner_id is not None:
+        query = query.where(_IS_OWN)
+    rows = tx.execute(query, {"owner": owner_id, "before": before_id, "most": limit})
     return [_record(row) for row in rows]
 
 

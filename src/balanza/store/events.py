@@ -35,10 +35,11 @@ def append(
     worker_id: str | None = None,
     media_id: str | None = None,
     data: EventData | None = None,
+    owner_id: str | None = None,
 ) -> int:
     """The id of the new event. Events with a later id become visible later, or at the same time."""
     _keep_order(tx)
-    new = Event(0, now, event_type, job_id, worker_id, media_id, data or {})
+    new = Event(0, now, event_type, job_id, worker_id, media_id, data or {}, owner_id)
     event_id: int = tx.execute(_INSERT_ONE, _values(new)).scalar_one()
     return event_id
 

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, insert, or_, select
 
 from balanza.lifecycle import Action, JobStatus
-from balanza.model import Attempt, Job, Options, Outcome
-from balanza.store import events, workers
+from balanza.model import LOCAL_USER, Attempt, Job, JobKind, Options, Outcome
+from balanza.store import workers
 from balanza.store.leases import complete, expired, fail_attempt, held, lease, release, renew, tokens_of
 from balanza.store.queues import (
     Ability,
@@ -21,6 +21,7 @@ from balanza.store.queues import (
     assign,
     counts_by_status,
     has_leasable,
+    live_derivations_of,
     live_jobs_of_media,
     oldest_pending_at,
     pending_of,
@@ -37,6 +38,7 @@ from balanza.store.transitions import (
     carry_out,
     end_attempt,
     event_of,
+    tell,
     transition,
 )
 
@@ -60,6 +62,7 @@ __all__ = [
     "held",
     "lease",
     "list_jobs",
+    "live_derivations_of",
     "live_jobs_of_media",
     "oldest_pending_at",
     "pending_of",
@@ -76,7 +79,9 @@ __all__ = [
 
 _SUBMIT = insert(jobs).values(status=JobStatus.PENDING).returning(*JOB)
 _GET = select(*JOB).where(THIS_JOB)
-_BY_KEY = select(*JOB, jobs.c.request_fingerprint).where(jobs.c.idempotency_key == bindparam("key"))
+_BY_KEY = select(*JOB, jobs.c.request_fingerprint).where(
+    jobs.c.owner_id == bindparam("owner"), jobs.c.idempotency_key == bindparam("key")
+)
 _ATTEMPTS = select(*ATTEMPT).where(attempts.c.job_id == bindparam("of")).order_by(attempts.c.number)
 _ATTEMPT_UNDER = select(*ATTEMPT).where(attempts.c.token == bindparam("this_token"))
 _CANCEL = transition(Action.CANCEL, THIS_JOB, **NO_LEASE)
@@ -100,6 +105,9 @@ class NewJob:
     created_at: datetime
     requirement_id: int | None = None
     scratch_bytes: int = 0
+    owner_id: str = LOCAL_USER
+    kind: JobKind = JobKind.CONVERT
+    priority: int = 50
 
 
 _NEW = tuple(field.name for field in fields(NewJob))
@@ -114,13 +122,13 @@ def submit(tx: Connection, new: NewJob) -> Job:
     values = {name: getattr(new, name) for name in _NEW}
     job = Job(*tx.execute(_SUBMIT, {**values, "assigned_at": new.created_at}).one())
     workers.count(tx, job.assigned_worker, assigned=1)
-    events.append_all(tx, [event_of("job.submitted", job, job.assigned_worker, now=new.created_at)])
+    tell(tx, job, event_of("job.submitted", job, job.assigned_worker, now=new.created_at))
     return job
 
 
-def by_idempotency_key(tx: Connection, key: str) -> tuple[Job, str] | None:
-    """The job that was submitted under this key, and the fingerprint of that request."""
-    row = tx.execute(_BY_KEY, {"key": key}).first()
+def by_idempotency_key(tx: Connection, key: str, *, owner_id: str) -> tuple[Job, str] | None:
+    """The job that its owner submitted under this key, and the fingerprint of that request."""
+    row = tx.execute(_BY_KEY, {"key": key, "owner": owner_id}).first()
     return None if row is None else (Job(*row[:-1]), row[-1])
 
 
@@ -130,10 +138,17 @@ def get(tx: Connection, job_id: str) -> Job | None:
 
 
 def list_jobs(
-    tx: Connection, *, status: JobStatus | None, worker_id: str | None, before_seq: int | None, limit: int
+    tx: Connection,
+    *,
+    owner_id: str,
+    status: JobStatus | None = None,
+    worker_id: str | None = None,
+    before_seq: int | None = None,
+    limit: int,
 ) -> list[Job]:
-    """Newest first. A worker's jobs are those assigned to it and those it processed."""
+    """The conversions of their owner, newest first. A worker's jobs are those assigned to it and those it processed."""
     query: Select[*tuple[Any, ...]] = select(*JOB).order_by(jobs.c.seq.desc()).limit(limit)
+    query = query.where(jobs.c.owner_id == owner_id, jobs.c.kind == JobKind.CONVERT)
     if status is not None:
         query = query.where(jobs.c.status == status)
     if worker_id is not None:
@@ -155,7 +170,7 @@ def cancel(tx: Connection, job_id: str, *, now: datetime) -> Job | None:
         worker_id = moved.job.worker_id
         workers.count(tx, worker_id, running=-1)
         end_attempt(tx, moved, Outcome.CANCELLED, now=now)
-    events.append_all(tx, [event_of("job.cancelled", moved.job, worker_id, now=now)])
+    tell(tx, moved.job, event_of("job.cancelled", moved.job, worker_id, now=now))
     return moved.job
 
 
@@ -168,7 +183,7 @@ def retry(tx: Connection, job_id: str, *, now: datetime, more_attempts: int) -> 
     moved = carry_out(tx, _RETRY, values)
     if moved is None:
         return None
-    events.append_all(tx, [event_of("job.retried", moved.job, None, now=now)])
+    tell(tx, moved.job, event_of("job.retried", moved.job, None, now=now))
     return moved.job
 
 

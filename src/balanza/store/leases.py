@@ -24,6 +24,7 @@ from balanza.store.transitions import (
     event_of,
     has_status,
     start_attempt,
+    tell,
     transition,
 )
 
@@ -92,7 +93,7 @@ def lease(
     start_attempt(tx, moved, token, now=now)
     taken = _lease(tx.execute(_HELD, {"this_token": token}).one())
     workers.count(tx, worker_id, assigned=-1 if taken.was_assigned else 0, running=1)
-    events.append_all(tx, [event_of("job.leased", taken.job, worker_id, now=now, attempt=taken.attempt)])
+    tell(tx, taken.job, event_of("job.leased", taken.job, worker_id, now=now, attempt=taken.attempt))
     return taken
 
 
@@ -147,8 +148,14 @@ def complete(tx: Connection, token: str, *, result: Media, log_tail: str, now: d
         return None
     library.insert(tx, replace(result, job_id=moved.job.id))
     end_attempt(tx, moved, Outcome.COMPLETED, now=now, log_tail=log_tail)
+    if not moved.job.kind.is_listed:
+        workers.count(tx, moved.job.worker_id, running=-1)
+        told = {"kind": moved.job.kind.value, **moved.job.options}
+        derived = Event(0, now, "media.derived", None, None, moved.job.source_id, told, moved.job.owner_id)
+        events.append_all(tx, [derived])
+        return moved.job
     workers.count_success(tx, moved.job.worker_id, now=now)
-    created = Event(0, now, "media.created", moved.job.id, None, result.id)
+    created = Event(0, now, "media.created", moved.job.id, None, result.id, owner_id=moved.job.owner_id)
     completed = event_of("job.completed", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)
     events.append_all(tx, [created, completed])
     return moved.job
@@ -168,10 +175,10 @@ def fail_attempt(
     if moved is None:
         return None
     end_attempt(tx, moved, outcome, now=now, error=error, log_tail=log_tail)
-    workers.count(tx, moved.job.worker_id, running=-1, failed=1)
+    workers.count(tx, moved.job.worker_id, running=-1, failed=1 if moved.job.kind.is_listed else 0)
     event_type = "job.failed" if moved.job.status is JobStatus.FAILED else "job.attempt_failed"
     why = {"attempt": moved.attempt, "outcome": outcome.value, "error": error}
-    events.append_all(tx, [event_of(event_type, moved.job, moved.job.worker_id, now=now, **why)])
+    tell(tx, moved.job, event_of(event_type, moved.job, moved.job.worker_id, now=now, **why))
     return moved.job
 
 
@@ -182,7 +189,7 @@ def release(tx: Connection, token: str, *, now: datetime) -> Job | None:
         return None
     end_attempt(tx, moved, Outcome.RELEASED, now=now)
     workers.count(tx, moved.job.worker_id, running=-1)
-    events.append_all(tx, [event_of("job.released", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)])
+    tell(tx, moved.job, event_of("job.released", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt))
     return moved.job
 
 

@@ -14,8 +14,9 @@ from balanza.model import Media, result_key
 from balanza.store.tables import IN_TRASH, MEDIA, TO_PURGE, jobs, media
 
 _KEPT = media.c.deleted_at.is_(None)
-_LISTED = and_(_KEPT, media.c.trashed_at.is_(None))
+_LISTED = and_(_KEPT, media.c.trashed_at.is_(None), media.c.derived_from.is_(None))
 _IN_TRASH = text(IN_TRASH)
+_OWN = media.c.owner_id == bindparam("owner")
 _THIS = media.c.id == bindparam("this_id")
 # Below the variables that a statement may have: 32,766 on SQLite, 65,535 on PostgreSQL.
 _AT_ONCE = 1000
@@ -25,13 +26,19 @@ _GET = select(*MEDIA).where(_THIS)
 # FOR NO KEY UPDATE: it waits for other writers of the row, not for foreign keys that point at it.
 _GET_LOCKED = _GET.with_for_update(key_share=True)
 _BY_NAME = (
-    select(*MEDIA).where(media.c.name == bindparam("this_name"), _LISTED).order_by(media.c.seq).limit(bindparam("most"))
+    select(*MEDIA)
+    .where(media.c.name == bindparam("this_name"), _OWN, _LISTED)
+    .order_by(media.c.seq)
+    .limit(bindparam("most"))
 )
-_NEWEST = select(*MEDIA).where(_LISTED).order_by(media.c.seq.desc()).limit(bindparam("most"))
+_NEWEST = select(*MEDIA).where(_OWN, _LISTED).order_by(media.c.seq.desc()).limit(bindparam("most"))
 _CURSOR = select(media.c.seq).where(media.c.id == bindparam("before")).scalar_subquery()
 _OLDER = _NEWEST.where(media.c.seq < _CURSOR)
 _TRASH = (
-    select(*MEDIA).where(_IN_TRASH).order_by(media.c.trashed_at.desc(), media.c.seq.desc()).limit(bindparam("most"))
+    select(*MEDIA)
+    .where(_OWN, _IN_TRASH)
+    .order_by(media.c.trashed_at.desc(), media.c.seq.desc())
+    .limit(bindparam("most"))
 )
 _TRASHED_AT = select(media.c.trashed_at).where(media.c.id == bindparam("before")).scalar_subquery()
 _OLDER_TRASH = _TRASH.where(
@@ -40,13 +47,16 @@ _OLDER_TRASH = _TRASH.where(
 _PUT_INTO_TRASH = update(media).where(_THIS, _LISTED).values(trashed_at=bindparam("at"))
 _RESTORE = update(media).where(_THIS, _IN_TRASH).values(trashed_at=null())
 _OLD_TRASH = (
-    select(media.c.id)
+    select(*MEDIA)
     .where(_IN_TRASH, media.c.trashed_at <= bindparam("until"))
     .order_by(media.c.trashed_at)
     .limit(bindparam("most"))
     .with_for_update(key_share=True)
 )
 _DELETE = update(media).where(_THIS, _KEPT).values(deleted_at=bindparam("at"))
+_OF_SOURCE = media.c.derived_from == bindparam("source")
+_DELETE_DERIVED = update(media).where(_OF_SOURCE, _KEPT).values(deleted_at=bindparam("at"))
+_DERIVED_KEYS = select(media.c.id, media.c.storage_key).where(_OF_SOURCE)
 _TO_PURGE = (
     select(media.c.id, media.c.storage_key).where(text(TO_PURGE)).order_by(media.c.deleted_at).limit(bindparam("most"))
 )
@@ -70,17 +80,16 @@ def get(tx: Connection, media_id: str, *, lock: bool = False) -> Media | None:
     return None if row is None else Media(*row)
 
 
-def by_name(tx: Connection, name: str, limit: int = 6) -> list[Media]:
-    """The oldest of those in the library that bear exactly this name, oldest first."""
-    return [Media(*row) for row in tx.execute(_BY_NAME, {"this_name": name, "most": limit})]
+def by_name(tx: Connection, name: str, *, owner_id: str, limit: int = 6) -> list[Media]:
+    """The oldest of those in somebody's library that bear exactly this name, oldest first."""
+    values = {"this_name": name, "owner": owner_id, "most": limit}
+    return [Media(*row) for row in tx.execute(_BY_NAME, values)]
 
 
-def list_media(tx: Connection, *, before: str | None, limit: int) -> list[Media]:
-    """Those in the library, newest first; `before` is the id of the last one of the page before."""
-    if before is None:
-        rows = tx.execute(_NEWEST, {"most": limit})
-    else:
-        rows = tx.execute(_OLDER, {"most": limit, "before": before})
+def list_media(tx: Connection, *, owner_id: str, before: str | None, limit: int) -> list[Media]:
+    """Those in somebody's library, newest first; `before` is the id of the last one of the page before."""
+    values = {"owner": owner_id, "most": limit}
+    rows = tx.execute(_NEWEST, values) if before is None else tx.execute(_OLDER, {**values, "before": before})
     return [Media(*row) for row in rows]
 
 
@@ -94,19 +103,17 @@ def restore(tx: Connection, media_id: str) -> bool:
     return tx.execute(_RESTORE, {"this_id": media_id}).rowcount == 1
 
 
-def list_trash(tx: Connection, *, before: str | None, limit: int) -> list[Media]:
-    """Those in the trash, the last put there first; `before` is the id of the last one of the page before."""
-    if before is None:
-        rows = tx.execute(_TRASH, {"most": limit})
-    else:
-        rows = tx.execute(_OLDER_TRASH, {"most": limit, "before": before})
+def list_trash(tx: Connection, *, owner_id: str, before: str | None, limit: int) -> list[Media]:
+    """Those in somebody's trash, the last put there first; `before` is the id of the last one of the page before."""
+    values = {"owner": owner_id, "most": limit}
+    rows = tx.execute(_TRASH, values) if before is None else tx.execute(_OLDER_TRASH, {**values, "before": before})
     return [Media(*row) for row in rows]
 
 
-def trashed_until(tx: Connection, until: datetime, limit: int) -> list[str]:
-    """The ids of those in the trash since then or longer, longest first; nobody restores them until the transaction
+def trashed_until(tx: Connection, until: datetime, limit: int) -> list[Media]:
+    """Those in anybody's trash since then or longer, longest first; nobody restores them until the transaction
     ends."""
-    return list(tx.execute(_OLD_TRASH, {"until": until, "most": limit}).scalars())
+    return [Media(*row) for row in tx.execute(_OLD_TRASH, {"until": until, "most": limit})]
 
 
 def mark_deleted(tx: Connection, media_id: str, now: datetime) -> bool:
@@ -115,6 +122,12 @@ def mark_deleted(tx: Connection, media_id: str, now: datetime) -> bool:
     Its bytes go later: see `deleted_keys`.
     """
     return tx.execute(_DELETE, {"this_id": media_id, "at": now}).rowcount == 1
+
+
+def mark_derived_deleted(tx: Connection, source_id: str, now: datetime) -> list[tuple[str, str]]:
+    """What was made of this media, its thumbnail and the like, is deleted too; id and storage key of each."""
+    tx.execute(_DELETE_DERIVED, {"source": source_id, "at": now})
+    return [(media_id, key) for media_id, key in tx.execute(_DERIVED_KEYS, {"source": source_id})]
 
 
 def deleted_keys(tx: Connection, limit: int) -> list[tuple[str, str]]:

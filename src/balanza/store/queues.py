@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select, text, update
 
 from balanza.lifecycle import LIVE, JobStatus
-from balanza.model import Job, Outcome
-from balanza.store import events, workers
+from balanza.model import Job, JobKind, Outcome
+from balanza.store import workers
 from balanza.store.library import slices
-from balanza.store.tables import JOB, attempts, jobs
-from balanza.store.transitions import by_index, event_of, has_status
+from balanza.store.tables import JOB, UNLISTED, attempts, jobs
+from balanza.store.transitions import by_index, event_of, has_status, tell
 
 Ts = TypeVarTuple("Ts")
 
@@ -63,7 +63,7 @@ def of_general_queue(query: Select[*Ts]) -> Select[*Ts]:
 
 def _in_order(queue: Select[*Ts]) -> Select[*Ts]:
     """That of the index, so that the first job is found at once however many there are."""
-    return by_index(queue.where(_PENDING).order_by(jobs.c.assigned_worker, jobs.c.seq), _INDEX)
+    return by_index(queue.where(_PENDING).order_by(jobs.c.assigned_worker, jobs.c.priority.desc(), jobs.c.seq), _INDEX)
 
 
 _TO_ASSIGN = (
@@ -106,14 +106,17 @@ _FIRST_OWN = of_own_queue(select(*JOB)).limit(bindparam("most"))
 _FIRST_GENERAL = of_general_queue(select(*JOB)).limit(bindparam("most"))
 _TRIED = of_general_queue(select(*JOB).where(CAN_RUN, jobs.c.attempts > 0)).limit(bindparam("most"))
 _BY_STATUS = select(jobs.c.status, func.count()).group_by(jobs.c.status)
+_UNLISTED_BY_STATUS = by_index(_BY_STATUS.where(text(UNLISTED)), "ix_jobs_unlisted")
 _DEPTHS = by_index(
     select(jobs.c.assigned_worker, func.count()).where(_PENDING).group_by(jobs.c.assigned_worker), _INDEX
 )
 _OLDEST = select(jobs.c.created_at).where(_PENDING).order_by(jobs.c.seq).limit(1)
-_LIVE_OF = by_index(
+_LIVE_READERS = by_index(
     select(jobs.c.id).where(jobs.c.source_id == bindparam("media"), has_status(*LIVE)).order_by(jobs.c.seq),
     "ix_jobs_live_source",
 )
+_LIVE_OF = _LIVE_READERS.where(jobs.c.kind == JobKind.CONVERT)
+_LIVE_DERIVATIONS_OF = _LIVE_READERS.where(text(UNLISTED))
 
 
 def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now: datetime) -> list[str]:
@@ -129,7 +132,8 @@ def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now
         ids = [job.id for job in before]
         tx.execute(_ASSIGN, {"ids": ids, "assigned_worker": worker_id, "assigned_at": now})
         _count(tx, Counter({worker_id: len(ids)}), Counter(job.assigned_worker for job in before))
-        events.append_all(tx, [event_of("job.assigned", job, worker_id, now=now) for job in before])
+        for job in before:
+            tell(tx, job, event_of("job.assigned", job, worker_id, now=now))
         moved += ids
     return moved
 
@@ -191,8 +195,11 @@ def pending_of(tx: Connection, worker_id: str | None, limit: int) -> list[Job]:
 
 
 def counts_by_status(tx: Connection) -> dict[JobStatus, int]:
-    """How many jobs are in each state; every state is there."""
-    return dict.fromkeys(JobStatus, 0) | {row[0]: row[1] for row in tx.execute(_BY_STATUS)}
+    """How many conversions are in each state; every state is there."""
+    # Counted by subtraction, so that each count reads an index alone, and no table.
+    counts = Counter({row[0]: row[1] for row in tx.execute(_BY_STATUS)})
+    counts.subtract({row[0]: row[1] for row in tx.execute(_UNLISTED_BY_STATUS)})
+    return {status: counts[status] for status in JobStatus}
 
 
 def queue_depths(tx: Connection) -> dict[str | None, int]:
@@ -206,5 +213,10 @@ def oldest_pending_at(tx: Connection) -> datetime | None:
 
 
 def live_jobs_of_media(tx: Connection, media_id: str) -> list[str]:
-    """The ids of the pending and processing jobs that read this media."""
+    """The ids of the pending and processing conversions of this media."""
     return list(tx.execute(_LIVE_OF, {"media": media_id}).scalars())
+
+
+def live_derivations_of(tx: Connection, media_id: str) -> list[str]:
+    """The ids of the other pending and processing jobs that read this media: its thumbnail, its waveform …"""
+    return list(tx.execute(_LIVE_DERIVATIONS_OF, {"media": media_id}).scalars())

@@ -16,7 +16,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -25,27 +24,14 @@ from sqlalchemy import (
 )
 
 from balanza.lifecycle import JobStatus
-from balanza.model import Attempt, Event, Job, Media, Outcome, Requirement, Share, Worker
+from balanza.model import LOCAL_USER, Attempt, Event, Job, JobKind, Media, Outcome, Requirement, Share, Worker
+from balanza.store.metadata import metadata, partial
 from balanza.store.types import Instant, Names, Probed, Prose, Serial, word
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index over the rows that satisfy `where`. A query uses it when it says the same, with constants, not binds."""
-    return Index(name, *columns, unique=unique, sqlite_where=text(where))
-
 
 TO_PURGE = "deleted_at IS NOT NULL AND NOT purged"
 """The media whose bytes still have to go."""
+UNLISTED = "kind <> 'convert'"
+"""The jobs that no list shows; thumbnails and the like."""
 IN_TRASH = "trashed_at IS NOT NULL AND deleted_at IS NULL"
 
 workers = Table(
@@ -108,11 +94,17 @@ media = Table(
     Column("purged", Boolean, nullable=False, default=False),
     # In the trash since then: used for nothing, and deleted after a while unless it is taken back.
     Column("trashed_at", Instant),
+    Column("owner_id", String(64), nullable=False, server_default=LOCAL_USER),
+    # The file of which this is the thumbnail, the waveform …: in no list, and gone with it.
+    Column("derived_from", String(64)),
     CheckConstraint("size_bytes >= 0", name="size"),
     CheckConstraint("length(sha256) = 64", name="sha256"),
     CheckConstraint("deleted_at IS NOT NULL OR NOT purged", name="purged"),
-    _partial("ix_media_to_purge", "deleted_at", where=TO_PURGE),
-    _partial("ix_media_trashed", "trashed_at", "seq", where=IN_TRASH),
+    partial("ix_media_to_purge", "deleted_at", where=TO_PURGE),
+    partial("ix_media_trashed", "trashed_at", "seq", where=IN_TRASH),
+    partial("ix_media_trash_of_owner", "owner_id", "trashed_at", "seq", where=IN_TRASH),
+    partial("ix_media_derived", "derived_from", where="derived_from IS NOT NULL"),
+    Index("ix_media_of_owner", "owner_id", "seq"),
 )
 
 jobs = Table(
@@ -120,8 +112,7 @@ jobs = Table(
     metadata,
     Column("seq", Serial, primary_key=True),
     Column("id", String(64), nullable=False, unique=True),
-    # For pieces, previews and thumbnails, which are to be jobs like any other.
-    Column("kind", String(20), nullable=False, default="convert"),
+    Column("kind", word(JobKind), nullable=False, default=JobKind.CONVERT),
     Column("parent_id", ForeignKey("jobs.id")),
     Column("status", word(JobStatus, "status"), nullable=False),
     Column("source_id", ForeignKey("media.id"), nullable=False),
@@ -153,6 +144,9 @@ jobs = Table(
     Column("requirement_id", BigInteger),
     Column("scratch_bytes", BigInteger, nullable=False, server_default="0"),
     Column("assigned_at", Instant),
+    Column("owner_id", String(64), nullable=False, server_default=LOCAL_USER),
+    # 0..100, the highest first.
+    Column("priority", Integer, nullable=False, server_default="50"),
     CheckConstraint("(status = 'processing') = (lease_token IS NOT NULL)", name="lease_token"),
     CheckConstraint("(status = 'processing') = (lease_expires_at IS NOT NULL)", name="lease_expires_at"),
     CheckConstraint("status NOT IN ('processing', 'completed') OR worker_id IS NOT NULL", name="worker"),
@@ -168,12 +162,14 @@ jobs = Table(
     CheckConstraint("status <> 'pending' OR attempts < max_attempts", name="attempts_remain"),
     CheckConstraint("(idempotency_key IS NULL) = (request_fingerprint IS NULL)", name="idempotency"),
     Index(None, "status", "seq"),
-    _partial("ix_jobs_pending", "assigned_worker", "seq", where="status = 'pending'"),
-    _partial("ix_jobs_pending_requirement", "requirement_id", where="status = 'pending'"),
-    _partial("ix_jobs_leased", "lease_expires_at", where="status = 'processing'"),
-    _partial("ix_jobs_live_source", "source_id", where="status IN ('pending', 'processing')"),
-    _partial("uq_jobs_lease_token", "lease_token", where="lease_token IS NOT NULL", unique=True),
-    _partial("uq_jobs_idempotency_key", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True),
+    partial("ix_jobs_pending", "assigned_worker", text("priority DESC"), "seq", where="status = 'pending'"),
+    partial("ix_jobs_unlisted", "status", where=UNLISTED),
+    partial("ix_jobs_pending_requirement", "requirement_id", where="status = 'pending'"),
+    partial("ix_jobs_leased", "lease_expires_at", where="status = 'processing'"),
+    partial("ix_jobs_live_source", "source_id", where="status IN ('pending', 'processing')"),
+    partial("uq_jobs_lease_token", "lease_token", where="lease_token IS NOT NULL", unique=True),
+    partial("uq_jobs_idempotency_key", "owner_id", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True),
+    Index("ix_jobs_of_owner", "owner_id", "seq"),
 )
 
 attempts = Table(
@@ -192,7 +188,7 @@ attempts = Table(
     CheckConstraint("number >= 1", name="number"),
     CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
     Index("ix_attempts_ended", "ended_at"),
-    _partial("uq_attempts_running", "job_id", where="ended_at IS NULL", unique=True),
+    partial("uq_attempts_running", "job_id", where="ended_at IS NULL", unique=True),
 )
 
 requirements = Table(
@@ -248,6 +244,7 @@ uploads = Table(
     Column("expires_at", Instant, nullable=False, index=True),
     # The file that came of it, once all bytes are there.
     Column("media_id", ForeignKey("media.id")),
+    Column("owner_id", String(64), nullable=False, server_default=LOCAL_USER),
     CheckConstraint("size_bytes >= 0", name="size"),
 )
 
@@ -283,20 +280,22 @@ events = Table(
     Column("worker_id", String(64)),
     Column("media_id", String(64)),
     Column("data", JSON, nullable=False),
+    # NULL: of the fleet.
+    Column("owner_id", String(64)),
     # An id is a client's place in the stream: it must never be given out again, not even after a prune.
     sqlite_autoincrement=True,
 )
 
 
-def _columns_of(noun: type, table: Table) -> tuple[Column[Any], ...]:
+def columns_of(noun: type, table: Table) -> tuple[Column[Any], ...]:
     """The columns that are the fields of `noun`, in its order, so that `noun(*row)` is the object."""
     return tuple(table.c[field.name] for field in fields(noun))
 
 
-JOB = _columns_of(Job, jobs)
-MEDIA = _columns_of(Media, media)
-ATTEMPT = _columns_of(Attempt, attempts)
-WORKER = _columns_of(Worker, workers)
-EVENT = _columns_of(Event, events)
-REQUIREMENT = _columns_of(Requirement, requirements)
-SHARE = _columns_of(Share, shares)
+JOB = columns_of(Job, jobs)
+MEDIA = columns_of(Media, media)
+ATTEMPT = columns_of(Attempt, attempts)
+WORKER = columns_of(Worker, workers)
+EVENT = columns_of(Event, events)
+REQUIREMENT = columns_of(Requirement, requirements)
+SHARE = columns_of(Share, shares)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import Connection, and_, bindparam, exists, select
 
-from balanza.model import Outcome
+from balanza.model import JobKind, Outcome
 from balanza.store.tables import attempts, decisions, jobs
 
 
@@ -46,7 +46,7 @@ _BARS = select(
     attempts.c.ended_at,
     attempts.c.outcome,
     _MOVED,
-).join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
+).join_from(attempts, jobs, and_(jobs.c.id == attempts.c.job_id, jobs.c.kind == JobKind.CONVERT))
 # Two queries, each along the index of the ends: what started long ago and ran until lately lies in the window, too.
 _RUNNING = _BARS.where(attempts.c.ended_at.is_(None)).limit(bindparam("most"))
 _ENDED = (

@@ -18,6 +18,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from balanza.lifecycle import Action, JobStatus, sources_of, target_of
 from balanza.model import Event, Job, Outcome
+from balanza.store import events
 from balanza.store.tables import JOB, attempts, jobs
 
 Ts = TypeVarTuple("Ts")
@@ -85,7 +86,13 @@ def end_attempt(
     tx.execute(_END_ATTEMPT, {"this_job": moved.job.id, "this_number": moved.attempt, **values})
 
 
+def tell(tx: Connection, job: Job, *told: Event) -> None:
+    """Appends events about the job, if it is one that lists show."""
+    if job.kind.is_listed:
+        events.append_all(tx, told)
+
+
 def event_of(event_type: str, job: Job, worker_id: str | None, *, now: datetime, **data: str | int | None) -> Event:
     """The event of a change of state; `worker_id` is who made it, or whom the job was or is assigned to."""
     told = {"status": job.status.value, "worker": worker_id, **data}
-    return Event(0, now, event_type, job.id, worker_id, job.result_id, told)
+    return Event(0, now, event_type, job.id, worker_id, job.result_id, told, job.owner_id)

@@ -89,13 +89,13 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(json.loads(text))
 
 
-def word(values: type[StrEnum], name: str) -> Enum:
-    """One of the values of an enumeration, as text under a CHECK constraint called `name`."""
+def word(values: type[StrEnum], name: str | None = None) -> Enum:
+    """One of the values of an enumeration, as text; under a CHECK constraint when that has a name."""
     return Enum(
         values,
         name=name,
         native_enum=False,
-        create_constraint=True,
+        create_constraint=name is not None,
         length=20,
         values_callable=lambda members: [member.value for member in members],
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from balanza.model import LOCAL_USER
 from balanza.store.library import slices
 from balanza.store.tables import uploads
 
@@ -25,6 +26,7 @@ class Resumable:
     expires_at: datetime
     media_id: str | None = None
     """The file that came of it, once all bytes are there."""
+    owner_id: str = LOCAL_USER
 
 
 _COLUMNS = tuple(uploads.c[field.name] for field in fields(Resumable))

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from balanza.store.tables import metadata
+from balanza.store import account_tables, tables  # noqa: F401 - whose tables these are
+from balanza.store.metadata import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,17 @@
+"""What a job makes of its source."""
+
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    """A conversion is what a person asked for. The others are made for the page, of a file when it is first looked at:
+    no list shows them, and what they make lies in no library."""
+
+    CONVERT = "convert"
+    THUMBNAIL = "thumbnail"
+    WAVEFORM = "waveform"
+    CAPTIONS = "captions"
+
+    @property
+    def is_listed(self) -> bool:
+        return self is JobKind.CONVERT
