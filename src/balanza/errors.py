@@ -73,6 +73,13 @@ class NotFound(CallerError):
     title = "Not found"
 
 
+class CannotBeMade(NotFound):
+    """What was asked to be made of a file, as its thumbnail, cannot be: it has no such stream, or is damaged."""
+
+    slug = "cannot-be-made"
+    title = "Cannot be made of this file"
+
+
 class Gone(CallerError):
     """It was here and has been deleted."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from balanza.model import OptionValue, Probe
+from balanza.model import JobKind, OptionValue, Probe
 
 MIB = 1024 * 1024
 
@@ -115,6 +115,7 @@ class LeaseGrant(Message):
     token: str
     job_id: str
     attempt: int
+    kind: JobKind = JobKind.CONVERT
     output_format: str
     options: dict[str, OptionValue]
     source: Source

@@ -97,7 +97,7 @@ class Desk:
 
     def ended(self, job: Job) -> None:
         """An attempt ended; measured when the job ended with it."""
-        if self.observer and job.started_at and job.completed_at:
+        if self.observer and job.kind.is_listed and job.started_at and job.completed_at:
             self.observer.job_ended(job.status, (job.completed_at - job.started_at).total_seconds())
 
     def discard(self, *keys: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from balanza.dispatch.assignment import Chooser, Move, assign_anew
 from balanza.lifecycle import JobStatus
-from balanza.model import Job, Lease, Outcome, Reason
+from balanza.model import Job, Lease, Outcome, Reason, result_key
 from balanza.protocol import Failure
 from balanza.store import jobs, workers
 
@@ -63,6 +63,20 @@ def end_leases(
     leases = [lease for token in tokens if (lease := jobs.held(tx, token))]
     ended = [end_attempt(tx, chooser, lease, outcome, Failure(error=why), now=now) for lease in leases]
     return together(one for one in ended if one is not None)
+
+
+def cancel_derivations(tx: Connection, media_id: str, *, now: datetime) -> Ended:
+    """No thumbnail or the like is made of the file any more, which the caller has locked. May lock all workers."""
+    live = jobs.live_derivations_of(tx, media_id)
+    if live:
+        workers.list_workers(tx, lock=True)
+    ended = []
+    for job_id in live:
+        running = [attempt.number for attempt in jobs.attempts_of(tx, job_id) if attempt.ended_at is None]
+        job = jobs.cancel(tx, job_id, now=now)
+        if job is not None:
+            ended.append(Ended(tuple(result_key(job_id, number) for number in running), (job,)))
+    return together(ended)
 
 
 def together(all_ended: Iterable[Ended]) -> Ended:

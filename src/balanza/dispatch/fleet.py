@@ -119,7 +119,7 @@ class Fleet:
             lease, moves = self._desk.database.write(lambda tx: self._steal(tx, request))
         if lease is None:
             return Answer(None, LOOK_AGAIN_SOON_SECONDS)  # another was quicker
-        if self._desk.observer and lease.job.started_at:
+        if self._desk.observer and lease.job.kind.is_listed and lease.job.started_at:
             self._desk.observer.job_leased((lease.job.started_at - lease.job.created_at).total_seconds())
         self._desk.moved(moves)
         return Answer(grant_of(lease), 0)
@@ -150,8 +150,9 @@ class Fleet:
             else:
                 workers.get(tx, lease.job.worker_id or "", lock=True)
             job = jobs.complete(tx, token, result=result, log_tail=completion.log_tail, now=now)
-            moves = judge(tx, self._desk.chooser, self._desk.settings, job, now=now) if job else []
-            return job, moves
+            if job is None or not job.kind.is_listed:
+                return job, []
+            return job, judge(tx, self._desk.chooser, self._desk.settings, job, now=now)
 
         job, moves = self._desk.database.write(operation)
         if job is None:

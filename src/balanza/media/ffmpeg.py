@@ -43,7 +43,7 @@ def build_argv(
     plan = make_plan(format_named(format_name), options, probe)
     return [
         program,
-        *_general(threads),
+        *general_arguments(threads),
         *_input(plan, probe, source, threads),
         *(["-f", "ffmetadata", "-i", f"file:{cover}"] if cover and plan.format.cover_aside is Aside.COMMENT else []),
         *_mapping(plan, probe),
@@ -58,7 +58,8 @@ def input_rules() -> list[str]:
     return ["-protocol_whitelist", PROTOCOL_WHITELIST, "-format_whitelist", FORMAT_WHITELIST]
 
 
-def _general(threads: int) -> list[str]:
+def general_arguments(threads: int) -> list[str]:
+    """What every command line begins with."""
     return [
         *("-hide_banner", "-nostdin", "-y", "-loglevel", "error"),
         *("-nostats", "-stats_period", str(PROGRESS_SECONDS), "-progress", "pipe:1"),
@@ -86,7 +87,10 @@ def _seek(plan: Plan, probe: Probe) -> list[str]:
     """
     run_up = min(plan.start_seconds, run_up_seconds(probe))
     sought = plan.start_seconds - run_up
-    return [*(["-itsoffset", f"-{_seconds(run_up)}"] if run_up else []), *(["-ss", _seconds(sought)] if sought else [])]
+    return [
+        *(["-itsoffset", f"-{written_seconds(run_up)}"] if run_up else []),
+        *(["-ss", written_seconds(sought)] if sought else []),
+    ]
 
 
 def _mapping(plan: Plan, probe: Probe) -> list[str]:
@@ -141,7 +145,7 @@ def _codecs(plan: Plan) -> list[str]:
 
 def _output(plan: Plan, output: str, threads: int) -> list[str]:
     trim = ["-ss", "0"] if plan.start_seconds else []
-    trim += ["-t", _seconds(plan.length_seconds)] if plan.length_seconds else []
+    trim += ["-t", written_seconds(plan.length_seconds)] if plan.length_seconds else []
     muxer = _rendered(plan.format.muxer_arguments, "")
     return [*trim, "-threads", str(threads), *muxer, "-f", plan.format.muxer, f"file:{output}"]
 
@@ -150,7 +154,8 @@ def _rendered(arguments: Arguments, specifier: str) -> list[str]:
     return [part for option, value in arguments for part in (f"-{option}{specifier}", value)]
 
 
-def _seconds(seconds: float) -> str:
+def written_seconds(seconds: float) -> str:
+    """In microseconds' steps, as short as can be."""
     return f"{seconds:.6f}".rstrip("0").rstrip(".")
 
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 import balanza
 from balanza.server import (
     decisions,
+    derived,
     events,
     fleet,
     health,
@@ -40,6 +41,7 @@ ADMITTING_THREADS = 8
 
 ROUTERS = (
     library.router,
+    derived.router,
     tus.router,
     jobs.router,
     share.router,

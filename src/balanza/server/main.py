@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import delete, false
 
+from balanza.dispatch.derived import Derivations
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher
 from balanza.dispatch.fleet import Fleet
@@ -80,7 +81,16 @@ def opened(settings: Settings) -> Iterator[Parts]:
         prober = stack.enter_context(closing(Prober()))
         stack.enter_context(running_upkeep(Upkeep(desk)))
         library = Library(desk, prober)
-        yield Parts(desk, Dispatcher(desk), Fleet(desk), library, Sharing(desk), Uploads(desk, library), metrics)
+        yield Parts(
+            desk,
+            Dispatcher(desk),
+            Fleet(desk),
+            library,
+            Sharing(desk),
+            Uploads(desk, library),
+            metrics,
+            Derivations(desk),
+        )
 
 
 def _refuse_unwritable_database(database: Database) -> None:

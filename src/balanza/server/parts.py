@@ -6,6 +6,7 @@ from typing import Annotated, Self, cast
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from balanza.dispatch.derived import Derivations
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher
 from balanza.dispatch.fleet import Fleet
@@ -29,6 +30,7 @@ class Parts:
     sharing: Sharing
     uploads: Uploads
     metrics: Metrics
+    derivations: Derivations
     asked_by: Principal = LOCAL
 
     def of(self, principal: Principal) -> Self:
@@ -41,6 +43,7 @@ class Parts:
             library=self.library.of(owner_id),
             sharing=self.sharing.of(owner_id),
             uploads=self.uploads.of(owner_id),
+            derivations=self.derivations.of(owner_id),
         )
 
 

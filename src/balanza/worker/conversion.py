@@ -1,14 +1,14 @@
-"""One conversion: the command for ffmpeg, its progress, and the watch over it."""
+"""One run of ffmpeg for a job: its progress, and the watch over it."""
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from balanza.errors import AttemptFailed
-from balanza.media.ffmpeg import Progress, ProgressReader, build_argv
+from balanza.media.ffmpeg import Progress, ProgressReader
 from balanza.media.formats import asked_duration
 from balanza.media.probe import Prober
 from balanza.media.program import Program
@@ -40,19 +40,17 @@ class Tools:
 
 
 class Conversion:
-    """Converts SOURCE to RESULT in `folder`, and reports how it gets on."""
+    """Makes RESULT of SOURCE in `folder`, and reports how it gets on."""
 
     def __init__(
         self,
         grant: LeaseGrant,
+        argv: Sequence[str],
         folder: Path,
         tools: Tools,
         reaper: Reaper,
         report: Callable[[LeaseReport], None],
-        *,
-        cover: str | None = None,
     ) -> None:
-        """`cover` is a file in `folder`, from `fetch_cover`."""
         self._grant = grant
         self._folder = folder
         self._tools = tools
@@ -66,7 +64,7 @@ class Conversion:
         self._progress: Progress | None = None
         self._signs_of_life: tuple[object, ...] = ()
         self._alive_at = time.monotonic()
-        self._process = FfmpegProcess(self._argv(cover), folder, reaper)
+        self._process = FfmpegProcess(argv, folder, reaper)
 
     async def run(self) -> str:
         """The last lines ffmpeg wrote. Raises AttemptFailed when it failed, or made no progress for too long."""
@@ -75,18 +73,6 @@ class Conversion:
         if failure := self._why_failed(ended):
             raise AttemptFailed(failure, log_tail=ended.log_tail)
         return ended.log_tail
-
-    def _argv(self, cover: str | None) -> list[str]:
-        return build_argv(
-            program=self._tools.program.path,
-            source=SOURCE,
-            output=RESULT,
-            format_name=self._grant.output_format,
-            options=self._grant.options,
-            probe=self._grant.source.probe,
-            threads=self._tools.threads,
-            cover=cover,
-        )
 
     def _hear(self, output: bytes) -> None:
         for progress in self._reader.feed(output):
@@ -118,7 +104,9 @@ class Conversion:
 
     def _signs(self) -> tuple[object, ...]:
         said = self._progress
-        spoken = (said.out_time_seconds, said.frame, said.total_size) if said else ()
+        spoken: tuple[object, ...] = (said.out_time_seconds, said.frame, said.total_size) if said else ()
+        if not self._grant.kind.is_listed:  # what looks for one picture, or for subtitles, may read for long
+            spoken = (*spoken, self._input_position())
         with suppress(OSError):
             written = (self._folder / RESULT).stat()
             return (*spoken, written.st_size, written.st_mtime_ns)

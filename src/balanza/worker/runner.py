@@ -3,17 +3,17 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from balanza.errors import AttemptFailed, BalanzaError, CallerError, LeaseLost
-from balanza.media.verify import check_result
 from balanza.model import Probe
 from balanza.protocol import Completion, LeaseGrant, LeaseReport, StoredObject
 from balanza.storage import Storage
 from balanza.worker.conversion import RESULT, SOURCE, Conversion, Tools
-from balanza.worker.cover import fetch_cover
 from balanza.worker.failures import why_not_done
 from balanza.worker.fleet_client import FleetClient
+from balanza.worker.kinds import RECIPES
 from balanza.worker.link import Link
 from balanza.worker.reaper import Reaper
 from balanza.worker.threads import in_thread
@@ -38,8 +38,7 @@ class Runner:
         folder = self._tools.scratch.folder_of(grant.job_id, grant.attempt)
         try:
             await self._bring_source(grant, folder)
-            cover = await fetch_cover(grant, SOURCE, folder, self._tools.program.path, self._reaper)
-            log_tail = await Conversion(grant, folder, self._tools, self._reaper, report, cover=cover).run()
+            log_tail = await self._make(grant, folder, report)
             return await self._publish(grant, folder / RESULT, log_tail)
         except (AttemptFailed, LeaseLost):
             raise
@@ -59,6 +58,16 @@ class Runner:
         if stored is None:
             await self._link.transfer("source", lambda: self._client.fetch_source(grant.token, folder / SOURCE))
             await in_thread(_check_received, folder / SOURCE, grant.source.sha256)
+
+    async def _make(self, grant: LeaseGrant, folder: Path, report: Callable[[LeaseReport], None]) -> str:
+        """Runs ffmpeg, again with the next command line as long as nothing came of it; the last lines it wrote."""
+        *others, last = await RECIPES[grant.kind].commands(grant, folder, self._tools, self._reaper)
+        for argv in others:
+            with suppress(AttemptFailed):
+                log_tail = await Conversion(grant, argv, folder, self._tools, self._reaper, report).run()
+                if await in_thread(_holds_something, folder / RESULT):
+                    return log_tail
+        return await Conversion(grant, last, folder, self._tools, self._reaper, report).run()
 
     async def _publish(self, grant: LeaseGrant, result: Path, log_tail: str) -> Completion:
         try:
@@ -82,9 +91,7 @@ class Runner:
     def _checked(self, grant: LeaseGrant, result: Path) -> Probe:
         if not result.exists():
             raise AttemptFailed("ffmpeg ended without an error but wrote no result.")
-        probe = self._tools.prober.probe(result)
-        check_result(format_name=grant.output_format, options=grant.options, source=grant.source.probe, result=probe)
-        return probe
+        return RECIPES[grant.kind].finish(grant, result, self._tools)
 
     async def _send(self, grant: LeaseGrant, result: Path, sent: StoredObject) -> None:
         received = await self._link.transfer("result", lambda: self._client.send_result(grant.token, result))
@@ -108,6 +115,10 @@ def _prepare(folder: Path, stored: Path | None, source_bytes: int) -> None:
     if found_bytes != source_bytes:
         raise AttemptFailed(f"The stored source has {found_bytes} bytes instead of {source_bytes}; upload it again.")
     source.symlink_to(stored)
+
+
+def _holds_something(result: Path) -> bool:
+    return result.exists() and result.stat().st_size > 0
 
 
 def _check_received(source: Path, sha256: str) -> None:

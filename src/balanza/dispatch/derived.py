@@ -1,0 +1,116 @@
+"""Thumbnails, waveforms and captions: made of a file by a worker when somebody first asks for them, and kept with it.
+
+The request has a key of its own, which no caller can use: whoever asks, however often, there is one job for it.
+"""
+
+from datetime import datetime
+from typing import Self
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from balanza.dispatch import assignment
+from balanza.dispatch.assignment import Move
+from balanza.dispatch.desk import Desk
+from balanza.dispatch.library import existing
+from balanza.errors import CannotBeMade
+from balanza.lifecycle import JobStatus
+from balanza.media.derivations import derived_needs
+from balanza.model import LOCAL_USER, Decision, Job, JobKind, Media, Options, Reason
+from balanza.store import decisions, jobs, library, requirements, workers
+
+PRIORITY = 60
+"""Before conversions: each takes a moment, and somebody looks at where it will be."""
+MOST_ATTEMPTS = 2
+
+
+class Derivations:
+    """Of one person's files. Safe to call from many threads."""
+
+    def __init__(self, desk: Desk, owner_id: str = LOCAL_USER) -> None:
+        self._desk = desk
+        self._owner_id = owner_id
+
+    def of(self, owner_id: str) -> Self:
+        """The same, for that person."""
+        return type(self)(self._desk, owner_id)
+
+    def get(self, media_id: str, kind: JobKind, options: Options) -> Media | None:
+        """What was made of the file; None while it is being made, which begins with the first question.
+
+        Raises NotFound, InTrash, Gone; CannotBeMade when the file is none of which it is made, or workers failed at it.
+        """
+        source, job, made = self._desk.database.read(lambda tx: self._look(tx, media_id, kind, options))
+        if made is not None:
+            return made
+        if job is None or job.status is JobStatus.CANCELLED:
+            self._make(source, kind, options)
+        elif job.status is JobStatus.FAILED:
+            raise CannotBeMade(f"No {kind} could be made of {source.name}: {job.error}")
+        return None
+
+    def _look(
+        self, tx: Connection, media_id: str, kind: JobKind, options: Options
+    ) -> tuple[Media, Job | None, Media | None]:
+        source = existing(tx, media_id, self._owner_id)
+        job = _known(tx, source, kind, options)
+        return source, job, library.get(tx, job.result_id) if job and job.result_id else None
+
+    def _make(self, source: Media, kind: JobKind, options: Options) -> None:
+        """There is a pending job, perhaps one that another made in this moment. Raises what `get` does."""
+        needs = derived_needs(kind, source.probe, options, size_bytes=source.size_bytes)
+
+        def operation(tx: Connection) -> tuple[tuple[Job, Decision] | None, list[Move]]:
+            existing(tx, source.id, self._owner_id, lock=True)
+            fleet, now = workers.list_workers(tx, lock=True), self._desk.clock()
+            before = _known(tx, source, kind, options)
+            if before is not None:
+                return None, self._again(tx, before, now)
+            decision = self._desk.chooser.decide(fleet, needs, avoid={}, now=now)
+            new = jobs.NewJob(
+                id=str(uuid4()),
+                source_id=source.id,
+                input_file=source.name,
+                input_size_bytes=source.size_bytes,
+                output_format=kind.value,
+                options=options,
+                requirement_id=requirements.id_of(tx, needs),
+                scratch_bytes=needs.scratch_bytes,
+                assigned_worker=decision.worker_id,
+                max_attempts=MOST_ATTEMPTS,
+                idempotency_key=_key(source, kind, options),
+                request_fingerprint=kind.value,
+                created_at=now,
+                owner_id=source.owner_id,
+                kind=kind,
+                priority=PRIORITY,
+            )
+            job = jobs.submit(tx, new)
+            if decision.worker_id is not None:
+                workers.mark_chosen(tx, decision.worker_id, now=now)
+            decisions.insert_decision(tx, job.id, decision, reason=Reason.SUBMITTED, source=None, now=now)
+            return (job, decision), []
+
+        made, moves = self._desk.database.write(operation)
+        if made is not None:
+            self._desk.decided(*made)
+        self._desk.moved(moves)
+
+    def _again(self, tx: Connection, before: Job, now: datetime) -> list[Move]:
+        """It was cancelled when its file went into the trash, from which that is back."""
+        job = jobs.retry(tx, before.id, more_attempts=MOST_ATTEMPTS, now=now) if _is_cancelled(before) else None
+        return assignment.assign_anew(tx, self._desk.chooser, [job], reason=Reason.RETRIED, now=now) if job else []
+
+
+def _known(tx: Connection, source: Media, kind: JobKind, options: Options) -> Job | None:
+    found = jobs.by_idempotency_key(tx, _key(source, kind, options), owner_id=source.owner_id)
+    return found[0] if found else None
+
+
+def _key(source: Media, kind: JobKind, options: Options) -> str:
+    """With spaces, which no header may have there."""
+    return " ".join([kind.value, "of", source.id, *(f"{name} {value}" for name, value in sorted(options.items()))])
+
+
+def _is_cancelled(job: Job) -> bool:
+    return job.status is JobStatus.CANCELLED
