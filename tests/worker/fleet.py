@@ -18,6 +18,7 @@ from balanza.errors import LeaseLost, ServerUnreachable, WorkerReplaced, WorkerU
 from balanza.media.formats import parse_options
 from balanza.media.probe import Prober
 from balanza.media.program import Program
+from balanza.model import JobKind
 from balanza.protocol import (
     Completion,
     Failure,
@@ -88,6 +89,12 @@ class Fleet:
     polls: int = 0
     _pending: deque[LeaseGrant] = field(default_factory=deque)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def derive(self, source: Path, kind: JobKind, **options: int) -> LeaseGrant:
+        """A pending job that is no conversion."""
+        grant = self.add(source).model_copy(update={"kind": kind, "options": options, "output_format": kind.value})
+        self._pending[-1] = grant
+        return grant
 
     def add(self, source: Path, to: str = "flac", *, assigned: bool = True, **options: object) -> LeaseGrant:
         """A pending job; its grant, whose job id is `job-<n>` and token `token-<n>`."""

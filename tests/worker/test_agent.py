@@ -360,7 +360,7 @@ async def test_a_mistake_of_the_worker_costs_an_attempt_and_not_the_slot(
     fleet: Fleet, working: Working, song: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grants = [fleet.add(song), fleet.add(song)]
-    monkeypatch.setattr("balanza.worker.runner.check_result", lambda **_: 1 / 0)
+    monkeypatch.setattr("balanza.worker.kinds.check_result", lambda **_: 1 / 0)
     async with working():
         await until(lambda: len(fleet.failed) == 2)
     assert {failure.error for failure in fleet.failed.values()} == {

@@ -303,7 +303,7 @@ class Agent:
             self._log.info("✅ Trabajo COMPLETADO: %s en %.1f s", grant.job_id, seconds)
         elif ending is Ending.LOST:
             self._log.info("🛑 Trabajo RETIRADO: %s", grant.job_id)
-        if self._observer and ending is not Ending.LOST:
+        if self._observer and grant.kind.is_listed and ending is not Ending.LOST:
             self._observer.ended("success" if ending is Ending.COMPLETED else "failed", seconds)
 
     def _count_running(self) -> None:
