@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -15,7 +17,16 @@ from balanza.store.points import Measure
 from tests.web.stage import WEB
 
 LANGUAGES = ("en", "es")
-PLURAL = re.compile(r"\.(one|other)$")
+ENTRIES = sorted(
+    {
+        WEB / source
+        for page in WEB.glob("*.html")
+        for source in re.findall(r'src="(?:\.\./)?web/(.+?)"', page.read_text())
+    }
+    - {WEB / "docs.js", WEB / "vendor/swagger-ui/swagger-ui-bundle.js"}
+)
+"""The first module of each page; Swagger UI speaks for itself."""
+IMPORT = re.compile(r"""(?:from|import) ?\(?'(\.[^']+)'""")
 
 NEVER_ALONE = {Obstacle.OFFLINE, Obstacle.LEAVING, Obstacle.FAILED_BEFORE}
 """Obstacles that no job waits for: who is gone is no worker, and who failed at a job gets it when nobody else can."""
@@ -48,43 +59,66 @@ DYNAMIC = {
 """The keys that the modules put together, by what they begin with."""
 
 
+def strings_of(path: Path) -> list[tuple[str, str]]:
+    """The keys and values of one table."""
+    _, _, body = path.read_text().partition("export default ")
+    pairs: list[tuple[str, str]] = json.loads(body.rstrip().removesuffix(";"), object_pairs_hook=list)
+    return pairs
+
+
 def table(language: str) -> dict[str, str]:
-    _, _, body = (WEB / "i18n" / f"{language}.js").read_text().partition("export default ")
-    strings: dict[str, str] = json.loads(body.rstrip().removesuffix(";"), object_pairs_hook=_without_repeats)
-    return strings
-
-
-def _without_repeats(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """All tables of a language in one."""
+    pairs = [pair for path in sorted((WEB / "i18n" / language).glob("*.js")) for pair in strings_of(path)]
     keys = [key for key, _ in pairs]
     assert len(keys) == len(set(keys)), "a key stands twice"
     return dict(pairs)
 
 
-def modules() -> dict[str, str]:
-    folders = ("*.js", "dashboard/*.js", "player/*.js", "share/*.js")
-    return {str(path): path.read_text() for folder in folders for path in sorted(WEB.glob(folder))}
+@cache
+def modules_of(entry: Path) -> frozenset[Path]:
+    """All modules that the page with this first one loads, at once or later."""
+    found: set[Path] = set()
+    ahead = [entry]
+    while ahead:
+        path = ahead.pop().resolve()
+        if path not in found and "vendor" not in path.parts:
+            found.add(path)
+            ahead += [path.parent / name for name in IMPORT.findall(path.read_text())]
+    return frozenset(found)
 
 
-def used_keys() -> set[str]:
-    source = "\n".join(modules().values())
+def used_keys(paths: Iterable[Path]) -> set[str]:
+    """Of these modules, but for the `DYNAMIC` ones."""
+    source = "\n".join(path.read_text() for path in paths if "i18n" not in path.parts)
     plain = set(re.findall(r"\bt\('([^']+)'", source))
     chosen = {key for pair in re.findall(r"\bt\([^()`]*\? '([^']+)' : '([^']+)'", source) for key in pair}
     plural = {f"{key}.{form}" for key in re.findall(r"\btn\('([^']+)'", source) for form in ("one", "other")}
-    put_together = {start + end for start, ends in DYNAMIC.items() for end in ends}
-    return plain | chosen | plural | put_together
+    return plain | chosen | plural
 
 
-def test_every_key_is_in_both_languages() -> None:
-    assert table("en").keys() == table("es").keys()
+def put_together_keys(paths: Iterable[Path]) -> set[str]:
+    """Those that these modules put together."""
+    source = "\n".join(path.read_text() for path in paths)
+    return {start + end for start, ends in DYNAMIC.items() if f"`{start}${{" in source for end in ends}
 
 
-def test_every_key_the_page_uses_is_in_the_tables() -> None:
-    assert used_keys() - table("en").keys() == set()
+@pytest.mark.parametrize("path", sorted((WEB / "i18n/en").glob("*.js")), ids=lambda path: path.stem)
+def test_every_key_is_in_both_languages(path: Path) -> None:
+    other = WEB / "i18n/es" / path.name
+    assert [key for key, _ in strings_of(path)] == [key for key, _ in strings_of(other)]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda path: str(path.relative_to(WEB)))
+def test_every_key_a_page_uses_is_in_the_tables_it_loads(entry: Path) -> None:
+    paths = modules_of(entry)
+    there = {key for path in paths if path.parent.name == "en" for key, _ in strings_of(path)}
+    assert (used_keys(paths) | put_together_keys(paths)) - there == set()
 
 
 def test_no_string_is_left_over() -> None:
+    paths = {path for entry in ENTRIES for path in modules_of(entry)}
     problems = {key for key in table("en") if key.startswith("problem.")}
-    assert table("en").keys() - used_keys() - problems == set()
+    assert table("en").keys() - used_keys(paths) - put_together_keys(paths) - problems == set()
 
 
 def test_every_problem_of_the_server_has_a_line_of_its_own() -> None:

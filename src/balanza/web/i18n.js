@@ -1,12 +1,17 @@
 // The language of the page and its strings. The browser decides, the switch overrides and is remembered.
 import { signal } from './vendor/signals/signals.js';
-import en from './i18n/en.js';
-import es from './i18n/es.js';
+import en from './i18n/en/common.js';
+import es from './i18n/es/common.js';
 
-const TABLES = { en, es };
+const TABLES = { en: { ...en }, es: { ...es } };
 const REMEMBERED = 'balanza.language';
 
 export const LANGUAGES = Object.keys(TABLES);
+
+/** Adds the strings of a page to those of all: each page loads its own. */
+export function learn(tables) {
+  for (const tag of LANGUAGES) Object.assign(TABLES[tag], tables[tag]);
+}
 
 function remembered() {
   try {

@@ -4,6 +4,8 @@ import { effect } from '../vendor/signals/signals.js';
 import { Connection, Notices, Top } from '../frame.js';
 import { html } from '../html.js';
 import { language, t } from '../i18n.js';
+import '../i18n/decisions.js';
+import '../i18n/fleet.js';
 import * as store from '../store.js';
 import { AddDialog, DrainDialog } from './actions.js';
 import { Charts } from './charts.js';

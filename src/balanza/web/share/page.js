@@ -5,6 +5,7 @@ import { effect, signal } from '../vendor/signals/signals.js';
 import { bytes, clock } from '../format.js';
 import { html } from '../html.js';
 import { language, t } from '../i18n.js';
+import '../i18n/share.js';
 import { Icon } from '../icons.js';
 import { titleOf } from '../parts.js';
 import { downloadAddress, look, mediaAddress, unlock } from './link.js';

@@ -1,0 +1,25 @@
+// The strings of the decisions on who converts what in English. The body is JSON, so that tests can read it too.
+export default {
+  "policy.least_loaded": "By least_loaded: whoever has the fewest jobs, then the lowest CPU load, then whoever was chosen longest ago.",
+  "policy.power_of_two": "By power_of_two: the less loaded of two that were drawn.",
+  "policy.round_robin": "By round_robin: whoever was chosen longest ago.",
+  "policy.random": "By random: drawn among all that could take it.",
+  "worker.cpu": "CPU",
+  "worker.unmeasured": "not measured lately",
+  "source.heartbeat": "heartbeat, {time} old",
+  "source.prometheus": "Prometheus, {time} old",
+  "timeline.worker": "Worker",
+  "because.submitted": "a new job",
+  "because.retried": "it was to be tried again",
+  "because.failed": "the attempt before had failed",
+  "because.expired": "the worker before had fallen silent",
+  "because.released": "the worker before had handed it back",
+  "because.stolen": "{worker} had nothing to do",
+  "because.joined": "{worker} had just joined",
+  "because.draining": "{source} was draining",
+  "because.left": "{source} was leaving",
+  "because.offline": "{source} was offline",
+  "because.quarantined": "{source} was in quarantine",
+  "because.unable": "{source} could no longer run it",
+  "queue.general": "general queue"
+};

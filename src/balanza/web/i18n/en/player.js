@@ -1,0 +1,26 @@
+// The strings of the player in English. The body is JSON, so that tests can read it too.
+export default {
+  "player.title": "Player",
+  "player.close": "Close the player",
+  "player.unplayable": "This browser cannot play this kind of file. Convert it to MP3 or MP4, or download it.",
+  "player.deleted": "This file has been deleted.",
+  "player.unreachable": "The server cannot be reached. Try again in a moment.",
+  "player.previous": "Previous",
+  "player.play": "Play",
+  "player.pause": "Pause",
+  "player.next": "Next",
+  "player.shuffle": "Shuffle",
+  "player.repeat_off": "Repeat: off",
+  "player.repeat_all": "Repeat: the list",
+  "player.repeat_one": "Repeat: this file",
+  "player.speed": "Speed",
+  "player.volume": "Volume",
+  "player.mute": "Mute",
+  "player.unmute": "Unmute",
+  "player.position": "Position",
+  "player.time": "{time} of {length}",
+  "player.pip": "Picture in picture",
+  "player.fullscreen": "Full screen",
+  "player.skipped_unplayable": "{name} was skipped: this browser cannot play it.",
+  "player.skipped_deleted": "{name} was skipped: it has been deleted."
+};

@@ -1,0 +1,25 @@
+// The strings of the decisions on who converts what in Spanish. The body is JSON, so that tests can read it too.
+export default {
+  "policy.least_loaded": "Por least_loaded: el que tiene menos trabajos, luego el de menos carga de CPU, luego el elegido hace más tiempo.",
+  "policy.power_of_two": "Por power_of_two: el menos cargado de dos sacados al azar.",
+  "policy.round_robin": "Por round_robin: el elegido hace más tiempo.",
+  "policy.random": "Por random: sacado al azar entre los que podían tomarlo.",
+  "worker.cpu": "CPU",
+  "worker.unmeasured": "sin mediciones recientes",
+  "source.heartbeat": "latido de hace {time}",
+  "source.prometheus": "Prometheus, hace {time}",
+  "timeline.worker": "Worker",
+  "because.submitted": "un trabajo nuevo",
+  "because.retried": "había que intentarlo otra vez",
+  "because.failed": "el intento anterior había fallado",
+  "because.expired": "el worker anterior había dejado de responder",
+  "because.released": "el worker anterior lo había devuelto",
+  "because.stolen": "{worker} no tenía nada que hacer",
+  "because.joined": "{worker} acababa de unirse",
+  "because.draining": "{source} se estaba drenando",
+  "because.left": "{source} se marchaba",
+  "because.offline": "{source} estaba desconectado",
+  "because.quarantined": "{source} estaba en cuarentena",
+  "because.unable": "{source} ya no podía convertirlo",
+  "queue.general": "cola general"
+};

@@ -1,0 +1,26 @@
+// The strings of the player in Spanish. The body is JSON, so that tests can read it too.
+export default {
+  "player.title": "Reproductor",
+  "player.close": "Cerrar el reproductor",
+  "player.unplayable": "Este navegador no sabe reproducir este tipo de archivo. Conviértelo a MP3 o MP4, o descárgalo.",
+  "player.deleted": "Este archivo se ha borrado.",
+  "player.unreachable": "No se puede contactar con el servidor. Inténtalo dentro de un momento.",
+  "player.previous": "Anterior",
+  "player.play": "Reproducir",
+  "player.pause": "Pausa",
+  "player.next": "Siguiente",
+  "player.shuffle": "Orden aleatorio",
+  "player.repeat_off": "Repetir: no",
+  "player.repeat_all": "Repetir: la lista",
+  "player.repeat_one": "Repetir: este archivo",
+  "player.speed": "Velocidad",
+  "player.volume": "Volumen",
+  "player.mute": "Silenciar",
+  "player.unmute": "Activar el sonido",
+  "player.position": "Posición",
+  "player.time": "{time} de {length}",
+  "player.pip": "Imagen en imagen",
+  "player.fullscreen": "Pantalla completa",
+  "player.skipped_unplayable": "Se ha saltado {name}: este navegador no sabe reproducirlo.",
+  "player.skipped_deleted": "Se ha saltado {name}: se ha borrado."
+};
