@@ -3,9 +3,10 @@
 import re
 import zipfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Error, expect
+from playwright.sync_api import Browser, Error, Request, expect
 
 from tests.support.live import Live
 from tests.support.waiting import eventually
@@ -58,6 +59,25 @@ def test_the_whole_way_goes_below_the_path_of_a_proxy(live: Live, clips: Path, o
         assert f"{origin}{PREFIX}/files" in asked
         assert [url for url in asked if not url.startswith((f"{origin}{PREFIX}/", "data:", "blob:"))] == []
         page.context.close()
+
+
+@pytest.mark.parametrize(("address", "drawn"), [("", ".empty, .row"), ("dashboard.html", ".plot canvas")])
+def test_the_first_load_takes_less_than_100_kb(
+    live: Live, fleet: str, browser: Browser, address: str, drawn: str
+) -> None:
+    page = browser.new_page()
+    finished: list[Request] = []
+    page.on("requestfinished", lambda request: finished.append(request))  # noqa: PLW0108 - needs a Python function
+    page.goto(fleet + address)
+    expect(page.locator(drawn).first).to_be_attached()
+    page.wait_for_timeout(300)  # what else the page may want
+    sizes = {urlsplit(request.url).path: request.sizes()["responseBodySize"] for request in finished}
+    page.close()
+    assert sum(sizes.values()) < 100_000, sizes
+    hinted = set(re.findall(r'rel="modulepreload" href="([^"]+)"', live.api.get(f"/{address}").text))
+    modules = {path.removeprefix("/") for path in sizes if path.endswith(".js")}
+    assert modules - hinted <= {"web/vendor/uplot/uplot.js"}
+    assert hinted <= modules
 
 
 def test_text_never_becomes_markup(live: Live, fleet: str, clips: Path, open_page: OpenPage) -> None:

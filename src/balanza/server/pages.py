@@ -1,6 +1,7 @@
 """The web pages and their files, from the package itself: nothing comes from any other address."""
 
 import gzip
+import hashlib
 import mimetypes
 import re
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from starlette.types import Scope
 
 import balanza
 from balanza.server.guard import DOCS_POLICY, PAGE_POLICY
+from balanza.server.modules import with_preloads
 from balanza.server.ranges import is_unchanged
 
 FOLDER = Path(balanza.__file__).parent / "web"
@@ -36,9 +38,8 @@ for suffix, media_type in {".js": "text/javascript", ".mjs": "text/javascript", 
 class _WebFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        asked = Headers(scope=scope)
-        if isinstance(response, FileResponse) and _is_shorter_zipped(response, asked):
-            response = await _zipped(response, asked.get("if-none-match"))
+        if isinstance(response, FileResponse) and response.media_type in _TEXTS:
+            response = await to_thread.run_sync(_text, response, Headers(scope=scope))
         # Browsers keep the files and ask each time whether they changed: after an upgrade nobody mixes two versions.
         response.headers["Cache-Control"] = "no-cache"
         response.headers["Vary"] = "Accept-Encoding"
@@ -46,24 +47,25 @@ class _WebFiles(StaticFiles):
         return response
 
 
-def _is_shorter_zipped(response: FileResponse, asked: Headers) -> bool:
-    return response.media_type in _TEXTS and _ACCEPTED.search(asked.get("accept-encoding", "")) is not None
-
-
-async def _zipped(plain: FileResponse, known: str | None) -> Response:
-    """The same in fewer bytes, under a tag of its own (RFC 9110 section 8.8.3.3)."""
-    etag = f'{plain.headers["etag"][:-1]}-gzip"'
-    headers = {"ETag": etag, "Content-Encoding": "gzip"}
-    if is_unchanged(known, etag):
+def _text(file: FileResponse, asked: Headers) -> Response:
+    """Zipped for whoever takes it so, under a tag of its own (RFC 9110 section 8.8.3.3). Blocking."""
+    zipped = _ACCEPTED.search(asked.get("accept-encoding", "")) is not None
+    content, etag = _content(str(file.path), file.headers["etag"], zipped)
+    if is_unchanged(asked.get("if-none-match"), etag):
         return Response(status_code=304, headers={"ETag": etag})
-    content = await to_thread.run_sync(_gzip_of, str(plain.path), etag)
-    return Response(content, headers=headers, media_type=plain.media_type)
+    headers = {"ETag": etag} | ({"Content-Encoding": "gzip"} if zipped else {})
+    return Response(content, headers=headers, media_type=file.media_type)
 
 
-@lru_cache(maxsize=256)
-def _gzip_of(path: str, etag: str) -> bytes:
-    """`etag` only keeps apart what a file was and what it is."""
-    return gzip.compress(Path(path).read_bytes(), mtime=0)
+@lru_cache(maxsize=512)
+def _content(path: str, version: str, zipped: bool) -> tuple[bytes, str]:
+    """What is sent for a file, and its tag. `version` only keeps apart what the file was and what it is."""
+    content = Path(path).read_bytes()
+    if path.endswith(".html"):
+        content = with_preloads(content.decode(), FOLDER).encode()
+    if zipped:
+        content = gzip.compress(content, mtime=0)
+    return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 def install(app: FastAPI) -> None:

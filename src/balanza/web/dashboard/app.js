@@ -17,6 +17,12 @@ import { Summary } from './summary.js';
 import { Timeline } from './timeline.js';
 import { Workers } from './workers.js';
 
+/** What lies below the workers comes with them, so that it need not move for them. */
+const Below = () => html`
+  <${Timeline} />
+  <${Charts} />
+  <div class="beside"><${Feed} /><${Queues} /></div>`;
+
 const DIALOGS = { drain: DrainDialog, add: AddDialog };
 
 function App() {
@@ -27,9 +33,7 @@ function App() {
     <main class="dashboard">
       <${Summary} />
       <${Workers} />
-      <${Timeline} />
-      <${Charts} />
-      <div class="beside"><${Feed} /><${Queues} /></div>
+      ${fleet.loaded.value && html`<${Below} />`}
     </main>
     <div class="bottom"><${Notices} /></div>
     <p class="unseen" role="status">${store.announcement.value}</p>

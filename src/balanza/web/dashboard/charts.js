@@ -1,6 +1,6 @@
 // The charts of the last hour: each worker's load, what waits, what was completed.
 import { useEffect, useRef } from '../vendor/preact/hooks.js';
-import uPlot from '../vendor/uplot/uplot.js';
+import { signal } from '../vendor/signals/signals.js';
 import { bytes, decimal, percent, timeOfDay } from '../format.js';
 import { html } from '../html.js';
 import { language, t } from '../i18n.js';
@@ -19,8 +19,21 @@ const MEASURES = {
   assigned_jobs: { format: (value) => decimal(value), top: null },
 };
 
+/** The library that draws: it comes when there is something to draw, and the rest of the page need not wait for it. */
+const uPlot = signal(null);
+
+const load = () => import('../vendor/uplot/uplot.js').then(
+  (module) => {
+    uPlot.value = module.default;
+  },
+  () => {}, // asked for again with the next points
+);
+
 export function Charts() {
   const history = fleet.history.value;
+  useEffect(() => {
+    if (history !== null && uPlot.value === null) load();
+  }, [history]);
   return html`
     <section class="panel" id="charts" aria-labelledby="charts-title">
       <header class="panel-head"><h2 id="charts-title">${t('charts.title')}</h2></header>
@@ -63,7 +76,7 @@ function Chart({ title, at, lines, format, top = null, choice = null }) {
   const latest = useRef(null);
   latest.current = { at, lines, format, top };
   const shape = [language.value, title, ...lines.map((line) => line.name)].join('|');
-  useEffect(() => keepPlotted(box.current, latest), [shape]);
+  useEffect(() => (uPlot.value === null ? undefined : keepPlotted(box.current, latest)), [shape, uPlot.value]);
   useEffect(() => box.current.plot?.(), [at, lines]);
   const words = lines.map((line) => `${line.name} ${lastOf(line, format)}`).join(', ');
   return html`
@@ -87,7 +100,7 @@ function keepPlotted(box, latest) {
   const dataOf = ({ at, lines }) => [at, ...lines.map((line) => line.values)];
   const make = () => {
     plot?.destroy();
-    plot = new uPlot(optionsOf(box, latest.current), dataOf(latest.current), box);
+    plot = new uPlot.value(optionsOf(box, latest.current), dataOf(latest.current), box);
   };
   const scheme = matchMedia('(prefers-color-scheme: dark)');
   const sized = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: HEIGHT }));
