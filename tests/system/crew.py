@@ -46,6 +46,13 @@ class Crew:
     def said(self, worker_id: str) -> str:
         return self._log(worker_id).read_text()
 
+    def leave(self) -> None:
+        """All are told to go, and have gone."""
+        for process in self._started:
+            process.terminate()
+        for process in self._started:
+            process.wait(END_SECONDS)
+
     def end(self) -> None:
         for process in self._started:
             process.kill()

@@ -8,16 +8,25 @@ import pytest
 from tests.support.commands import write_ffmpeg
 from tests.support.live import Live
 from tests.support.waiting import eventually
-from tests.system.crew import END_SECONDS, Crew
+from tests.system.crew import END_SECONDS, Crew, crew
 
 SECONDS = 4
 """What a conversion takes here."""
 
 
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    with Live(tmp_path / "data", workers=0) as running:
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """For all tests, each of which starts workers of its own."""
+    with Live(tmp_path_factory.mktemp("drain") / "data", workers=0) as running:
         yield running
+
+
+@pytest.fixture
+def workers(live: Live, tmp_path: Path) -> Iterator[Crew]:
+    """They have left at the end, so that the next test's are given all that is asked for then."""
+    with crew(live, tmp_path) as started:
+        yield started
+        started.leave()
 
 
 @pytest.fixture

@@ -1,58 +1,42 @@
 """`balanza up` as a person meets it."""
 
 import re
-import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
 
 from tests.support.clips import clip
-from tests.support.commands import balanza, said
+from tests.support.commands import balanza, balanza_here, said
 from tests.support.live import Live, free_port
 
 
-def test_a_song_comes_back_as_mp3_and_the_log_tells_it_as_the_seed_does(tmp_path: Path) -> None:
-    with Live(tmp_path / "data", metrics=True) as live:
-        assert f"Balanza is ready: {live.address}" in live.log
-        job_id = live.convert(live.upload(clip("song.wav")), "mp3")
-        job = live.until(job_id, "completed")
-
-        worker_id = job["assigned_worker"]
-        assert job["worker_id"] == worker_id
-        result = tmp_path / "song.mp3"
-        result.write_bytes(live.api.get(f"/media/{job['output_id']}").content)
-        with av.open(result) as container:
-            assert (container.format.name, container.streams.audio[0].codec.name) == ("mp3", "mp3float")
-
-        chosen = live.logged("[BALANCEO] Seleccionado")
-        assert re.fullmatch(rf"api       \| \[BALANCEO\] Seleccionado {worker_id} \(jobs: 0, CPU: \d\.\d\d\)", chosen)
-        taken = live.logged("ASIGNADO")
-        assert taken == f"{worker_id}  | [{worker_id}] ⭐ Trabajo ASIGNADO recibido: {job_id}"
-        for number, each in enumerate(("worker_a", "worker_b")):
-            metrics = live.api.get(f"http://127.0.0.1:{live.metrics_port + number}/metrics").text
-            assert f'worker_cpu_load{{worker_id="{each}"}}' in metrics
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with Live(tmp_path_factory.mktemp("up") / "data", metrics=True) as running:
+        yield running
 
 
-def test_six_requests_alternate_between_the_workers(live: Live, long_song: Path) -> None:
-    song = live.upload(long_song)
-    wanted = {"input_file": song, "output_format": "opus"}
-    answers = [live.api.post("/convert", json=wanted).json() for _ in range(6)]
-    chosen = [answer["assigned_worker"] for answer in answers]
-    for pair in (chosen[:2], chosen[2:4], chosen[4:]):
-        assert sorted(pair) == ["worker_a", "worker_b"]
-    for answer in answers:
-        live.api.post(f"/jobs/{answer['job_id']}/cancel")
+def test_a_song_comes_back_as_mp3_and_the_log_tells_it_as_the_seed_does(live: Live, tmp_path: Path) -> None:
+    assert f"Balanza is ready: {live.address}" in live.log
+    job_id = live.convert(live.upload(clip("song.wav")), "mp3")
+    job = live.until(job_id, "completed")
 
+    worker_id = job["assigned_worker"]
+    assert job["worker_id"] == worker_id
+    result = tmp_path / "song.mp3"
+    result.write_bytes(live.api.get(f"/media/{job['output_id']}").content)
+    with av.open(result) as container:
+        assert (container.format.name, container.streams.audio[0].codec.name) == ("mp3", "mp3float")
 
-def test_a_job_without_any_worker_waits_in_the_general_queue(tmp_path: Path) -> None:
-    with Live(tmp_path / "data", workers=0) as live:
-        job_id = live.convert(live.upload(clip("song.wav")), "mp3")
-        assert live.job(job_id)["assigned_worker"] is None
-        assert live.end(signal.SIGINT) == 0
-    with Live(tmp_path / "data", workers=1) as live:
-        live.until(job_id, "completed")
-        assert live.logged("GENERAL") == f"worker_a  | [worker_a] 📋 Trabajo de cola GENERAL recibido: {job_id}"
+    chosen = live.logged("[BALANCEO] Seleccionado")
+    assert re.fullmatch(rf"api       \| \[BALANCEO\] Seleccionado {worker_id} \(jobs: 0, CPU: \d\.\d\d\)", chosen)
+    taken = live.logged("ASIGNADO")
+    assert taken == f"{worker_id}  | [{worker_id}] ⭐ Trabajo ASIGNADO recibido: {job_id}"
+    for number, each in enumerate(("worker_a", "worker_b")):
+        metrics = live.api.get(f"http://127.0.0.1:{live.metrics_port + number}/metrics").text
+        assert f'worker_cpu_load{{worker_id="{each}"}}' in metrics
 
 
 def test_what_prevents_a_start_is_said_in_one_sentence(live: Live, tmp_path: Path) -> None:
@@ -80,7 +64,7 @@ def test_what_prevents_a_start_is_said_in_one_sentence(live: Live, tmp_path: Pat
             str(tmp_path / "new"),
         ): f"The metrics port {live.port} cannot be used",
     }.items():
-        done = balanza("up", *arguments, folder=tmp_path)
+        done = balanza_here("up", *arguments, folder=tmp_path)
         assert (done.returncode, done.stdout) == (2, b"")
         assert said(done).startswith(f"balanza: {expected}")
         assert said(done).count("\n") == 1
@@ -103,7 +87,7 @@ def test_a_storage_that_cannot_be_used_ends_it_and_is_not_tried_again(tmp_path: 
     ],
 )
 def test_a_missing_ffmpeg_is_said_before_anything_starts(tmp_path: Path, ffmpeg: str, expected: str) -> None:
-    done = balanza("up", "--data", tmp_path / "data", environment={"BALANZA_FFMPEG": ffmpeg})
+    done = balanza_here("up", "--data", tmp_path / "data", environment={"BALANZA_FFMPEG": ffmpeg})
     assert done.returncode == 2
     assert expected in said(done)
     assert not (tmp_path / "data").exists()
@@ -116,7 +100,7 @@ def test_an_ffmpeg_without_an_encoder_is_refused_and_the_encoder_named(tmp_path:
     poor.write_text(f'#!/bin/sh\n"{find_program(None).path}" "$@" | grep -v libmp3lame\n')
     poor.chmod(0o755)
     for arguments in (("up", "--data", tmp_path / "data"), ("check", "--data", tmp_path / "data")):
-        done = balanza(*arguments, environment={"BALANZA_FFMPEG": str(poor)})
+        done = balanza_here(*arguments, environment={"BALANZA_FFMPEG": str(poor)})
         assert done.returncode != 0
         assert "libmp3lame" in said(done) + done.stdout.decode()
         assert "mp3" in said(done) + done.stdout.decode()
