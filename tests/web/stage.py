@@ -1,6 +1,7 @@
 """A stage: serves the real page with prepared answers, so that every state can be looked at, and stays as it is."""
 
 import json
+import math
 import queue
 import sys
 import threading
@@ -83,6 +84,14 @@ class Stage:
         self._thread.join()
 
 
+PEAKS = bytes(round(40 + 200 * abs(math.sin(i / 9) * math.sin(i / 70) * math.cos(i / 3))) for i in range(1000))
+"""A waveform."""
+PICTURE = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 9"><rect width="16" height="9" fill="#7fb2dd"/>
+<circle cx="12" cy="3" r="1.2" fill="#ffd98a"/><path d="M0 6h16v3H0z" fill="#2a6f97"/>
+<path d="M0 9l5-3l6 1l5 2z" fill="#e6cf9f"/></svg>"""
+"""A thumbnail."""
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
 
@@ -112,6 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._link(path)
         elif path.startswith("/web/"):
             self._file(WEB / path.removeprefix("/web/"))
+        elif path.endswith("/info"):
+            self._json(HTTPStatus.OK, {"streams": []})
+        elif path.endswith("/waveform"):
+            self._send(HTTPStatus.OK, "application/octet-stream", PEAKS)
+        elif path.endswith("/thumbnail"):
+            self._send(HTTPStatus.OK, "image/svg+xml", PICTURE)
         elif path.startswith("/media/"):
             self._send(HTTPStatus.OK, "audio/wav", self.scene.sound)
         elif path.endswith("/decision"):

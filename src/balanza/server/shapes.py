@@ -88,6 +88,8 @@ class StreamOut(Shape):
     sample_rate_hz: int | None
     channels: int | None
     is_cover: bool
+    is_text: bool
+    """Subtitles made of text."""
 
     @classmethod
     def of(cls, stream: Stream) -> "StreamOut":

@@ -52,6 +52,7 @@ export const getFormats = () => call('formats');
 export const cancelJob = (id) => post(`jobs/${encodeURIComponent(id)}/cancel`);
 export const retryJob = (id) => post(`jobs/${encodeURIComponent(id)}/retry`);
 export const explainJob = (id) => call(`jobs/${encodeURIComponent(id)}/decision`);
+export const getInfo = (id) => call(`${mediaAddress(id)}/info`);
 export const trashMedia = (id) => call(mediaAddress(id), { method: 'DELETE' });
 export const deleteForever = (id) => call(`${mediaAddress(id)}?forever=true`, { method: 'DELETE' });
 export const restoreMedia = (id) => post(`${mediaAddress(id)}/restore`);

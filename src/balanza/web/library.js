@@ -1,5 +1,6 @@
 // The library: what was uploaded and what came out, and what can be done with it.
 import { downloadAddress, MOST_ZIPPED, zipAddress } from './api.js';
+import { Face } from './face.js';
 import { bytes, clock } from './format.js';
 import { html } from './html.js';
 import { t, tn } from './i18n.js';
@@ -75,7 +76,7 @@ function Row({ item }) {
     <li class=${`row ${isPlaying ? 'playing' : ''}`}>
       <label class="check"><input type="checkbox" checked=${isSelected} aria-label=${t('library.select', { name })}
         onChange=${(event) => store.select(item.id, event.currentTarget.checked)} /></label>
-      <span class="kind"><${Icon} name=${item.kind} /></span>
+      <${Face} item=${item} isPlaying=${isPlaying} />
       <div class="row-text">
         <p class="name" title=${name}>${name}</p>
         <p class="facts">${facts(item).map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>

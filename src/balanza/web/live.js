@@ -1,6 +1,7 @@
 // Keeps the store true: the event stream says what changed, the changed rows are fetched. Events are hints, rows the truth.
 import { batch } from './vendor/signals/signals.js';
 import { getJob, listJobs, listMedia, listTrash } from './api.js';
+import { derivedMade, derivedMissed, derivedRestored } from './derived.js';
 import { t } from './i18n.js';
 import * as store from './store.js';
 import { follow, reload, schedule } from './stream.js';
@@ -29,6 +30,8 @@ export function startLive() {
     'job.progress': progressed,
     ...each(WORKER_EVENTS, workersChanged),
     ...each(MEDIA_EVENTS, mediaChanged),
+    'media.derived': (event) => derivedMade(event.media_id),
+    'media.restored': restored,
   };
   follow({ listeners, expire, isStale, refresh, pause: () => PAUSE_MS });
 }
@@ -38,6 +41,7 @@ const each = (types, listener) => Object.fromEntries(types.map((type) => [type, 
 function expire() {
   stale.allJobs = true;
   stale.media = true;
+  derivedMissed();
 }
 
 const isStale = () => Object.values(stale).some((value) => value === true) || stale.jobs.size > 0;
@@ -62,6 +66,11 @@ function workersChanged() {
 }
 
 const isPending = (job) => job.status === 'pending';
+
+function restored({ media_id }) {
+  derivedRestored(media_id);
+  mediaChanged();
+}
 
 export function mediaChanged() {
   stale.media = true;

@@ -1,11 +1,13 @@
 // The bar at the bottom while a song plays: what, how far, and the buttons for it.
 import { useLayoutEffect, useRef, useState } from '../vendor/preact/hooks.js';
+import { derived } from '../derived.js';
 import { clock, decimal } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { Icon } from '../icons.js';
 import { IconButton } from '../parts.js';
 import * as store from '../store.js';
+import { Waveform } from '../waveform.js';
 import { songs } from './playlist.js';
 import * as settings from './settings.js';
 import * as sound from './sound.js';
@@ -74,10 +76,13 @@ function Seek({ item }) {
     setDrawn(null);
     seekTo(element(), Number(event.currentTarget.value));
   };
-  return html`
+  const waveform = derived(item.id, 'waveform');
+  const isDrawn = waveform.state.value === 'ready';
+  return html`<div class=${`seek-box ${isDrawn ? 'drawn' : ''}`}>
+    ${isDrawn && html`<${Waveform} peaks=${waveform.data} played=${length && time / length} />`}
     <input class="range seek" type="range" min="0" max=${length} step="any" value=${time} disabled=${length === 0}
       aria-label=${t('player.position')} aria-valuetext=${t('player.time', { time: clock(time), length: clock(length) })}
-      onInput=${(event) => setDrawn(Number(event.currentTarget.value))} onChange=${onChange} />`;
+      onInput=${(event) => setDrawn(Number(event.currentTarget.value))} onChange=${onChange} /></div>`;
 }
 
 function Order() {

@@ -5,6 +5,7 @@ import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { IconButton } from '../parts.js';
 import { Speed } from './bar.js';
+import { Captions, CaptionsChoice, useSubtitles } from './captions.js';
 import { release } from './deck.js';
 import { hold } from './session.js';
 import * as settings from './settings.js';
@@ -15,31 +16,36 @@ const isPicture = (item) => item.mime_type.startsWith('image/');
 
 export function Screen({ item, onClose }) {
   const [failure, setFailure] = useState(null);
+  const [chosen, setChosen] = useState(null);
   const film = useRef(null);
   const onError = async () => setFailure(await reasonOf(item));
   const isFilm = !isPicture(item) && failure === null;
+  const subtitles = useSubtitles(item);
+  const captions = { item, subtitles, chosen, onChoose: setChosen };
   return html`
     <section class=${`player ${isPicture(item) ? 'picture' : 'video'}`} aria-label=${t('player.title')} tabindex="-1"
       onKeyDown=${isFilm ? keysOf(film) : undefined}>
       <p class="name" title=${item.name}>${item.name}</p>
       <div class="screen-actions">
+        ${isFilm && subtitles.length > 0 && html`<${CaptionsChoice} ...${captions} />`}
         ${isFilm && html`<${FilmActions} film=${film} />`}
         <${IconButton} icon="close" label=${t('player.close')} onClick=${onClose} />
       </div>
       ${failure !== null && html`<${Unplayable} item=${item} reason=${failure} />`}
-      ${isFilm && html`<${Film} item=${item} film=${film} onError=${onError} />`}
+      ${isFilm && html`<${Film} item=${item} film=${film} captions=${captions} onError=${onError} />`}
       ${isPicture(item) && failure === null && html`<img src=${mediaAddress(item.id)} alt=${item.name} onError=${onError} />`}
     </section>`;
 }
 
-function Film({ item, film, onError }) {
+function Film({ item, film, captions, onError }) {
   useEffect(() => {
     const element = film.current;
     const ends = [settings.govern(element), hold(item.name, element), () => release(element)];
     return () => ends.forEach((end) => end());
   }, []);
   return html`<video ref=${film} src=${mediaAddress(item.id)} controls autoplay playsinline
-    aria-label=${t('player.of', { name: item.name })} onError=${onError} onVolumeChange=${keepVolume} onRateChange=${keepSpeed} />`;
+    aria-label=${t('player.of', { name: item.name })} onError=${onError} onVolumeChange=${keepVolume} onRateChange=${keepSpeed}>
+    ${captions.chosen !== null && html`<${Captions} key=${captions.chosen} ...${captions} />`}</video>`;
 }
 
 /** What somebody sets in the browser's own controls is remembered too. */
