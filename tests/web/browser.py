@@ -6,7 +6,10 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""Best first: the headless shell is the same engine without windows, and takes a third of the processor time."""
+
+CHROMIUM = next(filter(None, map(shutil.which, _PROGRAMS)), None)
 
 _ARGUMENTS = (
     "--no-sandbox",  # as root, and in containers, Chromium starts no other way; it opens our own pages only

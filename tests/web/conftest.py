@@ -56,7 +56,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # asynchronous test of another folder could run in the same process.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    need(CHROMIUM is not None, "The page is tested in a real browser: install chromium (apt-get install chromium).")
+    need(CHROMIUM is not None, "The page is tested in a real browser: apt-get install chromium-headless-shell.")
     with chromium() as started:
         yield started
 
