@@ -3,7 +3,7 @@
 The request has a key of its own, which no caller can use: whoever asks, however often, there is one job for it.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import uuid4
 
@@ -22,6 +22,9 @@ from balanza.store import decisions, jobs, library, requirements, workers
 PRIORITY = 60
 """Before conversions: each takes a moment, and somebody looks at where it will be."""
 MOST_ATTEMPTS = 2
+ANEW_AFTER = timedelta(days=1)
+MOST_ATTEMPTS_EVER = 6
+"""What failed may have been the worker's fault, a full disk for one: it is tried anew some days, and not for ever."""
 
 
 class Derivations:
@@ -43,7 +46,7 @@ class Derivations:
         source, job, made = self._desk.database.read(lambda tx: self._look(tx, media_id, kind, options))
         if made is not None:
             return made
-        if job is None or job.status is JobStatus.CANCELLED:
+        if job is None or _may_be_tried_anew(job, self._desk.clock()):
             self._make(source, kind, options)
         elif job.status is JobStatus.FAILED:
             raise CannotBeMade(f"No {kind} could be made of {source.name}: {job.error}")
@@ -97,8 +100,10 @@ class Derivations:
         self._desk.moved(moves)
 
     def _again(self, tx: Connection, before: Job, now: datetime) -> list[Move]:
-        """It was cancelled when its file went into the trash, from which that is back."""
-        job = jobs.retry(tx, before.id, more_attempts=MOST_ATTEMPTS, now=now) if _is_cancelled(before) else None
+        """The job is pending again, unless another has asked for it in this moment."""
+        if not _may_be_tried_anew(before, now):
+            return []
+        job = jobs.retry(tx, before.id, more_attempts=MOST_ATTEMPTS, now=now)
         return assignment.assign_anew(tx, self._desk.chooser, [job], reason=Reason.RETRIED, now=now) if job else []
 
 
@@ -112,5 +117,9 @@ def _key(source: Media, kind: JobKind, options: Options) -> str:
     return " ".join([kind.value, "of", source.id, *(f"{name} {value}" for name, value in sorted(options.items()))])
 
 
-def _is_cancelled(job: Job) -> bool:
-    return job.status is JobStatus.CANCELLED
+def _may_be_tried_anew(job: Job, now: datetime) -> bool:
+    """It was cancelled when its file went into the trash, from which that is back; or it failed some time ago."""
+    if job.status is JobStatus.CANCELLED:
+        return True
+    has_failed = job.status is JobStatus.FAILED and job.attempts < MOST_ATTEMPTS_EVER
+    return has_failed and job.completed_at is not None and job.completed_at + ANEW_AFTER <= now
