@@ -44,6 +44,10 @@ class Load(Message):
     memory_mb: float = Field(ge=0, le=1e12)
     scratch_free_bytes: int | None = Field(default=None, ge=0, le=2**62)
     """What its scratch folder has room for."""
+    received_bytes_per_second: float | None = Field(default=None, ge=0, le=1e15)
+    """Of sources, over the network; None when an older worker does not say."""
+    sent_bytes_per_second: float | None = Field(default=None, ge=0, le=1e15)
+    """Of results, over the network."""
 
 
 class Registration(Message):

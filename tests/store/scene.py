@@ -55,7 +55,7 @@ def a_registration(worker_id: str, *, instance: str = "first", slots: int = 2) -
         encoders=frozenset({"flac", "libmp3lame"}),
         tags=frozenset({"gpu"}),
         metrics_address="127.0.0.1:9101",
-        load=Load(cpu_load=0.25, memory_mb=100.5, scratch_free_bytes=5_000_000_000),
+        load=Load(cpu_load=0.25, memory_mb=100.5, scratch_free_bytes=5_000_000_000, sent_bytes_per_second=1.5),
     )
 
 

@@ -40,7 +40,7 @@ def described(connection: Connection) -> dict[str, Any]:
     if connection.dialect.name == "sqlite":  # it keeps the statements, columns that were added later in one line
         made = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         return {
-            name: sorted(filter(None, (part.strip(" )\n") for part in re.split(r",\s|\n\)", sql))))
+            name: sorted(filter(None, (part.strip(" )\n\t") for part in re.split(r",\s|\n\)", sql))))
             for name, sql in made
         }
     inspector = inspect(connection)

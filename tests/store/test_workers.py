@@ -31,6 +31,8 @@ def test_a_registered_worker_is_what_it_says_of_itself(scene: Scene) -> None:
         cpu_load=0.25,
         memory_mb=100.5,
         scratch_free_bytes=5_000_000_000,
+        received_bytes_per_second=None,
+        sent_bytes_per_second=1.5,
         draining=False,
         drain_until=None,
         leaving=False,

@@ -28,6 +28,7 @@ from balanza.worker import link as link_module
 from balanza.worker.agent import Agent, Identity
 from balanza.worker.client import HttpFleetClient
 from balanza.worker.conversion import Tools
+from balanza.worker.load import Traffic
 from tests.worker.fleet import Fleet, until
 from tests.worker.http_fleet import HttpFleet
 
@@ -96,6 +97,7 @@ async def test_files_go_both_ways_in_pieces(fleet: Fleet, client: HttpFleetClien
     stored = await client.send_result(grant.token, tmp_path / "big")
     assert stored == StoredObject(size_bytes=len(big), sha256=hashlib.sha256(big).hexdigest())
     assert b"".join(fleet.storage.read(grant.output_key)) == big
+    assert client.traffic == Traffic(song.stat().st_size, len(big))
 
 
 async def test_what_the_server_refuses_is_the_error_it_raised(client: HttpFleetClient, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from balanza.protocol import MIB
 from balanza.worker import load as load_module
-from balanza.worker.load import LoadSampler, free_bytes, usable_cpus, usable_memory_mb
+from balanza.worker.load import LoadSampler, Traffic, free_bytes, usable_cpus, usable_memory_mb
 
 BURN = "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass\nprint(flush=True)\ninput()"
 """Spends 0.4 s, says so, and waits to be told to end."""
@@ -86,6 +86,20 @@ def test_a_child_that_is_missed_once_is_made_good_in_the_next_sample(monkeypatch
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     sampler = LoadSampler(1, Path())
     assert [sampler.sample().cpu_load for _ in range(2)] == [0.0, 0.5]
+
+
+def test_what_went_over_the_network_is_told_by_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 2.0, 3.0])
+    monkeypatch.setattr(load_module, "_tree_usage", lambda: (0.0, 0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    traffic = Traffic(5000, 5000)
+    sampler = LoadSampler(1, Path(), traffic)
+    traffic.received_bytes += 3000
+    traffic.sent_bytes += 10
+    rates = [
+        (load.received_bytes_per_second, load.sent_bytes_per_second) for load in (sampler.sample(), sampler.sample())
+    ]
+    assert rates == [(1500, 5), (0, 0)]
 
 
 def test_samples_that_follow_each_other_at_once_are_one_sample() -> None:

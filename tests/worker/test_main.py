@@ -327,6 +327,8 @@ def test_metrics_are_served_by_the_names_of_the_seed(fleet: Fleet, start: Start,
     assert 'worker_conversion_duration_seconds_count{worker_id="worker_a"} 2.0' in lines()
     values = {line.split(" ")[0]: float(line.split(" ")[1]) for line in lines() if not line.startswith("#")}
     assert 0 <= values['worker_cpu_load{worker_id="worker_a"}'] <= 1
+    assert values['worker_network_receive_bytes_total{worker_id="worker_a"}'] >= 0
+    assert values['worker_network_transmit_bytes_total{worker_id="worker_a"}'] >= 0
     eventually(lambda: any(line.startswith("worker_memory_usage_mb") and not line.endswith(" 0.0") for line in lines()))
 
 

@@ -53,6 +53,10 @@ class Worker:
     quarantined_until: datetime | None
     """Until then it gets no job; afterwards one at a time, until it completes one."""
     quarantine_reason: str | None
+    received_bytes_per_second: float | None = None
+    """Of sources, over the network; None for a worker that does not measure it."""
+    sent_bytes_per_second: float | None = None
+    """Of results."""
 
     @property
     def has_left(self) -> bool:

@@ -26,7 +26,7 @@ from balanza.worker.attempt import Attempt, Ending
 from balanza.worker.conversion import Tools
 from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
-from balanza.worker.load import LoadSampler
+from balanza.worker.load import LoadSampler, Traffic
 from balanza.worker.log import NamedLog
 from balanza.worker.observer import Observer
 from balanza.worker.reaper import Reaper
@@ -64,8 +64,12 @@ class Agent:
         *,
         storage: Storage | None = None,
         observer: Observer | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
-        """With a `storage` it is used as it is; otherwise the server's folder is, when it can be reached from here."""
+        """With a `storage` it is used as it is; otherwise the server's folder is, when it can be reached from here.
+
+        `traffic` is what the client counts.
+        """
         self._client = client
         self._identity = identity
         self._tools = tools
@@ -74,7 +78,7 @@ class Agent:
         self._log = NamedLog(logging.getLogger("balanza.worker"), {"worker_id": identity.worker_id})
         self._link = Link(self._log)
         self._reaper = Reaper()
-        self._sampler = LoadSampler(identity.cpus, tools.scratch.folder)
+        self._sampler = LoadSampler(identity.cpus, tools.scratch.folder, traffic)
         self._instance = uuid.uuid4().hex
         self._registered: Registered | None = None
         self._runner: Runner | None = None

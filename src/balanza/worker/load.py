@@ -1,9 +1,10 @@
-"""What the worker may use (processors, memory, scratch space), and how much of it its process tree uses."""
+"""What the worker may use (processors, memory, scratch), how much of it its process tree uses, and its transfers."""
 
 import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -17,15 +18,25 @@ MOST_BYTES = 2**62
 CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
-class LoadSampler:
-    """Samples this process and all its descendants, and the disk of the scratch folder."""
+@dataclass(slots=True)
+class Traffic:
+    """The bytes of sources and results that went over the network since the worker was started."""
 
-    def __init__(self, cpus: float, scratch: Path) -> None:
+    received_bytes: int = 0
+    sent_bytes: int = 0
+
+
+class LoadSampler:
+    """Samples this process and all its descendants, the disk of the scratch folder, and what went over the network."""
+
+    def __init__(self, cpus: float, scratch: Path, traffic: Traffic | None = None) -> None:
         self._cpus = cpus
         self._scratch = scratch
+        self._traffic = traffic or Traffic()
+        self._counted = replace(self._traffic)
         self._sampled_at = time.monotonic()
         self._spent_seconds, memory_bytes = _tree_usage()
-        self._load = self._loaded(0.0, memory_bytes)
+        self._load = self._loaded(0.0, memory_bytes, Traffic(), 1.0)
 
     def sample(self) -> Load:
         """The share of the usable cores spent since the sample before, 0..1, and the resident memory now."""
@@ -39,14 +50,21 @@ class LoadSampler:
         spent = max(spent, self._spent_seconds)
         share = (spent - self._spent_seconds) / elapsed / self._cpus
         self._sampled_at, self._spent_seconds = now, spent
-        self._load = self._loaded(round(min(1.0, share), 4), memory_bytes)
+        counted = replace(self._traffic)
+        moved = Traffic(
+            counted.received_bytes - self._counted.received_bytes, counted.sent_bytes - self._counted.sent_bytes
+        )
+        self._counted = counted
+        self._load = self._loaded(round(min(1.0, share), 4), memory_bytes, moved, elapsed)
         return self._load
 
-    def _loaded(self, cpu_load: float, memory_bytes: int) -> Load:
+    def _loaded(self, cpu_load: float, memory_bytes: int, moved: Traffic, seconds: float) -> Load:
         return Load(
             cpu_load=cpu_load,
             memory_mb=round(memory_bytes / MIB, 1),
             scratch_free_bytes=free_bytes(self._scratch),
+            received_bytes_per_second=round(moved.received_bytes / seconds, 1),
+            sent_bytes_per_second=round(moved.sent_bytes / seconds, 1),
         )
 
 

@@ -2,12 +2,15 @@
 
 import errno
 import socket
+from collections.abc import Iterator
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import CounterMetricFamily
 
 from balanza.errors import StartupError
 from balanza.protocol import Load
+from balanza.worker.load import Traffic
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - chosen by whoever starts the worker
@@ -17,9 +20,10 @@ DURATION_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 
 class WorkerMetrics:
     """What one worker measures, in a registry of its own."""
 
-    def __init__(self, worker_id: str) -> None:
+    def __init__(self, worker_id: str, traffic: Traffic | None = None) -> None:
         self.registry = CollectorRegistry()
         label = ["worker_id"]
+        self.registry.register(_Transfers(worker_id, traffic or Traffic()))
         self._cpu = Gauge(
             "worker_cpu_load", "Processor time of the worker's process tree, 0..1", label, registry=self.registry
         ).labels(worker_id)
@@ -49,6 +53,23 @@ class WorkerMetrics:
     def ended(self, status: Literal["success", "failed"], seconds: float) -> None:
         self._done[status].inc()
         self._duration.observe(seconds)
+
+
+class _Transfers:
+    """The worker's own count, read when it is asked for."""
+
+    def __init__(self, worker_id: str, traffic: Traffic) -> None:
+        self._worker_id = worker_id
+        self._traffic = traffic
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        for name, what, value in (
+            ("worker_network_receive_bytes", "Sources fetched over the network", self._traffic.received_bytes),
+            ("worker_network_transmit_bytes", "Results sent over the network", self._traffic.sent_bytes),
+        ):
+            family = CounterMetricFamily(name, what, labels=["worker_id"])
+            family.add_metric([self._worker_id], value)
+            yield family
 
 
 class MetricsServer:

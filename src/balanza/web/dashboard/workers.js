@@ -74,6 +74,7 @@ function Card({ id }) {
       <dl class="measures">
         <${Measure} name=${t('worker.cpu')} value=${worker.cpu_load === null ? UNKNOWN : percent(100 * worker.cpu_load)} />
         <${Measure} name=${t('worker.memory')} value=${memoryOf(worker)} />
+        <${Measure} name=${t('worker.network')} value=${networkOf(worker)} />
         <${Measure} name=${t('worker.slots')} value=${`${worker.running_jobs} / ${worker.slots}`} />
         <${Measure} name=${t('worker.waiting')} value=${decimal(worker.assigned_jobs)} />
       </dl>
@@ -95,6 +96,9 @@ function memoryOf({ memory_mb: used, memory_total_mb: total }) {
   const size = bytes(used * 1e6);
   return total === null ? size : t('worker.memory_of', { used: size, total: bytes(total * 1e6) });
 }
+
+const networkOf = ({ received_bytes_per_second: received, sent_bytes_per_second: sent }) =>
+  received === null || sent === null ? UNKNOWN : t('worker.network_of', { received: bytes(received), sent: bytes(sent) });
 
 const sourceOf = ({ metrics_source: source, metrics_age_seconds: age }) =>
   source === null ? t('worker.unmeasured') : t(`source.${source}`, { time: span(age) });

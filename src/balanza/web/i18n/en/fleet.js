@@ -44,6 +44,8 @@ export default {
   "worker.quarantined": "Quarantined",
   "worker.memory": "Memory",
   "worker.memory_of": "{used} / {total}",
+  "worker.network": "Network",
+  "worker.network_of": "↓ {received}/s · ↑ {sent}/s",
   "worker.slots": "Slots in use",
   "worker.waiting": "Waiting for it",
   "worker.score": "load",

@@ -44,6 +44,8 @@ export default {
   "worker.quarantined": "En cuarentena",
   "worker.memory": "Memoria",
   "worker.memory_of": "{used} / {total}",
+  "worker.network": "Red",
+  "worker.network_of": "↓ {received}/s · ↑ {sent}/s",
   "worker.slots": "Ranuras en uso",
   "worker.waiting": "Esperan por él",
   "worker.score": "carga",
