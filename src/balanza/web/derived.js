@@ -3,7 +3,6 @@
 import { useEffect, useState } from './vendor/preact/hooks.js';
 import { signal } from './vendor/signals/signals.js';
 import { mediaAddress } from './api.js';
-import * as store from './store.js';
 
 const PAUSE_MS = 150; // what is scrolled past is not asked for
 const MARGIN = '200px';
@@ -12,6 +11,7 @@ export const derivedAddress = (id, what) => `${mediaAddress(id)}/${what}`;
 
 /** What is known by address: `{id, state, data}`, `state` a signal of `pending`, `ready` or `none` (it cannot be made). */
 const known = new Map();
+const left = new Set();
 
 /** The one of this file; `data` has its bytes once it is `ready`. Browsers keep what they fetched. */
 export function derived(id, what) {
@@ -25,6 +25,7 @@ export function derived(id, what) {
 
 async function fetchInto(address) {
   const one = known.get(address);
+  if (left.has(one.id)) return;
   let response;
   try {
     response = await fetch(address);
@@ -38,7 +39,7 @@ async function fetchInto(address) {
 
 const askAgain = (isMeant) => {
   for (const [address, one] of known) {
-    if (one.state.value === 'pending' && isMeant(one) && store.mediaById.value.has(one.id)) fetchInto(address);
+    if (one.state.value === 'pending' && isMeant(one)) fetchInto(address);
   }
 };
 
@@ -48,9 +49,13 @@ export const derivedMade = (id) => askAgain((one) => one.id === id);
 /** Events may have been missed. */
 export const derivedMissed = () => askAgain(() => true);
 
-/** Nothing more was made of a file that went into the trash: back from there, it is asked for anew. */
+/** The file is on its way into the trash: nothing more is made of it, and nothing asked. */
+export const derivedLeft = (id) => left.add(id);
+
+/** The file is back, and what was not made of it is asked for again. */
 export function derivedRestored(id) {
-  for (const [address, one] of known) if (one.id === id && one.state.value === 'pending') known.delete(address);
+  left.delete(id);
+  derivedMade(id);
 }
 
 const callbacks = new Map();

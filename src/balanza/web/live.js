@@ -1,7 +1,7 @@
 // Keeps the store true: the event stream says what changed, the changed rows are fetched. Events are hints, rows the truth.
 import { batch } from './vendor/signals/signals.js';
 import { getJob, listJobs, listMedia, listTrash } from './api.js';
-import { derivedMade, derivedMissed, derivedRestored } from './derived.js';
+import { derivedLeft, derivedMade, derivedMissed, derivedRestored } from './derived.js';
 import { t } from './i18n.js';
 import * as store from './store.js';
 import { follow, reload, schedule } from './stream.js';
@@ -31,7 +31,9 @@ export function startLive() {
     ...each(WORKER_EVENTS, workersChanged),
     ...each(MEDIA_EVENTS, mediaChanged),
     'media.derived': (event) => derivedMade(event.media_id),
-    'media.restored': restored,
+    'media.trashed': away,
+    'media.deleted': away,
+    'media.restored': back,
   };
   follow({ listeners, expire, isStale, refresh, pause: () => PAUSE_MS });
 }
@@ -67,7 +69,12 @@ function workersChanged() {
 
 const isPending = (job) => job.status === 'pending';
 
-function restored({ media_id }) {
+function away({ media_id }) {
+  derivedLeft(media_id);
+  mediaChanged();
+}
+
+function back({ media_id }) {
   derivedRestored(media_id);
   mediaChanged();
 }

@@ -1,5 +1,6 @@
 // The trash: files go there at a press, come back at another, and are deleted for ever only after a question.
 import { deleteForever, restoreMedia, trashMedia } from './api.js';
+import { derivedLeft, derivedRestored } from './derived.js';
 import { bytes, timeOfDay } from './format.js';
 import { html } from './html.js';
 import { t, tn } from './i18n.js';
@@ -10,7 +11,9 @@ import * as store from './store.js';
 
 /** Puts them into the trash and offers to take them back. `toUndo`: the focus goes there, for those who press keys. */
 export async function trash(items, { toUndo = false } = {}) {
+  for (const { id } of items) derivedLeft(id);
   const done = await each(items, trashMedia);
+  for (const item of items) if (!done.includes(item)) derivedRestored(item.id);
   if (done.length === 0) return;
   if (done.some((item) => item.id === store.playing.value?.id)) store.playing.value = null;
   store.deselect(done.map((item) => item.id));
