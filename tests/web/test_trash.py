@@ -112,3 +112,15 @@ def test_the_selected_files_come_in_one_zip(page: Page) -> None:
     assert download.value.suggested_filename == "balanza.zip"
     with zipfile.ZipFile(Path(download.value.path())) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == {"song.wav": wav(0.2), "film.wav": wav()}
+
+
+def test_too_many_for_an_address_come_in_one_zip_too(stand: Stand, page: Page) -> None:
+    for number in range(39):
+        stand.upload(f"{number}.wav")
+    expect(page.locator(".row")).to_have_count(41)
+    page.get_by_role("checkbox", name="All").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download (zip)").click()
+    with zipfile.ZipFile(Path(download.value.path())) as archive:
+        assert len(archive.namelist()) == 41
+    expect(page.locator(".row")).to_have_count(41)

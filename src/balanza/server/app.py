@@ -24,6 +24,7 @@ from balanza.server import (
     targets,
     tus,
     workers,
+    zips,
 )
 from balanza.server.addresses import allowed_names
 from balanza.server.bells import Bells
@@ -41,6 +42,7 @@ ADMITTING_THREADS = 8
 
 ROUTERS = (
     library.router,
+    zips.router,
     derived.router,
     tus.router,
     jobs.router,

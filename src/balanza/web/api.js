@@ -71,8 +71,6 @@ export const convert = (mediaId, format, options, key) =>
 
 export const mediaAddress = (id) => `media/${encodeURIComponent(id)}`;
 export const downloadAddress = (id) => `${mediaAddress(id)}?download=1`;
-export const MOST_ZIPPED = 500;
-export const zipAddress = (ids) => `media/zip?${new URLSearchParams(ids.map((id) => ['id', id]))}`;
 
 /** The status of a media file's address, without its bytes; 0 when nobody answers. */
 export async function mediaStatus(id) {

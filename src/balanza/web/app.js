@@ -19,6 +19,7 @@ import * as store from './store.js';
 import { ForeverDialog, TrashDialog } from './trash.js';
 import { isUploading } from './upload.js';
 import { WhyDialog } from './why.js';
+import { isSaving } from './zip.js';
 
 const DIALOGS = { convert: ConvertDialog, forever: ForeverDialog, share: ShareDialog, trash: TrashDialog, why: WhyDialog };
 
@@ -47,7 +48,7 @@ effect(() => {
   document.title = t('page.title');
 });
 window.addEventListener('beforeunload', (event) => {
-  if (isUploading()) event.preventDefault();
+  if (isUploading() && !isSaving()) event.preventDefault();
 });
 watchDrops();
 startLive();

@@ -1,5 +1,5 @@
 // The library: what was uploaded and what came out, and what can be done with it.
-import { downloadAddress, MOST_ZIPPED, zipAddress } from './api.js';
+import { downloadAddress } from './api.js';
 import { Face } from './face.js';
 import { bytes, clock } from './format.js';
 import { html } from './html.js';
@@ -9,6 +9,7 @@ import { moreMedia } from './live.js';
 import { attempt, IconButton, IconLink } from './parts.js';
 import * as store from './store.js';
 import { openTrash, trash } from './trash.js';
+import { Zip } from './zip.js';
 
 export function Library() {
   const items = store.media.value;
@@ -46,15 +47,6 @@ function Selection({ items }) {
       <button type="button" class="button quiet" disabled=${chosen.length === 0}
         onClick=${(event) => trash(chosen, { toUndo: isByKey(event) })}><${Icon} name="trash" />${t('library.delete_selected')}</button>
     </div>`;
-}
-
-/** The browser saves it as it comes; the page holds nothing of it. */
-function Zip({ ids }) {
-  if (ids.length > 0 && ids.length <= MOST_ZIPPED) {
-    return html`<a class="button quiet" href=${zipAddress(ids)} download><${Icon} name="download" />${t('library.zip')}</a>`;
-  }
-  const label = ids.length === 0 ? t('library.zip') : t('library.zip_most', { most: MOST_ZIPPED });
-  return html`<button type="button" class="button quiet" disabled><${Icon} name="download" />${label}</button>`;
 }
 
 const Trash = () => html`
