@@ -141,6 +141,30 @@ class PasswordNeeded(CallerError):
     title = "A password is needed"
 
 
+class LoginNeeded(CallerError):
+    """Whoever asks has not said who they are, or with a secret that opens nothing (any more)."""
+
+    status = 401
+    slug = "login-needed"
+    title = "Log in first"
+
+
+class WrongLogin(CallerError):
+    """The name, or the password."""
+
+    status = 401
+    slug = "wrong-login"
+    title = "Wrong name or password"
+
+
+class QuotaExceeded(CallerError):
+    """It would be more than this person may have."""
+
+    status = 403
+    slug = "quota-exceeded"
+    title = "Over the quota"
+
+
 class WrongPassword(CallerError):
     status = 403
     slug = "wrong-password"

@@ -1,9 +1,10 @@
 """What can be set from outside: each field is the environment variable BALANZA_<NAME>."""
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PolicyName = Literal["least_loaded", "power_of_two", "round_robin", "random"]
@@ -54,6 +55,39 @@ class Settings(BaseSettings):
 
     allowed_hosts: str = ""
     """Names, separated by commas, under which others in a private network reach the server, e.g. `api`."""
+    public_url: str | None = None
+    """Where people reach the server when a proxy stands before it, e.g. https://media.example.org/balanza."""
+    trusted_proxies: str = ""
+    """Addresses of proxies, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+
+    auth: Literal["auto", "on", "off"] = "auto"
+    """Whether people log in. `auto`: when others than this computer can reach the server."""
+    signup: Literal["open", "invitation", "closed"] = "invitation"
+    """Who can make an account."""
+    public_stats: bool | None = None
+    """Whether anybody may read /workers/stats; without a value, only where nobody logs in."""
+    fleet_token: SecretStr | None = None
+    """The secret that workers show to a server with accounts, the same on both sides."""
+    token: SecretStr | None = None
+    """The API token that `balanza jobs`, `why`, `workers` and `convert --server` show."""
+    quota_bytes: int | None = Field(default=None, ge=0)
+    """How much each person may store, unless an administrator allows them something else."""
+    quota_jobs: int | None = Field(default=None, ge=0)
+    """How many jobs of each person may be pending or running."""
+    oidc_issuer: str | None = None
+    """An OpenID Connect provider to log in through, e.g. https://id.example.org."""
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_name: str = "OpenID Connect"
+    """What the button that leads there says."""
+
+    @property
+    def has_accounts(self) -> bool:
+        return self.auth == "on" or (self.auth == "auto" and not is_loopback(self.host))
+
+    @property
+    def has_public_stats(self) -> bool:
+        return not self.has_accounts if self.public_stats is None else self.public_stats
 
     @property
     def storage_folder(self) -> Path:
@@ -67,3 +101,13 @@ class Settings(BaseSettings):
     def database(self) -> str | Path:
         """A URL, or the file of SQLite."""
         return self.database_url or self.data / "balanza.db"
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host name or address always means this very computer (RFC 6761 section 6.3 for the name)."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from balanza.cli.app import settings_from
+from balanza.cli.options import settings_from
 from balanza.errors import StartupError
 from balanza.media.table import FORMATS
 from balanza.server.startup import claimed_folder

@@ -7,8 +7,8 @@ import sys
 import pytest
 import yaml
 
-from balanza.server.addresses import allowed_names, is_loopback
-from balanza.settings import Settings
+from balanza.server.addresses import allowed_names
+from balanza.settings import Settings, is_loopback
 from tests.deploy import compose
 from tests.deploy.dockerfile import ROOT, all_stages
 

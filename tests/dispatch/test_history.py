@@ -73,7 +73,7 @@ def test_the_timeline_shows_what_ran_and_how_it_ended(world: World) -> None:
     world.submit()
     world.fail_once("a")
     running = world.granted("a")
-    found = world.desk.database.read(lambda tx: read_timeline(tx, HOUR, world.clock.now))
+    found = world.desk.database.read(lambda tx: read_timeline(tx, HOUR, world.clock.now, "local"))
     assert [(bar.job_id, bar.number, bar.outcome) for bar in found.bars] == [
         (running.job_id, 1, "failed"),
         (running.job_id, 2, None),

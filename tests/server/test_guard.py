@@ -4,8 +4,9 @@ import pytest
 from starlette.datastructures import Headers
 
 from balanza.errors import StartupError
-from balanza.server.addresses import allowed_names, is_loopback
+from balanza.server.addresses import allowed_names
 from balanza.server.guard import why_not
+from balanza.settings import is_loopback
 
 
 def ask(method: str, *, allowed: str = "", **headers: str) -> str | None:

@@ -14,21 +14,34 @@ from tests.system.restrained import as_its_owner
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
-def test_listening_for_others_is_refused_with_a_way_out(host: str, tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match=f"Listening on {host} .* no accounts yet.* ssh -L.* BALANZA_ALLOWED_HOSTS"):
-        serve(Settings(host=host, data=tmp_path / "data"))
+def test_listening_for_others_without_accounts_is_refused_with_a_way_out(host: str, tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match=f"Listening on {host} .* BALANZA_AUTH=on.* BALANZA_ALLOWED_HOSTS"):
+        serve(Settings(host=host, auth="off", data=tmp_path / "data"))
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_listening_for_this_computer_alone_is_allowed(host: str) -> None:
-    check_address(host)
+    check_address(Settings(host=host))
+    assert not Settings(host=host).has_accounts
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])
 def test_listening_for_others_is_allowed_when_names_for_them_are_given(host: str) -> None:
-    check_address(host, "api")
-    check_address(host, "api,balanza.lan")
+    check_address(Settings(host=host, auth="off", allowed_hosts="api"))
+    check_address(Settings(host=host, auth="off", allowed_hosts="api,balanza.lan"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5"])
+def test_listening_for_others_has_people_log_in(host: str) -> None:
+    check_address(Settings(host=host))
+    assert Settings(host=host).has_accounts
+
+
+@pytest.mark.parametrize("address", ["media.example.org", "ftp://media.example.org", "https://", "https://a.org/?b=c"])
+def test_a_public_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(StartupError, match=r"^BALANZA_PUBLIC_URL .* https://media\.example\.org"):
+        check_address(Settings(public_url=address))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])

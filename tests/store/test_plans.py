@@ -59,7 +59,7 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "upload": lambda tx: uploads.get(tx, "upload"),
     "expired uploads": lambda tx: uploads.expired(tx, START, 5),
     "download": lambda tx: shares.count_download(tx, "share", START),
-    "timeline": lambda tx: timeline.bars(tx, START, 5),
+    "timeline": lambda tx: timeline.bars(tx, START, 5, owner_id="local"),
     "is a point there": lambda tx: points.is_recorded(tx, START),
     "old points": lambda tx: points.prune(tx, START),
     "worker": lambda tx: workers.get(tx, "worker_a"),

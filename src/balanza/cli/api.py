@@ -1,6 +1,7 @@
 """Asking a running server over its public API."""
 
 import ipaddress
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -27,7 +28,9 @@ class Api:
 
     def __init__(self, server: str) -> None:
         self._server = base_of(server)
-        self._http = httpx2.Client(base_url=self._server, timeout=TIMEOUT, trust_env=not is_own(self._server))
+        self._http = httpx2.Client(
+            base_url=self._server, timeout=TIMEOUT, trust_env=not is_own(self._server), headers=credentials()
+        )
 
     def get(self, path: str, **parameters: str | int | None) -> Any:
         given = {name: value for name, value in parameters.items() if value is not None}
@@ -72,6 +75,12 @@ def base_of(server: str) -> str:
     if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > LAST_PORT:
         raise _no_address(server)
     return address
+
+
+def credentials() -> dict[str, str]:
+    """What a server with accounts asks for: the API token of BALANZA_TOKEN, if there is one."""
+    token = os.environ.get("BALANZA_TOKEN", "").strip()
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def is_own(server: str) -> bool:

@@ -1,15 +1,13 @@
 """The commands and their options. What a command does is imported when it runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from balanza.cli.asking import jobs_app, why, workers_app
-from balanza.cli.options import ASK, DEFAULT_SERVER, Json
-
-if TYPE_CHECKING:
-    from balanza.settings import Settings
+from balanza.cli.options import ASK, DEFAULT_SERVER, Json, settings_from
+from balanza.cli.people import user_app
 
 app = typer.Typer(
     help="Converts media files on a fleet of workers: each job goes to the least loaded one.",
@@ -21,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(workers_app, name="workers")
+app.add_typer(user_app, name="user")
 app.command("why")(why)
 
 Host = Annotated[
@@ -125,6 +124,7 @@ def worker(
                 scratch=scratch or settings.scratch_folder,
                 ffmpeg=settings.ffmpeg,
                 stall_seconds=settings.stall_seconds,
+                fleet_token=settings.fleet_token.get_secret_value() if settings.fleet_token else None,
             )
         )
     )
@@ -163,18 +163,3 @@ def convert(
 
     wanted = Wanted(to, options_from(quality, option or []), jobs)
     raise typer.Exit(run(files, wanted, Way(output, force, server, as_json), settings_from()))
-
-
-def settings_from(**given: object) -> "Settings":
-    """The settings of the environment, with what was given as an option instead. Raises StartupError."""
-    from pydantic import ValidationError
-
-    from balanza.errors import StartupError
-    from balanza.settings import Settings
-
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        name = str(wrong["loc"][0]).upper().removeprefix("BALANZA_")
-        raise StartupError(f"BALANZA_{name} cannot be {wrong['input']!r}: {wrong['msg']}.") from error

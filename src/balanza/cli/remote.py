@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import httpx2
 
-from balanza.cli.api import TIMEOUT, answer_of, base_of, is_own, reachable
+from balanza.cli.api import TIMEOUT, answer_of, base_of, credentials, is_own, reachable
 from balanza.cli.events import Events
 from balanza.cli.inputs import PIECE_BYTES, Input, Wanted, pieces
 from balanza.cli.outputs import Outputs
@@ -51,6 +51,7 @@ class RemoteRun:
             timeout=TIMEOUT,
             trust_env=not is_own(self._server),
             limits=httpx2.Limits(max_connections=None),
+            headers=credentials(),
         ) as http:
             events = Events(http, self._server)
             listening = asyncio.create_task(events.listen())

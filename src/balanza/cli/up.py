@@ -1,6 +1,7 @@
 """`balanza up`: what is checked before anything starts, which processes there are, and what is printed."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -41,6 +42,10 @@ def up(settings: Settings, fleet: Fleet) -> int:
     """Runs server and workers until told to stop; returns the exit code. Raises StartupError."""
     settings = settings.model_copy(update={"data": settings.data.absolute()})
     port = check_before_start(settings, fleet)
+    settings = startup.with_fleet_token(settings)
+    if settings.fleet_token is not None:
+        # To the server and the workers by their environment, which nobody else can read; arguments everybody can.
+        os.environ["BALANZA_FLEET_TOKEN"] = settings.fleet_token.get_secret_value()
     worker_ids = list(islice(worker_names(), fleet.workers))
     screen = Screen([SERVER_NAME, *worker_ids])
     supervisor = Supervisor(
@@ -56,7 +61,7 @@ def up(settings: Settings, fleet: Fleet) -> int:
 
 def check_before_start(settings: Settings, fleet: Fleet) -> int:
     """The port to serve on, which is free now, as everything else that is needed. Raises StartupError."""
-    startup.check_address(settings.host, settings.allowed_hosts)
+    startup.check_address(settings)
     refuse_what_lacks_encoders(settings.ffmpeg)
     with ExitStack() as stack:
         stack.enter_context(startup.claimed_folder(settings.data))

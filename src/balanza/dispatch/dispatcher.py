@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from balanza.dispatch import assignment, library, signals
+from balanza.dispatch import assignment, library, quotas, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended
@@ -154,6 +154,7 @@ class Dispatcher:
             )
         except MissingStream as error:
             raise MissingStream(f"{source.name}: {error}") from error
+        quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id)
         now = self._desk.clock()
         fleet = workers.list_workers(tx, lock=True)
         decision = self._desk.chooser.decide(fleet, needs, avoid={}, now=now)

@@ -97,10 +97,10 @@ def read_history(tx: Connection, measure: Measure, span: timedelta, now: datetim
     )
 
 
-def read_timeline(tx: Connection, span: timedelta, now: datetime) -> Timeline:
-    """The attempts that ran at some time during the last `span`."""
+def read_timeline(tx: Connection, span: timedelta, now: datetime, owner_id: str) -> Timeline:
+    """The attempts that ran at some time during the last `span`, with the names of that person's files alone."""
     since = now - span
-    return Timeline(since, now, tuple(bars(tx, since, MOST_BARS)))
+    return Timeline(since, now, tuple(bars(tx, since, MOST_BARS, owner_id=owner_id)))
 
 
 def _look(

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
+from balanza.dispatch import quotas
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, cancel_derivations
 from balanza.errors import (
@@ -164,7 +165,7 @@ class Library:
         key = key_of(media_id)
         try:
             media = self.probed(media_id, name, stored)
-            self._desk.database.write(lambda tx: insert(tx, media))
+            self._desk.database.write(lambda tx: self._insert(tx, media))
         except Retryable:
             # The row may have been committed all the same; if it was not, the sweep removes the object.
             raise
@@ -173,6 +174,10 @@ class Library:
             raise
         self._desk.tell()
         return media
+
+    def _insert(self, tx: Connection, media: Media) -> None:
+        quotas.refuse_more_bytes(tx, self._desk.settings, self._owner_id, media.size_bytes)
+        insert(tx, media)
 
     def probed(self, media_id: str, name: str, stored: StoredObject) -> Media:
         """What was stored under the key of that id, looked into but in no table yet. Raises NotMedia, EmptyFile."""

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from balanza.dispatch import library
+from balanza.dispatch import library, quotas
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.library import Library, key_of
 from balanza.errors import CallerError, Conflict, EmptyFile, Gone, Locked, NotFound, StorageError, StorageFull, TooLarge
@@ -99,7 +99,12 @@ class Uploads:
             expires_at=now + LIFETIME,
             owner_id=self._owner_id,
         )
-        self._desk.database.write(lambda tx: uploads.insert(tx, new))
+
+        def operation(tx: Connection) -> None:
+            quotas.refuse_more_bytes(tx, self._desk.settings, self._owner_id, size_bytes)
+            uploads.insert(tx, new)
+
+        self._desk.database.write(operation)
         return new
 
     def look(self, upload_id: str) -> Standing:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
 
 from balanza.errors import StartupError
 
@@ -25,14 +26,17 @@ def allowed_names(listed: str) -> frozenset[str]:
     return frozenset(name.strip("[]") for name in names)
 
 
-def is_loopback(name: str) -> bool:
-    """Whether a host name or address always means this very computer (RFC 6761 section 6.3 for the name)."""
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+def public_origin(url: str | None) -> str | None:
+    """The origin of the address under which people reach the server. Raises StartupError when it is no address."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise StartupError(
+            f"BALANZA_PUBLIC_URL cannot be {url!r}: write the address that people open, such as "
+            "https://media.example.org/balanza."
+        )
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def _can_be_allowed(name: str) -> bool:

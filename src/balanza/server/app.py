@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 import balanza
 from balanza.server import (
+    accounts,
     decisions,
     derived,
     events,
@@ -23,15 +25,16 @@ from balanza.server import (
     share,
     targets,
     tus,
+    users,
     workers,
-    zips,
 )
-from balanza.server.addresses import allowed_names
+from balanza.server.addresses import allowed_names, public_origin
 from balanza.server.bells import Bells
 from balanza.server.guard import Guard
 from balanza.server.live import Feed
 from balanza.server.metrics import Timed
 from balanza.server.parts import LoopParts, Parts
+from balanza.settings import Settings
 
 REQUEST_THREADS = 40
 """For short questions to the database. SQLite's writer commits what several of them wait for together."""
@@ -41,8 +44,9 @@ ADMITTING_THREADS = 8
 """For uploads that are complete: files are looked into one at a time, the others are flushed meanwhile."""
 
 ROUTERS = (
+    accounts.router,
+    users.router,
     library.router,
-    zips.router,
     derived.router,
     tus.router,
     jobs.router,
@@ -79,9 +83,18 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(router)
     # The last one added is the outermost.
     app.add_middleware(problems.Incidents)
-    app.add_middleware(Guard, allowed=allowed_names(parts.desk.settings.allowed_hosts))
+    settings = parts.desk.settings
+    app.add_middleware(Guard, allowed=_allowed(settings), own_origin=public_origin(settings.public_url))
     app.add_middleware(Timed, metrics=parts.metrics)
     return app
+
+
+def _allowed(settings: Settings) -> frozenset[str] | None:
+    """The names under which the server may be reached; None: any."""
+    named = allowed_names(settings.allowed_hosts)
+    if settings.public_url is not None:
+        named |= {urlsplit(settings.public_url).hostname or ""}
+    return None if settings.has_accounts and not settings.allowed_hosts else named
 
 
 @asynccontextmanager

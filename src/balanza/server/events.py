@@ -1,14 +1,21 @@
 """The stream of events that pages and programs follow."""
 
+import time
+from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from anyio import to_thread
+from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import StreamingResponse
 
+from balanza.server.auth import Reader, secret_of
 from balanza.server.openapi import content, problems
-from balanza.server.parts import LoopPartsDep
+from balanza.server.parts import LoopPartsDep, Parts
 
 router = APIRouter(tags=["events"])
+
+LOOK_AGAIN_SECONDS = 10.0
+"""How long a session that was ended elsewhere may go on listening, unless it is silent: then until the next event."""
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """The second asks nginx to pass on every event at once."""
@@ -21,6 +28,8 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     responses={200: content("text/event-stream", "Events, as long as the connection lasts."), **problems()},
 )
 async def follow_events(
+    request: Request,
+    parts: Reader,
     loop_parts: LoopPartsDep,
     last_event_id: Annotated[str | None, Header(description="Go on after this event.")] = None,
 ) -> StreamingResponse:
@@ -29,4 +38,17 @@ async def follow_events(
     `reset` says that events were missed for good: fetch everything. `job.progress` has no id and tells that the
     progress of jobs or the load of workers changed.
     """
-    return StreamingResponse(loop_parts.feed.stream(last_event_id), headers=_HEADERS, media_type="text/event-stream")
+    told = _while_allowed(loop_parts.feed.stream(last_event_id, parts.asked_by), request, parts)
+    return StreamingResponse(told, headers=_HEADERS, media_type="text/event-stream")
+
+
+async def _while_allowed(told: AsyncIterator[bytes], request: Request, parts: Parts) -> AsyncIterator[bytes]:
+    """Ends when the session or token with which it began is no longer good."""
+    secret = secret_of(request) if parts.desk.settings.has_accounts else None
+    looked_at = time.monotonic()
+    async for piece in told:
+        if secret is not None and time.monotonic() - looked_at > LOOK_AGAIN_SECONDS:
+            looked_at = time.monotonic()
+            if await to_thread.run_sync(parts.login.principal_of, secret) is None:
+                return
+        yield piece

@@ -19,10 +19,11 @@ from balanza.protocol import (
     Registration,
     StoredObject,
 )
+from balanza.server.auth import WorkerParts
 from balanza.server.bells import wait_for_bell
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, content, problems
-from balanza.server.parts import LoopPartsDep, PartsDep
+from balanza.server.parts import LoopPartsDep
 from balanza.server.ranges import Span
 from balanza.server.serving import stored_pieces
 from balanza.server.shapes import Leaving
@@ -34,17 +35,17 @@ Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The t
 
 
 @router.post("/register", summary="Join the fleet", responses=problems(*JSON_BODY))
-def register(registration: Registration, parts: PartsDep) -> Registered:
+def register(registration: Registration, parts: WorkerParts) -> Registered:
     return parts.fleet.register(registration)
 
 
 @router.post("/heartbeat", summary="Say that one is alive, and how far one got", responses=problems(409, *JSON_BODY))
-def heartbeat(beat: Heartbeat, parts: PartsDep) -> HeartbeatReply:
+def heartbeat(beat: Heartbeat, parts: WorkerParts) -> HeartbeatReply:
     return parts.fleet.heartbeat(beat)
 
 
 @router.post("/leave", status_code=204, summary="Leave the fleet", responses=problems(*JSON_BODY))
-def leave(leaving: Leaving, parts: PartsDep) -> None:
+def leave(leaving: Leaving, parts: WorkerParts) -> None:
     parts.fleet.leave(leaving.worker_id, leaving.instance)
 
 
@@ -55,7 +56,7 @@ def leave(leaving: Leaving, parts: PartsDep) -> None:
     responses={204: {"description": "Nothing to do."}, **problems(409, *JSON_BODY)},
 )
 async def lease(
-    wanted: LeaseRequest, request: Request, parts: PartsDep, loop_parts: LoopPartsDep
+    wanted: LeaseRequest, request: Request, parts: WorkerParts, loop_parts: LoopPartsDep
 ) -> LeaseGrant | Response:
     """Answers as soon as there is a job for this worker, at the latest after `wait_seconds`."""
     bells, deadline = loop_parts.bells, time.monotonic() + wanted.wait_seconds
@@ -78,7 +79,7 @@ async def lease(
     response_class=Response,
     responses={200: content("*/*", "The whole file."), **problems(404, 409)},
 )
-def read_source(token: Token, parts: PartsDep, loop_parts: LoopPartsDep) -> Response:
+def read_source(token: Token, parts: WorkerParts, loop_parts: LoopPartsDep) -> Response:
     source = parts.fleet.source_of(token)
     span = Span(0, source.size_bytes)
     pieces = stored_pieces(parts.desk.storage, source.storage_key, span, loop_parts.file_threads)
@@ -90,7 +91,7 @@ def read_source(token: Token, parts: PartsDep, loop_parts: LoopPartsDep) -> Resp
 @router.post(
     "/leases/{token}/complete", status_code=204, summary="Publish the result", responses=problems(404, 409, *JSON_BODY)
 )
-def complete(token: Token, completion: Completion, parts: PartsDep) -> None:
+def complete(token: Token, completion: Completion, parts: WorkerParts) -> None:
     parts.fleet.complete(token, completion)
 
 
@@ -100,12 +101,12 @@ def complete(token: Token, completion: Completion, parts: PartsDep) -> None:
     summary="Say that the attempt failed",
     responses=problems(404, 409, *JSON_BODY),
 )
-def fail(token: Token, failure: Failure, parts: PartsDep) -> None:
+def fail(token: Token, failure: Failure, parts: WorkerParts) -> None:
     parts.fleet.fail(token, failure)
 
 
 @router.post("/leases/{token}/release", status_code=204, summary="Hand the job back", responses=problems(404, 409))
-def release(token: Token, parts: PartsDep) -> None:
+def release(token: Token, parts: WorkerParts) -> None:
     """The attempt does not count."""
     parts.fleet.release(token)
 
@@ -125,7 +126,7 @@ results = APIRouter(prefix="/fleet", tags=["fleet"])
         }
     },
 )
-async def store_result(token: Token, request: Request, parts: PartsDep, loop_parts: LoopPartsDep) -> StoredObject:
+async def store_result(token: Token, request: Request, parts: WorkerParts, loop_parts: LoopPartsDep) -> StoredObject:
     """Nobody sees them before the job is completed."""
     threads = loop_parts.file_threads
     return await pour(request, lambda: CommittingSink(parts.fleet.result_writer(token)), threads, finishing=threads)

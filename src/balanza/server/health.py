@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from fastapi import APIRouter, Response
 
 from balanza.errors import BalanzaError, Retryable
+from balanza.server.auth import Monitor
 from balanza.server.metrics import CONTENT_TYPE
 from balanza.server.openapi import content, problems
 from balanza.server.parts import PartsDep
@@ -40,7 +41,7 @@ def read_readiness(parts: PartsDep) -> Health:
     response_class=Response,
     responses={200: content("text/plain", "In Prometheus's text format."), **problems()},
 )
-def read_metrics(parts: PartsDep) -> Response:
+def read_metrics(parts: Monitor) -> Response:
     return Response(parts.metrics.exposition(), media_type=CONTENT_TYPE)
 
 

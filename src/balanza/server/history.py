@@ -30,4 +30,6 @@ def read_worker_history(
 def read_worker_timeline(parts: Admin, minutes: Minutes = 15) -> Timeline:
     """The attempts that ran during the last minutes, the newest 2,000 at most."""
     now = parts.desk.clock()
-    return parts.desk.database.read(lambda tx: read_timeline(tx, timedelta(minutes=minutes), now))
+    return parts.desk.database.read(
+        lambda tx: read_timeline(tx, timedelta(minutes=minutes), now, parts.asked_by.user_id)
+    )

@@ -10,12 +10,13 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from anyio import to_thread
 
 from balanza.dispatch import signals
 from balanza.errors import BalanzaError
-from balanza.model import Event
+from balanza.model import Event, Principal, Scope
 from balanza.server.bells import Bells, wait_for_bell
 from balanza.store import events
 from balanza.store.database import Database
@@ -31,17 +32,40 @@ REMEMBERED = 1024
 READ_AT_ONCE = 500
 
 
-def encode(event: Event) -> bytes:
-    """The event on the wire. Its `id:` is what a client sends back as Last-Event-ID."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event on the wire, in as many words as each may hear. Its `id:` is what a client sends as Last-Event-ID."""
+
+    id: int
+    owner_id: str | None
+    whole: bytes
+    """For the owner of what it is about; of the fleet, for administrators."""
+    hint: bytes
+    """For others who may know that something happened."""
+
+    def frame_for(self, principal: Principal) -> bytes | None:
+        """None when it is nothing to them: nobody learns of other people's jobs and files."""
+        is_admin = principal.scope.covers(Scope.ADMIN)
+        if self.owner_id is None:
+            return self.whole if is_admin else self.hint
+        if self.owner_id == principal.user_id:
+            return self.whole
+        return self.hint if is_admin else None
+
+
+def encode(event: Event) -> Told:
+    at = event.at.isoformat().replace("+00:00", "Z")
     data = {
         "type": event.type,
-        "at": event.at.isoformat().replace("+00:00", "Z"),
+        "at": at,
         "job_id": event.job_id,
         "worker_id": event.worker_id,
         "media_id": event.media_id,
         **event.data,
     }
-    return _frame(event.type, data, event.id)
+    kind = event.type if event.owner_id is None else FLEET_CHANGED
+    hint = {"type": kind, "at": at, "worker_id": event.worker_id}
+    return Told(event.id, event.owner_id, _frame(event.type, data, event.id), _frame(kind, hint, event.id))
 
 
 def _frame(name: str, data: Mapping[str, object], event_id: int | None = None) -> bytes:
@@ -54,7 +78,8 @@ KEEP_ALIVE = b": keep-alive\n\n"
 PROGRESS = _frame("job.progress", {"type": "job.progress"})
 """A hint without a number: there is nothing to catch up on."""
 
-_Frames = list[tuple[int, bytes]]
+FLEET_CHANGED = "fleet.changed"
+"""What administrators hear of other people's jobs."""
 
 
 class Feed:
@@ -68,7 +93,7 @@ class Feed:
         self._news = asyncio.Event()
         self._progress = 0
         """How often progress was told."""
-        self._recent: deque[tuple[int, bytes]] = deque()
+        self._recent: deque[Told] = deque()
         self._base: int | None = None
         """All events after this one and up to `_head` are in `_recent`; None while nobody listens."""
         self._head = 0
@@ -79,8 +104,8 @@ class Feed:
             tasks.create_task(self._follow_events())
             tasks.create_task(self._follow_progress())
 
-    async def stream(self, last_event_id: str | None) -> AsyncIterator[bytes]:
-        """What happens after `last_event_id`, or from now on.
+    async def stream(self, last_event_id: str | None, principal: Principal) -> AsyncIterator[bytes]:
+        """What happens after `last_event_id`, or from now on, as far as it concerns that person.
 
         Ends when the server goes down or the database cannot be read; the client then comes back with the last id.
         """
@@ -90,32 +115,33 @@ class Feed:
             position = _position(last_event_id, oldest, newest)
             if position is None:
                 yield _frame("reset", {"type": "reset"}, newest)
-            async for batch in self._follow(newest if position is None else position):
+            async for batch in self._follow(newest if position is None else position, principal):
                 yield batch
 
-    async def _follow(self, position: int) -> AsyncIterator[bytes]:
+    async def _follow(self, position: int, principal: Principal) -> AsyncIterator[bytes]:
         progress = self._progress
         while not self._bells.closed:
             news = self._news
-            frames = await self._after(position)
-            if frames:
-                position = frames[-1][0]
-                yield b"".join(frame for _, frame in frames)
+            told = await self._after(position)
+            if told:
+                position = told[-1].id
+                if mine := b"".join(filter(None, (one.frame_for(principal) for one in told))):
+                    yield mine
             elif progress != self._progress:
                 progress = self._progress
                 yield PROGRESS
             elif not await _happens(news, KEEP_ALIVE_SECONDS):
                 yield KEEP_ALIVE
 
-    async def _after(self, position: int) -> _Frames:
+    async def _after(self, position: int) -> list[Told]:
         """The events after `position`, oldest first, as far as they are at hand."""
         if self._base is not None and position >= self._base:
-            return [(event_id, frame) for event_id, frame in self._recent if event_id > position]
+            return [one for one in self._recent if one.id > position]
         return await self._read(position)
 
-    async def _read(self, position: int) -> _Frames:
+    async def _read(self, position: int) -> list[Told]:
         rows = await to_thread.run_sync(self._database.read, lambda tx: events.after(tx, position, READ_AT_ONCE))
-        return [(event.id, encode(event)) for event in rows]
+        return [encode(event) for event in rows]
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -148,15 +174,15 @@ class Feed:
             _, newest = await to_thread.run_sync(self._database.read, events.bounds)
             self._base = self._head = newest
             self._tell()
-        while frames := await self._read(self._head):
-            self._remember(frames)
+        while told := await self._read(self._head):
+            self._remember(told)
             self._tell()
 
-    def _remember(self, frames: _Frames) -> None:
-        self._recent.extend(frames)
-        self._head = frames[-1][0]
+    def _remember(self, told: list[Told]) -> None:
+        self._recent.extend(told)
+        self._head = told[-1].id
         while len(self._recent) > REMEMBERED:
-            self._base, _ = self._recent.popleft()
+            self._base = self._recent.popleft().id
 
     async def _follow_progress(self) -> None:
         with self._bells.listen(signals.PROGRESS) as bell:

@@ -13,11 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import delete, false
 
+from balanza.dispatch.accounts import Accounts
 from balanza.dispatch.derived import Derivations
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher
 from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
+from balanza.dispatch.login import Login
 from balanza.dispatch.sharing import Sharing
 from balanza.dispatch.signals import Signals
 from balanza.dispatch.upkeep import Upkeep
@@ -50,18 +52,27 @@ def serve(settings: Settings) -> None:
 
     Raises StartupError.
     """
-    startup.check_address(settings.host, settings.allowed_hosts)
+    startup.check_address(settings)
     write_log()
     with (
         startup.claimed_folder(settings.data),
         startup.bound_socket(settings.host, settings.port) as listening,
         opened(settings) as parts,
     ):
-        server = Server(create_app(parts))
+        server = Server(create_app(parts), settings.trusted_proxies)
         if os.environ.get("BALANZA_SUPERVISED") == "1":
             end_with_stdin(server)
-        log.info("Listening on %s", startup.address_of(listening))
+        address = settings.public_url or startup.address_of(listening)
+        log.info("Listening on %s", address)
+        invite_first(parts, address)
         server.run(sockets=[listening])
+
+
+def invite_first(parts: Parts, address: str) -> None:
+    """Tells whoever reads the log how the first administrator gets in: by a link that is good for a day, or until the
+    next start."""
+    if parts.desk.settings.has_accounts and (secret := parts.accounts.invite_first()) is not None:
+        log.info("Nobody can log in yet. Make the first administrator: %s/login.html#invitation=%s", address, secret)
 
 
 @contextmanager
@@ -70,6 +81,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
 
     Raises StartupError, also when what is there can be read but not written.
     """
+    settings = startup.with_fleet_token(settings)
     with ExitStack() as stack:
         database = stack.enter_context(closing(Database.open(settings.database)))
         _refuse_unwritable_database(database)
@@ -90,6 +102,8 @@ def opened(settings: Settings) -> Iterator[Parts]:
             Uploads(desk, library),
             metrics,
             Derivations(desk),
+            accounts := Accounts(database, settings),
+            Login(database, accounts),
         )
 
 
@@ -166,7 +180,7 @@ def running_upkeep(upkeep: Upkeep) -> Iterator[None]:
 class Server(uvicorn.Server):
     """Ends by itself, with its long polls and event streams first, and returns instead of raising the signal again."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, trusted_proxies: str = "") -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -175,7 +189,8 @@ class Server(uvicorn.Server):
                 lifespan="on",
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips=trusted_proxies or None,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,

@@ -17,7 +17,8 @@ _EXAMPLE = {
 
 _MEANINGS = {
     400: "The body cannot be read.",
-    403: "Refused: not from this computer, or from another site's page.",
+    401: "Log in first, or the log-in failed.",
+    403: "Refused: not for you, not from here, or from another site's page.",
     404: "There is no such thing.",
     408: "The body stopped coming.",
     409: "Not possible in this state.",
@@ -41,7 +42,7 @@ JSON_BODY = (400, 413, 415)
 
 def problems(*statuses: int) -> Responses:
     """The problem documents that a route answers with, for its `responses`; some can come from any route."""
-    return {status: _problem_response(_MEANINGS[status]) for status in sorted({*statuses, 403, 422, 503})}
+    return {status: _problem_response(_MEANINGS[status]) for status in sorted({*statuses, 401, 403, 422, 503})}
 
 
 def content(media_type: str, description: str) -> dict[str, Any]:

@@ -24,7 +24,11 @@ from balanza.server.ranges import is_unchanged
 
 FOLDER = Path(balanza.__file__).parent / "web"
 
-PAGES = {"/": "player.html", "/player.html": "player.html", "/dashboard.html": "dashboard.html", "/docs": "docs.html"}
+PAGES = {
+    "/": "player.html",
+    "/docs": "docs.html",
+    **{f"/{name}.html": f"{name}.html" for name in ("player", "dashboard", "login", "settings", "users")},
+}
 
 _TEXTS = frozenset({"text/html", "text/javascript", "text/css", "image/svg+xml"})
 # A coding with the weight 0 is not acceptable (RFC 9110 section 12.4.2).
@@ -42,9 +46,6 @@ class _WebFiles(StaticFiles):
             response = await to_thread.run_sync(_text, response, Headers(scope=scope))
         # Browsers keep the files and ask each time whether they changed: after an upgrade nobody mixes two versions.
         response.headers["Cache-Control"] = "no-cache"
-        # To nobody else; but a form posted under no-referrer has the Origin "null" (Fetch standard, "append a request
-        # Origin header"), and the guard could not tell it from another site's.
-        response.headers["Referrer-Policy"] = "same-origin"
         response.headers["Vary"] = "Accept-Encoding"
         response.headers["Content-Security-Policy"] = DOCS_POLICY if path == PAGES["/docs"] else PAGE_POLICY
         return response

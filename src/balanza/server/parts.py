@@ -6,11 +6,13 @@ from typing import Annotated, Self, cast
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from balanza.dispatch.accounts import Accounts
 from balanza.dispatch.derived import Derivations
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher
 from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
+from balanza.dispatch.login import Login
 from balanza.dispatch.sharing import Sharing
 from balanza.dispatch.uploads import Uploads
 from balanza.model import LOCAL, Principal
@@ -31,6 +33,8 @@ class Parts:
     uploads: Uploads
     metrics: Metrics
     derivations: Derivations
+    accounts: Accounts
+    login: Login
     asked_by: Principal = LOCAL
 
     def of(self, principal: Principal) -> Self:

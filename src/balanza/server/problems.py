@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from balanza.errors import BalanzaError, Retryable, TooManyAttempts
+from balanza.errors import BalanzaError, LoginNeeded, Retryable, TooManyAttempts, WrongLogin
 from balanza.server import sentences
 
 log = logging.getLogger("balanza.server")
@@ -45,13 +45,15 @@ def problem(
 
 def of_error(error: BalanzaError) -> ProblemResponse:
     """The document of an error that was raised on purpose."""
-    headers = _retry_after(error)
+    headers = _headers_of(error)
     return problem(
         status=error.status, slug=error.slug, title=error.title, detail=error.sentence.strip(), headers=headers
     )
 
 
-def _retry_after(error: BalanzaError) -> dict[str, str] | None:
+def _headers_of(error: BalanzaError) -> dict[str, str] | None:
+    if isinstance(error, (LoginNeeded, WrongLogin)):
+        return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, TooManyAttempts):
         return {"Retry-After": str(error.retry_after_seconds)}
     return {"Retry-After": RETRY_AFTER_SECONDS} if isinstance(error, Retryable) else None

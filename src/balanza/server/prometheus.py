@@ -18,9 +18,8 @@ import httpx2
 from balanza.dispatch.measurements import FRESH_INTERVALS, Measurements
 from balanza.errors import StartupError
 from balanza.model import MetricsSource, Sample
-from balanza.server.addresses import is_loopback
 from balanza.server.matrix import Samples, Unreadable, selector, series_in
-from balanza.settings import Settings
+from balanza.settings import Settings, is_loopback
 
 log = logging.getLogger("balanza.server")
 

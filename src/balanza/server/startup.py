@@ -5,14 +5,19 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from pydantic import SecretStr
+
+from balanza.dispatch.secrets import new_secret
 from balanza.errors import StartupError
-from balanza.server.addresses import allowed_names, is_loopback
+from balanza.server.addresses import allowed_names, public_origin
+from balanza.settings import Settings, is_loopback
 
 LOCK_NAME = "balanza.lock"
+FLEET_TOKEN_NAME = "fleet-token"  # noqa: S105 - of a file
 BACKLOG = 2048
 
 
@@ -20,18 +25,41 @@ class FolderInUse(StartupError):
     """Another Balanza runs there."""
 
 
-def check_address(host: str, allowed_hosts: str = "") -> None:
-    """Raises StartupError when others could reach the server, which knows no accounts yet, and nobody asked for it.
+def check_address(settings: Settings) -> None:
+    """Raises StartupError when others could reach the server without logging in, and nobody asked for it.
 
-    Whoever gives names under which others reach it has asked. Raises it also when one of those cannot be a name.
+    Whoever gives names under which others reach it has asked. Raises it also when one of those cannot be a name, or the
+    public address no address.
     """
-    allowed = allowed_names(allowed_hosts)
-    if not allowed and not is_loopback(host):
+    allowed = allowed_names(settings.allowed_hosts)
+    public_origin(settings.public_url)
+    if not settings.has_accounts and not allowed and not is_loopback(settings.host):
         raise StartupError(
-            f"Listening on {host} would open Balanza to everybody who can reach this computer, and it has no accounts "
-            "yet. Use --host 127.0.0.1; from another computer, come through ssh -L 8000:127.0.0.1:8000. In a private "
-            "network where everybody may use it, name this server in BALANZA_ALLOWED_HOSTS."
+            f"Listening on {settings.host} without accounts would open Balanza to everybody who can reach this "
+            "computer. Start it with BALANZA_AUTH=on, or use --host 127.0.0.1; in a private network where everybody "
+            "may use it, name this server in BALANZA_ALLOWED_HOSTS."
         )
+
+
+def with_fleet_token(settings: Settings) -> Settings:
+    """With accounts, workers show a secret: that of the settings, or one that is made once and kept in the data folder.
+
+    Raises StartupError.
+    """
+    if not settings.has_accounts or settings.fleet_token is not None:
+        return settings
+    path = settings.data / FLEET_TOKEN_NAME
+    with _told(settings.data):
+        settings.data.mkdir(parents=True, exist_ok=True)
+        with (
+            suppress(FileExistsError),
+            os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
+        ):
+            file.write(new_secret("baf_") + "\n")
+        token = path.read_text().strip()
+    if not token:
+        raise StartupError(f"The file {path} is empty. Remove it, and a new secret for the workers is made.")
+    return settings.model_copy(update={"fleet_token": SecretStr(token)})
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from balanza.model import Worker
+from balanza.server.auth import Monitor
 from balanza.server.openapi import problems
-from balanza.server.parts import PartsDep
 from balanza.store import workers
 
 router = APIRouter(tags=["server"])
@@ -29,7 +29,7 @@ class TargetGroup(BaseModel):
 
 
 @router.get("/prometheus/targets", summary="The workers to scrape, for Prometheus", responses=problems())
-def read_targets(parts: PartsDep) -> list[TargetGroup]:
+def read_targets(parts: Monitor) -> list[TargetGroup]:
     """HTTP service discovery: use it in `http_sd_configs`, and new workers are scraped without editing a file."""
     desk = parts.desk
     return target_groups(desk.database.read(workers.list_workers), desk.clock())

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, exists, select
+from sqlalchemy import Connection, and_, bindparam, case, exists, select
 
 from balanza.model import JobKind, Outcome
 from balanza.store.tables import attempts, decisions, jobs
@@ -17,7 +17,8 @@ class Bar:
     number: int
     """Of the attempt, from 1: the job was tried before when it is more."""
     worker_id: str
-    input_file: str
+    input_file: str | None
+    """None when it is the file of somebody else."""
     output_format: str
     started_at: datetime
     ended_at: datetime | None
@@ -40,7 +41,7 @@ _BARS = select(
     attempts.c.job_id,
     attempts.c.number,
     attempts.c.worker_id,
-    jobs.c.input_file,
+    case((jobs.c.owner_id == bindparam("owner"), jobs.c.input_file)),
     jobs.c.output_format,
     attempts.c.started_at,
     attempts.c.ended_at,
@@ -54,11 +55,11 @@ _ENDED = (
 )
 
 
-def bars(tx: Connection, since: datetime, limit: int) -> list[Bar]:
+def bars(tx: Connection, since: datetime, limit: int, *, owner_id: str) -> list[Bar]:
     """The attempts that ran at some time after `since`, in the order in which they started.
 
     At most `limit` of them: those that run, then those that ended last.
     """
-    running = [Bar(*row) for row in tx.execute(_RUNNING, {"most": limit})]
-    ended = [Bar(*row) for row in tx.execute(_ENDED, {"since": since, "most": limit})]
+    running = [Bar(*row) for row in tx.execute(_RUNNING, {"most": limit, "owner": owner_id})]
+    ended = [Bar(*row) for row in tx.execute(_ENDED, {"since": since, "most": limit, "owner": owner_id})]
     return sorted((running + ended)[:limit], key=lambda bar: (bar.started_at, bar.job_id, bar.number))

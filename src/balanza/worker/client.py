@@ -23,7 +23,6 @@ from balanza.protocol import (
     Registration,
     StoredObject,
 )
-from balanza.worker.load import Traffic
 from balanza.worker.threads import in_thread
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -49,15 +48,15 @@ _PERHAPS_LATER = frozenset({404, 408, 425, 429})
 class HttpFleetClient:
     """A FleetClient over HTTP. Connections are kept open; a proxy of the environment is not used on the own machine."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, fleet_token: str | None = None) -> None:
         self.server = server.rstrip("/")
-        self.traffic = Traffic()
         self._http = httpx2.AsyncClient(
             base_url=f"{self.server}/fleet/",
             timeout=_timeout(CALL_SECONDS),
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_CONNECTION_SECONDS),
             trust_env=not _is_loopback(self.server),
             verify=self.server.startswith("https:"),
+            headers={"Authorization": f"Bearer {fleet_token}"} if fleet_token else {},
         )
 
     async def register(self, registration: Registration) -> Registered:
@@ -83,7 +82,6 @@ class HttpFleetClient:
                     _raise_problem(response)
                 async with _opened(target, "wb") as file:
                     async for piece in response.aiter_raw(PIECE_BYTES):
-                        self.traffic.received_bytes += len(piece)
                         await in_thread(file.write, piece)
 
     async def send_result(self, token: str, result: Path) -> StoredObject:
@@ -92,7 +90,7 @@ class HttpFleetClient:
             with _reachable(self.server):
                 response = await self._http.put(
                     f"leases/{token}/result",
-                    content=_pieces(file, self.traffic),
+                    content=_pieces(file),
                     headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"},
                     timeout=httpx2.Timeout(TRANSFER_SECONDS, connect=CONNECT_SECONDS, read=STORING_SECONDS),
                 )
@@ -210,7 +208,6 @@ async def _opened(path: Path, mode: Literal["rb", "wb"]) -> AsyncIterator[Binary
         await in_thread(file.close)
 
 
-async def _pieces(file: BinaryIO, traffic: Traffic) -> AsyncIterator[bytes]:
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
     while piece := await in_thread(file.read, PIECE_BYTES):
         yield piece
-        traffic.sent_bytes += len(piece)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,6 +50,8 @@ class WorkerSettings:
     """Each worker makes a folder of its own name in it."""
     ffmpeg: str | None = None
     stall_seconds: float = 60.0
+    fleet_token: str | None = field(default=None, repr=False)
+    """What a server with accounts asks of its workers."""
 
 
 def tags_from(given: Sequence[str] | None) -> frozenset[str]:
@@ -70,9 +72,9 @@ async def run_worker(settings: WorkerSettings) -> None:
     cpus = usable_cpus()
     program = await asyncio.to_thread(find_program, settings.ffmpeg)
     scratch = Scratch(settings.scratch / settings.worker_id)
-    client = HttpFleetClient(settings.server)
+    client = HttpFleetClient(settings.server, settings.fleet_token)
     prober = Prober()
-    metrics = WorkerMetrics(settings.worker_id, client.traffic)
+    metrics = WorkerMetrics(settings.worker_id)
     metrics_server = None
     try:
         if settings.metrics_port:
@@ -89,7 +91,6 @@ async def run_worker(settings: WorkerSettings) -> None:
             ),
             Tools(program, prober, scratch, max(1, int(cpus // settings.slots)), settings.stall_seconds),
             observer=metrics,
-            traffic=client.traffic,
         )
         with _ended_by_signals(agent, settings.grace_seconds):
             await agent.run()

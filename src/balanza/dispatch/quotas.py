@@ -1,0 +1,44 @@
+"""How much of the server one person may take: bytes stored, and jobs pending or running."""
+
+from sqlalchemy import Connection
+
+from balanza.errors import QuotaExceeded
+from balanza.settings import Settings
+from balanza.store import accounts
+
+_MEBIBYTE = 2**20
+
+
+def refuse_more_bytes(tx: Connection, settings: Settings, owner_id: str, more: int) -> None:
+    """Raises QuotaExceeded when `more` bytes would be too many. Results are kept all the same: the work is done."""
+    quota_bytes, _ = _quotas(tx, settings, owner_id)
+    if quota_bytes is None:
+        return
+    stored = accounts.usage_of(tx, owner_id).stored_bytes
+    if stored + more > quota_bytes:
+        raise QuotaExceeded(
+            f"You may store {quota_bytes // _MEBIBYTE} MiB on this server and have {stored // _MEBIBYTE} MiB, with the "
+            "trash. Delete files for ever that you no longer need, or ask an administrator for more."
+        )
+
+
+def refuse_more_jobs(tx: Connection, settings: Settings, owner_id: str) -> None:
+    """Raises QuotaExceeded when one more would be too many, or when nothing more may be stored."""
+    _, quota_jobs = _quotas(tx, settings, owner_id)
+    if quota_jobs is not None and accounts.usage_of(tx, owner_id).live_jobs >= quota_jobs:
+        raise QuotaExceeded(
+            f"You may have {quota_jobs} jobs at a time on this server, pending and running. Wait until one has ended, "
+            "or cancel one."
+        )
+    refuse_more_bytes(tx, settings, owner_id, 1)
+
+
+def _quotas(tx: Connection, settings: Settings, owner_id: str) -> tuple[int | None, int | None]:
+    """Of bytes and of jobs. The account is held until the transaction ends, so that two at once see each other."""
+    user = accounts.get(tx, owner_id, lock=True) if settings.has_accounts else None
+    if user is None:
+        return settings.quota_bytes, settings.quota_jobs
+    return (
+        settings.quota_bytes if user.quota_bytes is None else user.quota_bytes,
+        settings.quota_jobs if user.quota_jobs is None else user.quota_jobs,
+    )
