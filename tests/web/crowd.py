@@ -15,7 +15,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, upd
 
 from balanza.dispatch import signals
 from balanza.dispatch.history import EVERY
-from balanza.model import Candidate, Decision, MetricsSource, Probe, Reason
+from balanza.model import Candidate, Decision, MetricsSource, Probe, Reason, Stream, StreamKind
 from balanza.store import decisions, events, tables
 from tests.server.stand import Stand
 
@@ -78,7 +78,8 @@ def _moment(now: datetime, back: int) -> datetime:
 
 
 def _source(now: datetime) -> dict[str, Any]:
-    probe = Probe(container="wav", duration_seconds=200.0, bit_rate_bps=None, streams=())
+    sound = Stream(0, StreamKind.AUDIO, "pcm_s16le", sample_rate_hz=44_100, channels=2)
+    probe = Probe(container="wav", duration_seconds=200.0, bit_rate_bps=None, streams=(sound,))
     return {
         "id": "source", "name": "source.wav", "size_bytes": 5, "sha256": "0" * 64, "mime_type": "audio/wav",
         "storage_key": "source", "probe": probe, "created_at": now,
