@@ -65,6 +65,17 @@ def test_one_that_is_not_there_is_told_before_anything_is_sent(stand: Stand) -> 
         assert other["id"] in answer.json()["detail"]
 
 
+def test_a_form_gets_as_many_files_as_an_address_and_is_told_the_same(stand: Stand) -> None:
+    first, second = stand.upload("a.wav", wav(0.2)), stand.upload("b.wav")
+    posted = stand.client.post("/media/zip", data={"id": [first["id"], second["id"]]})
+    assert unzipped(posted) == {"a.wav": wav(0.2), "b.wav": wav()}
+    for ids, status in (([], 422), (["a b"], 422), (["x"] * 501, 422), ([first["id"], "nothing"], 404)):
+        assert stand.client.post("/media/zip", data={"id": ids}).status_code == status
+    foreign = stand.client.post("/media/zip", data={"id": [first["id"]]}, headers={"Origin": "http://evil.example"})
+    assert foreign.status_code == 403
+    assert stand.client.post("/media/zip", data={"id": "x" * 2_000_000}).status_code == 413
+
+
 @pytest.mark.parametrize("ids", [[], ["x"] * 501, ["a b"], ["%00"]])
 def test_none_too_many_and_what_is_no_id_are_refused(stand: Stand, ids: list[str]) -> None:
     answer = stand.client.get("/media/zip", params=[("id", one) for one in ids])

@@ -56,6 +56,10 @@ class WorkerStats:
     tags: tuple[str, ...]
     quarantined_until: datetime | None
     quarantine_reason: str | None
+    received_bytes_per_second: float | None
+    """Of sources, over the network, as its last heartbeat said; null when it is offline or does not measure it."""
+    sent_bytes_per_second: float | None
+    """Of results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,8 @@ def get_worker_stats(worker: Worker, measurements: Measurements, now: datetime) 
         tags=tuple(sorted(worker.tags)),
         quarantined_until=worker.quarantined_until,
         quarantine_reason=worker.quarantine_reason,
+        received_bytes_per_second=None if worker.offline else worker.received_bytes_per_second,
+        sent_bytes_per_second=None if worker.offline else worker.sent_bytes_per_second,
     )
 
 

@@ -27,6 +27,7 @@ from balanza.server import (
     tus,
     users,
     workers,
+    zips,
 )
 from balanza.server.addresses import allowed_names, public_origin
 from balanza.server.bells import Bells
@@ -47,6 +48,7 @@ ROUTERS = (
     accounts.router,
     users.router,
     library.router,
+    zips.router,
     derived.router,
     tus.router,
     jobs.router,

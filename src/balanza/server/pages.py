@@ -46,6 +46,9 @@ class _WebFiles(StaticFiles):
             response = await to_thread.run_sync(_text, response, Headers(scope=scope))
         # Browsers keep the files and ask each time whether they changed: after an upgrade nobody mixes two versions.
         response.headers["Cache-Control"] = "no-cache"
+        # To nobody else; but a form posted under no-referrer has the Origin "null" (Fetch standard, "append a request
+        # Origin header"), and the guard could not tell it from another site's.
+        response.headers["Referrer-Policy"] = "same-origin"
         response.headers["Vary"] = "Accept-Encoding"
         response.headers["Content-Security-Policy"] = DOCS_POLICY if path == PAGES["/docs"] else PAGE_POLICY
         return response

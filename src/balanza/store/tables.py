@@ -69,6 +69,8 @@ workers = Table(
     Column("quarantine_reason", Prose),
     # Taken off the lists by a person; it is back when it registers again.
     Column("removed_at", Instant),
+    Column("received_bytes_per_second", Float),
+    Column("sent_bytes_per_second", Float),
     CheckConstraint("slots >= 1 AND cpus > 0", name="capacity"),
     CheckConstraint("cpu_load BETWEEN 0 AND 1", name="cpu_load"),
     CheckConstraint("assigned_jobs >= 0 AND running_jobs >= 0", name="jobs"),

@@ -76,6 +76,8 @@ def register(tx: Connection, registration: Registration, *, now: datetime) -> Wo
         "cpu_load": registration.load.cpu_load,
         "memory_mb": registration.load.memory_mb,
         "scratch_free_bytes": registration.load.scratch_free_bytes,
+        "received_bytes_per_second": registration.load.received_bytes_per_second,
+        "sent_bytes_per_second": registration.load.sent_bytes_per_second,
         "leaving": False,
         "offline": False,
         "removed_at": None,
@@ -99,6 +101,8 @@ def heartbeat(
         "cpu_load": load.cpu_load,
         "memory_mb": load.memory_mb,
         "scratch_free_bytes": load.scratch_free_bytes,
+        "received_bytes_per_second": load.received_bytes_per_second,
+        "sent_bytes_per_second": load.sent_bytes_per_second,
         "leaving": leaving,
     }
     worker = _one(tx, _ALIVE, values)

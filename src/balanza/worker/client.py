@@ -23,6 +23,7 @@ from balanza.protocol import (
     Registration,
     StoredObject,
 )
+from balanza.worker.load import Traffic
 from balanza.worker.threads import in_thread
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -50,6 +51,7 @@ class HttpFleetClient:
 
     def __init__(self, server: str, fleet_token: str | None = None) -> None:
         self.server = server.rstrip("/")
+        self.traffic = Traffic()
         self._http = httpx2.AsyncClient(
             base_url=f"{self.server}/fleet/",
             timeout=_timeout(CALL_SECONDS),
@@ -82,6 +84,7 @@ class HttpFleetClient:
                     _raise_problem(response)
                 async with _opened(target, "wb") as file:
                     async for piece in response.aiter_raw(PIECE_BYTES):
+                        self.traffic.received_bytes += len(piece)
                         await in_thread(file.write, piece)
 
     async def send_result(self, token: str, result: Path) -> StoredObject:
@@ -90,7 +93,7 @@ class HttpFleetClient:
             with _reachable(self.server):
                 response = await self._http.put(
                     f"leases/{token}/result",
-                    content=_pieces(file),
+                    content=_pieces(file, self.traffic),
                     headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"},
                     timeout=httpx2.Timeout(TRANSFER_SECONDS, connect=CONNECT_SECONDS, read=STORING_SECONDS),
                 )
@@ -208,6 +211,7 @@ async def _opened(path: Path, mode: Literal["rb", "wb"]) -> AsyncIterator[Binary
         await in_thread(file.close)
 
 
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+async def _pieces(file: BinaryIO, traffic: Traffic) -> AsyncIterator[bytes]:
     while piece := await in_thread(file.read, PIECE_BYTES):
         yield piece
+        traffic.sent_bytes += len(piece)

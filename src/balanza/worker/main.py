@@ -74,7 +74,7 @@ async def run_worker(settings: WorkerSettings) -> None:
     scratch = Scratch(settings.scratch / settings.worker_id)
     client = HttpFleetClient(settings.server, settings.fleet_token)
     prober = Prober()
-    metrics = WorkerMetrics(settings.worker_id)
+    metrics = WorkerMetrics(settings.worker_id, client.traffic)
     metrics_server = None
     try:
         if settings.metrics_port:
@@ -91,6 +91,7 @@ async def run_worker(settings: WorkerSettings) -> None:
             ),
             Tools(program, prober, scratch, max(1, int(cpus // settings.slots)), settings.stall_seconds),
             observer=metrics,
+            traffic=client.traffic,
         )
         with _ended_by_signals(agent, settings.grace_seconds):
             await agent.run()

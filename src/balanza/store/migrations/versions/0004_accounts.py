@@ -1,5 +1,7 @@
 """Accounts: users, sessions, API tokens and invitations, and whose each file, job, upload and event is.
 
+And what workers measure of their network.
+
 All that was there before belongs to the one user of a server without accounts.
 """
 
@@ -17,6 +19,8 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("owner_id", sa.String(64), nullable=False, server_default=LOCAL_USER))
     op.add_column("media", sa.Column("derived_from", sa.String(64)))
     op.add_column("jobs", sa.Column("priority", sa.Integer(), nullable=False, server_default="50"))
+    for column in ("received_bytes_per_second", "sent_bytes_per_second"):
+        op.add_column("workers", sa.Column(column, sa.Float()))
     op.add_column("events", sa.Column("owner_id", sa.String(64)))
     _indexes()
     _users()
