@@ -21,8 +21,10 @@ _KEPT = tuple(
 _INSERT = insert(decisions)
 _OF_JOB = select(decisions).where(decisions.c.job_id == bindparam("of")).order_by(decisions.c.id)
 _IS_LISTED = exists(select(1).where(jobs.c.id == decisions.c.job_id, jobs.c.kind == JobKind.CONVERT))
-_NEWEST = select(decisions).where(_IS_LISTED).order_by(decisions.c.id.desc()).limit(bindparam("most"))
+# Always with a bound: the walk along the ids is the same, and seen to be one.
 _BEFORE = decisions.c.id < bindparam("before")
+_NEWEST = select(decisions).where(_BEFORE, _IS_LISTED).order_by(decisions.c.id.desc()).limit(bindparam("most"))
+_LATEST = 2**62
 _IS_OWN = exists(select(1).where(jobs.c.id == decisions.c.job_id, jobs.c.owner_id == bindparam("owner")))
 _LAST = select(func.max(decisions.c.id))
 _IS_LIVE = exists(select(1).where(jobs.c.id == decisions.c.job_id, has_status(*LIVE)))
@@ -54,10 +56,9 @@ def of_job(tx: Connection, job_id: str) -> list[DecisionRecord]:
 
 def list_decisions(tx: Connection, *, owner_id: str | None, before_id: int | None, limit: int) -> list[DecisionRecord]:
     """Those about somebody's jobs, or about all (None), newest first."""
-    query = _NEWEST if before_id is None else _NEWEST.where(_BEFORE)
-    if owner_id is not None:
-        query = query.where(_IS_OWN)
-    rows = tx.execute(query, {"owner": owner_id, "before": before_id, "most": limit})
+    query = _NEWEST if owner_id is None else _NEWEST.where(_IS_OWN)
+    values = {"owner": owner_id, "before": _LATEST if before_id is None else before_id, "most": limit}
+    rows = tx.execute(query, values)
     return [_record(row) for row in rows]
 
 

@@ -30,7 +30,7 @@ from balanza.store.transitions import (
 
 
 def _take_first(queue: Select[int]) -> ReturningUpdate[Any]:
-    """The UPDATE that leases the oldest job of a queue that nobody else is just taking."""
+    """The UPDATE that leases the first job of a queue that nobody else is just taking."""
     first = queue.limit(1).with_for_update(skip_locked=True).cte("picked")
     return transition(
         Action.LEASE, jobs.c.seq.in_(select(first.c.seq)), leases=jobs.c.leases + 1, attempts=jobs.c.attempts + 1
@@ -74,7 +74,7 @@ _EXPIRE_LAST = transition(Action.FAIL, THIS_TOKEN, _ENDED, _NONE_REMAIN, **NO_LE
 def lease(
     tx: Connection, *, worker_id: str, ability: Ability, token: str, now: datetime, expires_at: datetime
 ) -> Lease | None:
-    """The oldest job that the worker can run, of its own queue or else of the general one, now leased under `token`.
+    """The first job that the worker can run, of its own queue or else of the general one, now leased under `token`.
 
     Of the general queue it gets none that it has failed at before: upkeep looks for another worker first.
     """

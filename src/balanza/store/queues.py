@@ -166,7 +166,7 @@ def has_leasable(tx: Connection, worker_id: str, ability: Ability) -> bool:
 def stealable(
     tx: Connection, victim_id: str, *, thief_id: str, ability: Ability, waiting_since: datetime
 ) -> Job | None:
-    """The oldest job in the own queue of `victim_id`, there since that time or longer, that the thief could run.
+    """The first job in the own queue of `victim_id`, there since that time or longer, that the thief could run.
 
     It has not failed at it before.
     """
