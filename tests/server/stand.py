@@ -79,7 +79,7 @@ def running(data: Path, **settings: Any) -> Iterator[Stand]:
     with (
         startup.bound_socket("127.0.0.1", 0) as listening,
         opened(Settings(data=data, **settings)) as parts,
-        httpx2.Client(base_url=startup.address_of(listening), timeout=30) as client,
+        httpx2.Client(base_url=startup.address_of(listening), timeout=30, verify=False) as client,
     ):
         server = Server(create_app(parts))
         thread = threading.Thread(target=lambda: server.run(sockets=[listening]), name="server")

@@ -37,7 +37,7 @@ class Program:
         return line.rpartition(" ")[2]
 
     def client(self) -> httpx2.Client:
-        return httpx2.Client(base_url=self.address, timeout=30)
+        return httpx2.Client(base_url=self.address, timeout=30, verify=False)
 
     def connection(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", int(self.address.rpartition(":")[2])))

@@ -31,7 +31,7 @@ def media(stand: Stand, content: bytes) -> dict[str, Any]:
 @pytest.fixture
 def reader(stand: Stand) -> Iterator[httpx2.Client]:
     """Somebody else, without any cookie."""
-    with httpx2.Client(base_url=stand.address, timeout=30) as client:
+    with httpx2.Client(base_url=stand.address, timeout=30, verify=False) as client:
         yield client
 
 

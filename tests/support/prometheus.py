@@ -38,7 +38,7 @@ class Prometheus:
         self.config = folder / "prometheus.yml"
         self.port = port or free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        self.http = httpx2.Client(base_url=self.address, timeout=10, trust_env=False)
+        self.http = httpx2.Client(base_url=self.address, timeout=10, trust_env=False, verify=False)
         folder.mkdir()
         shutil.copy(DEPLOY / "rules.yml", folder)
         self.whole = deployed(server)
