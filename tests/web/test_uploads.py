@@ -108,6 +108,24 @@ def test_an_upload_of_earlier_is_shown_until_it_is_given_up(open_page: OpenPage,
         page.context.close()
 
 
+def test_an_upload_of_another_tab_is_shown_as_going_on_there_until_that_tab_is_closed(
+    open_page: OpenPage, large: list[Path]
+) -> None:
+    with Stage(replace(SCENES["uploading"], unfinished_bytes=40_000_000)) as stage:
+        page = open_page(stage.address)
+        other = page.context.new_page()
+        other.goto(stage.address)
+        Screen(page, ENGLISH).upload(large[0])
+        eventually(lambda: is_sent(page, "one.wav"))
+        for _ in range(2):
+            expect(other.locator(".upload")).to_contain_text("Going on in another tab")
+            expect(other.locator(".upload").get_by_role("button")).to_have_count(0)
+            other.reload()
+        page.close()
+        eventually(lambda: upload(other, "one.wav").startswith("Stopped at 63%"))
+        other.context.close()
+
+
 def test_what_is_no_media_file_is_refused_with_the_reason(fleet: str, clips: Path, open_page: OpenPage) -> None:
     page = open_page(fleet, expected="422")
     Screen(page, ENGLISH).upload(clips / "notes.txt")

@@ -7,7 +7,7 @@ import { html } from './html.js';
 import { t } from './i18n.js';
 import { Icon } from './icons.js';
 import { IconButton, ProblemText, Progress } from './parts.js';
-import { askHowFar, giveUp } from './unfinished.js';
+import { askHowFar, giveUp, isGoing } from './unfinished.js';
 import { cancelUpload, enqueue, interrupted, isUploading, retryUpload, total, uploads } from './upload.js';
 
 const isOver = signal(false);
@@ -56,7 +56,8 @@ export const Uploads = () => (uploads.value.length > 0 || interrupted.value.leng
     </header>
     <ul class="cards">
       ${uploads.value.map((upload) => html`<${Upload} key=${upload.id} upload=${upload} />`)}
-      ${interrupted.value.map((one) => html`<${Unfinished} key=${one.fingerprint} upload=${one} />`)}
+      ${interrupted.value.map((one) =>
+        html`<${isGoing(one) ? Elsewhere : Unfinished} key=${one.fingerprint} upload=${one} />`)}
     </ul>
   </section>`;
 
@@ -110,6 +111,13 @@ const Unfinished = ({ upload }) => html`
       ])}
       <p>${t('upload.drop_again')}</p>
     </div>
+  </li>`;
+
+/** An upload that another tab is sending. */
+const Elsewhere = ({ upload }) => html`
+  <li class="card upload">
+    <p class="name" title=${upload.name}>${upload.name}</p>
+    <div class="middle">${facts([t('upload.elsewhere'), bytes(upload.size)])}</div>
   </li>`;
 
 /** Whether the same file may be taken when sent again: what the server calls the sender's fault never is. */

@@ -1,6 +1,6 @@
 // One file on its way to the server by the tus protocol: it goes on by itself after whatever breaks it.
 import { Problem, problemFrom, UNREACHABLE } from './api.js';
-import { endpoint, fingerprintOf, forget, noteSent, urlStorage } from './unfinished.js';
+import { endpoint, fingerprintOf, forget, noteGoing, noteSent, noteStopped, urlStorage } from './unfinished.js';
 
 // A piece is what is sent again when the computers lose power, and how much is read of a refused file before it ends.
 const PIECE_BYTES = 32 * 1024 * 1024;
@@ -50,6 +50,7 @@ export function transfer(item, on) {
   const tell = (what, ...values) => !isOver && on[what](...values);
   const end = (what, ...values) => {
     clearInterval(watch);
+    noteStopped(fingerprint);
     tell(what, ...values);
     isOver = true;
   };
@@ -91,6 +92,7 @@ export function transfer(item, on) {
   };
 
   const watch = setInterval(() => {
+    noteGoing(fingerprint);
     if (!upload || performance.now() - movedAt < STALL_MS) return;
     movedAt = performance.now();
     tell('interrupted');
@@ -104,6 +106,7 @@ export function transfer(item, on) {
     const [previous] = await upload.findPreviousUploads();
     if (isOver) return;
     if (previous) upload.resumeFromPreviousUpload(previous);
+    noteGoing(fingerprint);
     upload.start();
   }
 
@@ -111,6 +114,7 @@ export function transfer(item, on) {
   return () => {
     isOver = true;
     clearInterval(watch);
+    noteStopped(fingerprint);
     upload?.abort(true).catch(() => {}); // the server gives it up by itself after a day
     forget(fingerprint);
   };

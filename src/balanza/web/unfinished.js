@@ -8,7 +8,7 @@ const TUS = { 'Tus-Resumable': '1.0.0' };
 
 export const endpoint = () => new URL('files', document.baseURI).href;
 
-/** What is known of each, by its fingerprint: `{fingerprint, name, size, sent, url, at}`. */
+/** What is known of each, by its fingerprint: `{fingerprint, name, size, sent, url, at, goingAt}`. */
 export const unfinished = signal(read());
 
 function read() {
@@ -35,9 +35,34 @@ export const forget = (fingerprint) => change(fingerprint, null);
 
 /** So many bytes have arrived for good. */
 export function noteSent(fingerprint, sent) {
-  const entry = unfinished.value.find((one) => one.fingerprint === fingerprint);
+  const entry = read().find((one) => one.fingerprint === fingerprint);
   if (entry) change(fingerprint, { ...entry, sent, at: Date.now() });
 }
+
+// A page that nobody looks at is woken once a minute.
+const SILENT_MS = 75_000;
+const LOOK_MS = 15_000;
+const mine = new Set();
+const now = signal(Date.now());
+
+/** This page sends it, and says so to the others again and again. */
+export function noteGoing(fingerprint) {
+  mine.add(fingerprint);
+  mark(fingerprint, Date.now());
+}
+
+/** This page sends it no longer. */
+export function noteStopped(fingerprint) {
+  if (mine.delete(fingerprint)) mark(fingerprint, 0);
+}
+
+function mark(fingerprint, goingAt) {
+  const entry = read().find((one) => one.fingerprint === fingerprint);
+  if (entry) change(fingerprint, { ...entry, goingAt });
+}
+
+/** Whether another page is sending it. */
+export const isGoing = ({ fingerprint, goingAt = 0 }) => !mine.has(fingerprint) && now.value - goingAt < SILENT_MS;
 
 /** The same file is the one of this name, size and time, in the same folder of a drop. */
 export const fingerprintOf = ({ file, path }) => [path || file.name, file.size, file.lastModified].join(' · ');
@@ -49,7 +74,8 @@ export const urlStorage = {
     unfinished.value.filter((one) => one.fingerprint === fingerprint).map(remembered),
   removeUpload: async (fingerprint) => forget(fingerprint),
   addUpload: async (fingerprint, { size, metadata, uploadUrl }) => {
-    change(fingerprint, { fingerprint, name: metadata.filename, size, sent: 0, url: uploadUrl, at: Date.now() });
+    const at = Date.now();
+    change(fingerprint, { fingerprint, name: metadata.filename, size, sent: 0, url: uploadUrl, at, goingAt: at });
     return fingerprint;
   },
 };
@@ -80,5 +106,11 @@ export async function giveUp({ fingerprint, url }) {
 }
 
 window.addEventListener('storage', ({ key }) => {
-  if (key === REMEMBERED) unfinished.value = read();
+  if (key !== REMEMBERED) return;
+  now.value = Date.now();
+  unfinished.value = read();
 });
+window.addEventListener('pagehide', () => [...mine].forEach(noteStopped));
+setInterval(() => {
+  now.value = Date.now();
+}, LOOK_MS);

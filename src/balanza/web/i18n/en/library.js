@@ -15,6 +15,7 @@ export default {
   "upload.files": "{done} of {files} files",
   "upload.stopped": "Stopped at {percent}",
   "upload.drop_again": "Drop or choose the same file again, and it goes on from there.",
+  "upload.elsewhere": "Going on in another tab",
   "upload.progress": "Upload of {name}",
   "upload.cancel_name": "Cancel the upload of {name}",
   "upload.retry_name": "Upload {name} again",

@@ -15,6 +15,7 @@ export default {
   "upload.files": "{done} de {files} archivos",
   "upload.stopped": "Parada al {percent}",
   "upload.drop_again": "Suelta o elige otra vez el mismo archivo y seguirá desde ahí.",
+  "upload.elsewhere": "Se está subiendo en otra pestaña",
   "upload.progress": "Subida de {name}",
   "upload.cancel_name": "Cancelar la subida de {name}",
   "upload.retry_name": "Subir {name} de nuevo",
