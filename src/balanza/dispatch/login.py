@@ -57,15 +57,14 @@ class Login:
             name = name_of(name)
         except InvalidRequest:
             name = ""
-        account = f"account {hash_of(name)}"
-        self._count({account: ATTEMPTS_OF_ACCOUNT, f"address {caller.address}": ATTEMPTS_FROM_ADDRESS})
+        account, address = f"account {hash_of(name)}", f"address {caller.address}"
+        self._count({account: ATTEMPTS_OF_ACCOUNT, address: ATTEMPTS_FROM_ADDRESS})
         user = self._database.read(lambda tx: accounts.by_name(tx, name)) if name else None
         kept = user.password_hash if user is not None and user.disabled_at is None else None
         is_right = passwords.is_right(password, kept or _NOBODY)
         if user is None or kept is None or not is_right:
             raise WrongLogin(_WRONG)
-        # Not those of the address: who has an account of their own could try others' for ever.
-        self._database.write(lambda tx: credentials.forget_logins(tx, account))
+        self._database.write(lambda tx: _forgive(tx, account, address))
         return user
 
     def confirm(self, user_id: str, password: str, caller: Caller) -> User:
@@ -170,3 +169,9 @@ class Login:
             self._database.write(lambda tx: credentials.use_token(tx, secret_hash, now))
         most = _SCOPES[user.role]
         return Principal(user.id, user.role, token.scope if most.covers(token.scope) else most, user.name)
+
+
+def _forgive(tx: Connection, account: str, address: str) -> None:
+    """Of the address this one alone: who has an account of their own could else try others' for ever."""
+    credentials.forget_logins(tx, account)
+    credentials.uncount_login(tx, address)

@@ -88,6 +88,11 @@ _COUNT = (
     )
     .columns(count=login_failures.c["count"].type, until=login_failures.c.until.type)
 )
+_UNCOUNT = (
+    update(login_failures)
+    .where(login_failures.c.what == bindparam("this_what"), login_failures.c["count"] > 0)
+    .values(count=login_failures.c["count"] - 1)
+)
 _FORGET = delete(login_failures).where(login_failures.c.what == bindparam("this_what"))
 _PRUNE_FAILURES = delete(login_failures).where(login_failures.c.until <= bindparam("now"))
 
@@ -181,6 +186,11 @@ def count_login(tx: Connection, what: str, now: datetime, until: datetime) -> tu
     """
     count, forgotten_at = tx.execute(_COUNT, {"what": what, "now": now, "until": until}).one()
     return count, forgotten_at
+
+
+def uncount_login(tx: Connection, what: str) -> None:
+    """One of those that were under way was right."""
+    tx.execute(_UNCOUNT, {"this_what": what})
 
 
 def forget_logins(tx: Connection, what: str) -> None:
