@@ -37,7 +37,7 @@ def test_files_are_converted_by_the_server_and_come_back(live: Live, tmp_path: P
     have(tmp_path, "song.wav", "more/film.mkv", "more/empty.wav")
     (tmp_path / "notes.txt").write_text("not media")
     (tmp_path / "more/empty.wav").write_bytes(b"")
-    done = balanza(
+    done = balanza_here(
         "convert",
         "song.wav",
         "more",
@@ -68,7 +68,7 @@ def test_a_pipe_goes_through_the_server(live: Live, tmp_path: Path) -> None:
 def test_a_job_that_the_server_refuses_leaves_no_upload_behind(live: Live, tmp_path: Path) -> None:
     name = "without-sound.mp4"
     (tmp_path / name).write_bytes(clip("silent.mp4").read_bytes())
-    done = balanza("convert", name, "--to", "mp3", "--server", live.address, folder=tmp_path)
+    done = balanza_here("convert", name, "--to", "mp3", "--server", live.address, folder=tmp_path)
     assert done.returncode == 1
     assert "sound" in said(done)
     assert name not in names_on(live)
@@ -76,7 +76,7 @@ def test_a_job_that_the_server_refuses_leaves_no_upload_behind(live: Live, tmp_p
 
 def test_nothing_of_a_run_stays_on_the_server(live: Live, tmp_path: Path) -> None:
     (tmp_path / "visitor.wav").write_bytes(clip("song.wav").read_bytes())
-    done = balanza("convert", "visitor.wav", "--to", "mp3", "--server", live.address, folder=tmp_path)
+    done = balanza_here("convert", "visitor.wav", "--to", "mp3", "--server", live.address, folder=tmp_path)
     assert done.returncode == 0, said(done)
     assert {"visitor.wav", "visitor.mp3"}.isdisjoint(names_on(live))
 
@@ -233,7 +233,7 @@ def test_what_the_server_refuses_is_said_in_its_words(live: Live) -> None:
 def test_what_is_no_address_is_said_so(address: str, tmp_path: Path) -> None:
     have(tmp_path, "song.wav")
     for arguments in (("jobs",), ("convert", "song.wav", "--to", "mp3")):
-        done = balanza(*arguments, "--server", address, folder=tmp_path)
+        done = balanza_here(*arguments, "--server", address, folder=tmp_path)
         assert done.returncode == 1
         assert said(done) == f"balanza: {address!r} is no address of a server; write it like http://127.0.0.1:8000.\n"
 
