@@ -177,6 +177,11 @@ def empty(database: Database) -> None:
 
 def _empty(tx: Connection) -> None:
     for name in (
+        "login_failures",
+        "invitations",
+        "tokens",
+        "sessions",
+        "users",
         "events",
         "load_points",
         "fleet_points",

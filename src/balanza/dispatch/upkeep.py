@@ -14,7 +14,7 @@ from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_leases
 from balanza.dispatch.history import Recorder
 from balanza.model import Outcome, Reason
-from balanza.store import decisions, events, jobs, library, shares, workers
+from balanza.store import credentials, decisions, events, jobs, library, shares, workers
 
 log = logging.getLogger("balanza.dispatch")
 
@@ -94,6 +94,7 @@ class Upkeep:
         self._desk.database.write(lambda tx: events.prune(tx, self._desk.settings.events_kept))
         self._desk.database.write(lambda tx: decisions.prune(tx, self._desk.settings.decisions_kept))
         self._desk.database.write(lambda tx: shares.prune(tx, now - SHARES_KEPT))
+        self._desk.database.write(lambda tx: credentials.prune(tx, now))
         if emptied := self._desk.database.write(lambda tx: self._empty_trash(tx, now)):
             log.info("%s of the trash deleted", emptied)
             self._desk.tell()

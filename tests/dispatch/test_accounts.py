@@ -1,0 +1,134 @@
+"""Sessions, tokens, invitations and log-ins as time passes, on each database."""
+
+from datetime import timedelta
+
+import pytest
+
+from balanza.dispatch.accounts import Accounts, Newcomer
+from balanza.dispatch.login import Caller, Login
+from balanza.errors import Conflict, NotFound, TooManyAttempts, WrongLogin
+from balanza.model import LOCAL_USER, Role, Scope
+from balanza.store import credentials
+from tests.dispatch.conftest import World
+from tests.store.test_races import together
+
+PASSWORD = "a word after another"
+HERE = Caller("192.0.2.1", "a test")
+
+
+@pytest.fixture
+def accounts(world: World) -> Accounts:
+    settings = world.desk.settings.model_copy(update={"auth": "on"})
+    return Accounts(world.desk.database, settings, world.clock)
+
+
+@pytest.fixture
+def login(world: World, accounts: Accounts) -> Login:
+    return Login(world.desk.database, accounts, world.clock)
+
+
+def test_a_session_lasts_thirty_days_after_it_was_last_used(world: World, accounts: Accounts, login: Login) -> None:
+    user = accounts.add(Newcomer("berta", PASSWORD), Role.USER)
+    secret = login.start_session(user, HERE)
+
+    for _ in range(2):
+        world.clock.pass_seconds(29 * 86400)
+        principal = login.principal_of(secret)
+        assert principal is not None
+        assert (principal.user_id, principal.scope) == (user.id, Scope.CONVERT)
+    world.clock.pass_seconds(30 * 86400)
+    assert login.principal_of(secret) is None
+
+
+def test_a_token_lasts_as_long_as_was_said(world: World, accounts: Accounts, login: Login) -> None:
+    user = accounts.add(Newcomer("berta", PASSWORD), Role.USER)
+    principal = login.principal_of(login.start_session(user, HERE))
+    assert principal is not None
+    _, short = login.make_token(principal, "short", Scope.READ, timedelta(days=1))
+    _, long = login.make_token(principal, "long", Scope.READ, None)
+
+    world.clock.pass_seconds(86400)
+
+    assert login.principal_of(short) is None
+    assert login.principal_of(long) is not None
+    assert [token.used_at for token in login.tokens(principal) if token.name == "long"] == [world.clock.now]
+
+
+def test_an_invitation_is_over_after_its_time(world: World, accounts: Accounts) -> None:
+    accounts.add(Newcomer("ana", PASSWORD), Role.ADMIN)
+    _, secret = accounts.invite(Role.USER, timedelta(hours=1), LOCAL_USER)
+
+    world.clock.pass_seconds(3600)
+
+    with pytest.raises(NotFound, match="too old"):
+        accounts.sign_up(Newcomer("berta", PASSWORD), secret)
+
+
+def test_log_ins_are_tried_again_after_a_quarter_of_an_hour(
+    world: World, accounts: Accounts, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.dispatch.login.ATTEMPTS_OF_ACCOUNT", 1)
+    accounts.add(Newcomer("berta", PASSWORD), Role.USER)
+    with pytest.raises(WrongLogin):
+        login.log_in("berta", "wrong", HERE)
+    world.clock.pass_seconds(10)
+    with pytest.raises(TooManyAttempts) as refused:
+        login.log_in("berta", PASSWORD, HERE)
+    assert refused.value.retry_after_seconds == 890
+
+    world.clock.pass_seconds(890)
+
+    assert login.log_in("berta", PASSWORD, HERE).name == "berta"
+
+
+def test_of_people_who_use_one_invitation_at_once_one_gets_in(world: World, accounts: Accounts) -> None:
+    accounts.add(Newcomer("ana", PASSWORD), Role.ADMIN)
+    _, secret = accounts.invite(Role.USER, timedelta(hours=1), LOCAL_USER)
+
+    def sign_up(name: str) -> str:
+        try:
+            return accounts.sign_up(Newcomer(name), secret).name or ""
+        except NotFound:
+            return "refused"
+
+    made = together(*[lambda name=name: sign_up(name) for name in ("berta", "carla", "dora")])
+
+    assert sorted(made).count("refused") == 2
+    assert len(accounts.list_users()) == 2
+
+
+def test_the_first_administrator_is_whose_the_files_are_and_only_that_one(accounts: Accounts) -> None:
+    user = accounts.add(Newcomer("berta", PASSWORD), Role.USER)
+    first = accounts.add(Newcomer("ana", PASSWORD), Role.ADMIN)
+    second = accounts.add(Newcomer("anton", PASSWORD), Role.ADMIN)
+
+    assert first.id == LOCAL_USER
+    assert LOCAL_USER not in {user.id, second.id}
+
+
+def test_a_name_is_one_person_however_it_is_written(accounts: Accounts) -> None:
+    accounts.add(Newcomer("José", PASSWORD), Role.USER)
+
+    for name in ("José", "JOSÉ", " josé "):
+        with pytest.raises(Conflict, match="josé is taken"):
+            accounts.add(Newcomer(name, PASSWORD), Role.USER)
+        assert accounts.named(name).name == "josé"
+
+
+def test_what_is_over_is_forgotten(world: World, accounts: Accounts, login: Login) -> None:
+    user = accounts.add(Newcomer("ana", PASSWORD), Role.ADMIN)
+    secret = login.start_session(user, HERE)
+    accounts.invite(Role.USER, timedelta(hours=1), user.id)
+    with pytest.raises(WrongLogin):
+        login.log_in("ana", "wrong", HERE)
+    world.clock.pass_seconds(31 * 86400)
+
+    world.upkeep.run_once()
+
+    assert login.principal_of(secret) is None
+    assert accounts.invitations() == []
+    later = world.clock.now + timedelta(minutes=1)
+    count = world.desk.database.write(
+        lambda tx: credentials.count_login(tx, "address 192.0.2.1", world.clock.now, later)
+    )
+    assert count == (1, later)
