@@ -51,6 +51,19 @@ def test_a_page_whose_server_is_gone_says_so_and_recovers_when_it_is_back(open_p
         page.context.close()
 
 
+def test_a_page_that_was_offline_shows_what_happened_meanwhile(live: Live, clips: Path, open_page: OpenPage) -> None:
+    page = open_page(live.address, language="es-ES", expected=BROKEN)
+    expect(page.locator(".row, .empty").first).to_be_visible()
+    before = page.locator(".row").count()
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('online'))")  # Chromium tells nobody of a stream that it cuts off like this
+    expect(page.locator(".connection")).to_contain_text("No se puede contactar")
+    live.upload(clips / "tono.wav", "mientras tanto.wav")
+    page.context.set_offline(False)
+    expect(page.locator(".row")).to_have_count(before + 1)
+    expect(page.locator(".connection")).to_be_empty()
+
+
 def test_a_job_is_fetched_when_an_event_names_it(open_page: OpenPage) -> None:
     running = job(1, "song.wav", "mp3", "processing", progress=20.0)
     with Stage(Scene(media=LIBRARY, jobs=[running])) as stage:
