@@ -5,7 +5,7 @@ import math
 import struct
 import wave
 
-from tests.web.stage import Json, Scene
+from tests.web.stage import ALONE, Json, Scene
 
 _LOG = """\
 [matroska,webm @ 0x55d2] EBML header parsing failed
@@ -208,6 +208,78 @@ _THEFT: Json = {
 _WHY: Json = {"job_id": "j3", "status": "processing", "worker_id": "worker_a", "waits_for": None}
 _TRASH = [one | {"trashed_at": "2026-11-22T18:04:00.000000Z"} for one in (dict(LIBRARY[2]), dict(LIBRARY[4]))]
 
+_ANA: Json = {
+    "id": "u1",
+    "name": "ana@example.org",
+    "role": "admin",
+    "has_password": True,
+    "quota_bytes": 5_000_000_000,
+    "quota_jobs": 20,
+    "stored_bytes": 1_240_000_000,
+    "live_jobs": 3,
+}
+_IN: Json = {**ALONE, "accounts": True, "user": _ANA, "public_stats": False}
+_OUT: Json = {**_IN, "user": None, "scope": None, "oidc": {"name": "Keycloak"}}
+_USER: Json = {
+    **_IN,
+    "user": {**_ANA, "name": "luz", "role": "user", "stored_bytes": 5_000_000_000},
+    "scope": "convert",
+}
+_ACCOUNT: Json = {
+    **{name: _ANA[name] for name in ("id", "name", "role", "stored_bytes", "live_jobs")},
+    "created_at": "2026-10-02T09:00:00.000000Z",
+    "disabled_at": None,
+    "quota_bytes": None,
+    "quota_jobs": None,
+    "files": 41,
+}
+_LUZ: Json = {
+    **_ACCOUNT,
+    "id": "u2",
+    "name": "luz",
+    "role": "user",
+    "quota_bytes": 5_000_000_000,
+    "quota_jobs": 1,
+    "live_jobs": 1,
+}
+_PEOPLE = (
+    _ACCOUNT,
+    _LUZ,
+    {
+        **_ACCOUNT,
+        "id": "u3",
+        "name": "coro.de.la.parroquia.de.san.lorenzo.martir@parroquia.example.org",
+        "role": "user",
+        "files": 1,
+        "stored_bytes": 0,
+        "live_jobs": 0,
+        "disabled_at": "2026-11-20T10:00:00.000000Z",
+    },
+)
+_INVITED: Json = {"role": "user", "expires_at": "2026-11-30T10:00:00.000000Z", "first": False}
+_OPEN: Json = {**_INVITED, "id": "i1", "created_at": "2026-11-23T10:00:00.000000Z", "used_by": None}
+_INVITATIONS: Json = {"invitations": (_OPEN, {**_OPEN, "id": "i2", "role": "admin", "used_by": "u2"})}
+_TOKEN: Json = {
+    "id": "t1",
+    "name": "backup of the band",
+    "scope": "convert",
+    "created_at": "2026-10-02T09:00:00.000000Z",
+    "expires_at": "2027-10-02T09:00:00.000000Z",
+    "used_at": "2026-11-23T09:58:00.000000Z",
+}
+_TOKENS: Json = {
+    "tokens": (
+        _TOKEN,
+        {**_TOKEN, "id": "t2", "name": "look", "scope": "read", "expires_at": None, "used_at": None},
+        {**_TOKEN, "id": "t3", "name": "old", "scope": "admin", "expires_at": "2026-10-09T09:00:00.000000Z"},
+    )
+}
+
+
+def _slug(slug: str) -> Json:
+    return {"type": f"urn:balanza:{slug}", "detail": "It is refused."}
+
+
 SCENES: dict[str, Scene] = {
     "empty": Scene(),
     "uploading": Scene(media=LIBRARY[3:], takes_uploads=False),
@@ -244,4 +316,23 @@ SCENES: dict[str, Scene] = {
     "all": Scene(
         media=LIBRARY, jobs=(_STUCK, _CANCELLED, _PENDING, _SECOND, _PROCESSING, _FAILED, _COMPLETED), sound=_tone()
     ),
+    "login": Scene(me=_OUT, problem=_slug("wrong-login")),
+    "signup": Scene(me=_OUT, problem=_slug("conflict"), answers={"/auth/invitation": _INVITED}),
+    "signup-first": Scene(me=_OUT, answers={"/auth/invitation": {**_INVITED, "role": "admin", "first": True}}),
+    "signup-inside": Scene(me=_IN),
+    "settings": Scene(me=_IN, answers={"/auth/tokens": _TOKENS}),
+    "settings-alone": Scene(),
+    "settings-new-token": Scene(
+        me=_USER, answers={"/auth/tokens": {**_TOKENS, **_TOKEN, "token": f"bal_{'x7Kq' * 10}"}}
+    ),
+    "users": Scene(me=_IN, answers={"/users": {"users": _PEOPLE}, "/invitations": _INVITATIONS}),
+    "users-invited": Scene(
+        me=_IN,
+        answers={
+            "/users": {"users": _PEOPLE},
+            "/invitations": {**_INVITATIONS, **_OPEN, "url": f"login.html#invitation=bai_{'x7Kq' * 10}"},
+        },
+    ),
+    "users-sorry": Scene(me=_USER),
+    "home-in": Scene(media=LIBRARY, me=_IN),
 }

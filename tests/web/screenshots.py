@@ -84,7 +84,7 @@ def _share(page: Page) -> None:
 def _share_anew(page: Page) -> None:
     _share(page)
     page.locator("dialog button[type=submit]").click()
-    page.locator(".share-new").wait_for()
+    page.locator(".copied").wait_for()
 
 
 def _open_log(page: Page) -> None:
@@ -95,6 +95,43 @@ def _play_sound(page: Page) -> None:
     page.locator(".row-actions button").first.click()
     eventually(lambda: page.evaluate("document.querySelector('audio').readyState >= 1"))
     page.evaluate("document.querySelector('audio').pause()")
+
+
+def _log_in_wrongly(page: Page) -> None:
+    page.locator("[name=username]").fill("ana@example.org")
+    page.locator("[name=password]").fill("not the password")
+    page.locator("[type=submit]").click()
+    page.locator(".problem").wait_for()
+
+
+def _sign_up_wrongly(page: Page) -> None:
+    _log_in_wrongly(page)
+    page.locator("[name=password]").fill("short")
+    page.locator(".secret button").click()
+
+
+def _make(page: Page) -> None:
+    name = page.locator("#tokens [name=name]")
+    if name.count():
+        name.fill("backup of the band")
+    page.locator(".three [type=submit]").click()
+    page.locator(".copied").wait_for()
+    page.locator(".copied").scroll_into_view_if_needed()
+
+
+def _ask_person(page: Page) -> None:
+    page.locator(".person-actions button").nth(1).click()
+    page.locator("dialog [name=role]").wait_for()
+
+
+def _ask_disabling(page: Page) -> None:
+    page.locator(".person-actions .quiet").first.click()
+    page.locator("dialog .danger").wait_for()
+
+
+def _open_menu(page: Page) -> None:
+    page.locator(".account").click()
+    page.locator(".menu").wait_for()
 
 
 def _nothing(_: Page) -> None:
@@ -130,6 +167,22 @@ PICTURES: Mapping[str, Picture] = {
     "sharing-new": Picture("sharing", _share_anew),
     **{name: Picture(name, address="s/token", ready="h1") for name in SCENES if name.startswith("share-")},
     "share": Picture("share", address="s/token", ready="h1"),
+    "login": Picture("login", address="login.html", ready="form"),
+    "login-wrong": Picture("login", _log_in_wrongly, "login.html", "form"),
+    "login-provider": Picture("login", address="login.html#problem=refused", ready=".problem"),
+    "signup": Picture("signup", _sign_up_wrongly, "login.html#invitation=x", "form"),
+    "signup-first": Picture("signup-first", address="login.html#invitation=x", ready="form"),
+    "signup-inside": Picture("signup-inside", address="login.html#invitation=x", ready=".gate-actions"),
+    "login-none": Picture("empty", address="login.html", ready=".gate-card"),
+    "settings": Picture("settings", address="settings.html", ready=".line"),
+    "settings-alone": Picture("settings-alone", address="settings.html", ready=".command"),
+    "settings-new-token": Picture("settings-new-token", _make, "settings.html", ".line"),
+    "users": Picture("users", address="users.html", ready=".line"),
+    "users-change": Picture("users", _ask_person, "users.html", ".line"),
+    "users-disable": Picture("users", _ask_disabling, "users.html", ".line"),
+    "users-invited": Picture("users-invited", _make, "users.html", ".line"),
+    "users-sorry": Picture("users-sorry", address="users.html", ready=".empty"),
+    "menu": Picture("home-in", _open_menu),
 }
 
 

@@ -16,13 +16,31 @@ from urllib.parse import parse_qs, urlsplit
 
 from balanza.media.formats import describe
 from balanza.server.guard import DOCS_POLICY, PAGE_POLICY
+from balanza.server.pages import PAGES
 
 WEB = Path(__file__).resolve().parents[2] / "src/balanza/web"
 
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_PAGES = {"/": "player.html", "/player.html": "player.html", "/dashboard.html": "dashboard.html", "/docs": "docs.html"}
-
 Json = Mapping[str, object]
+
+ALONE: Json = {
+    "accounts": False,
+    "user": {
+        "id": "local",
+        "name": None,
+        "role": "admin",
+        "has_password": False,
+        "quota_bytes": None,
+        "quota_jobs": None,
+        "stored_bytes": 0,
+        "live_jobs": 0,
+    },
+    "scope": "admin",
+    "signup": "invitation",
+    "oidc": None,
+    "public_stats": True,
+}
+"""Who asks, on a server without accounts."""
 
 
 @dataclass
@@ -46,6 +64,9 @@ class Scene:
     """Why every job is where it is."""
     unfinished_bytes: int = 0
     """The size of every upload of earlier, of which five eighths are there."""
+    me: Json = field(default_factory=lambda: ALONE)
+    answers: Mapping[str, Json] = field(default_factory=dict)
+    """What else is answered, to GET and to POST, by path."""
 
 
 class Stage:
@@ -115,8 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.stage.asked.append(path)
         if path == "/events":
             self._stream()
-        elif path in _PAGES:
-            self._file(WEB / _PAGES[path])
+        elif path in PAGES:
+            self._file(WEB / PAGES[path])
         elif path.startswith("/s/"):
             self._link(path)
         elif path.startswith("/web/"):
@@ -142,6 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(length)
         if self.path == "/files" and self.scene.problem is None:
             self._begin_upload()
+            return
+        if self.path in self.scene.answers:
+            self._json(HTTPStatus.OK, self.scene.answers[self.path])
             return
         status = HTTPStatus.CREATED if self.scene.problem is None else HTTPStatus.CONFLICT
         new = {"id": "new", "url": "/s/Vq3nX0d7RkuEo2tZ9yB1Aw"} if self.path.endswith("/shares") else {}
@@ -196,6 +220,8 @@ class _Handler(BaseHTTPRequestHandler):
             "/shares": {"shares": self.scene.shares, "next_cursor": None},
             "/formats": describe(),
             "/openapi.json": self.scene.openapi,
+            "/auth/me": self.scene.me,
+            **self.scene.answers,
         }
 
     def _stream(self) -> None:

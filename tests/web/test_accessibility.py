@@ -12,6 +12,7 @@ OF_COLOURS = ["color-contrast", "link-in-text-block"]
 """Rules by their names, as RULES are by their tags."""
 
 SHARED = ("share", "share-film", "share-used-up", "share-locked", "share-gone")
+ACCOUNTS = ("login-wrong", "signup", "settings-new-token", "users-invited", "users-change", "menu")
 STATES = (
     "empty",
     "uploading",
@@ -26,6 +27,7 @@ STATES = (
     "why",
     "sharing-new",
     *SHARED,
+    *ACCOUNTS,
 )
 """`all` has in it what the others of the pictures show."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from balanza.balancer.score import WorkerStatus
 from balanza.lifecycle import JobStatus
-from balanza.model import MetricsSource, Obstacle, Outcome, Reason
+from balanza.model import MetricsSource, Obstacle, Outcome, Reason, Role, Scope
 from balanza.settings import PolicyName
 from balanza.store.points import Measure
 from tests.web.stage import WEB
@@ -42,6 +42,11 @@ DYNAMIC = {
     "player.repeat_": ["off", "all", "one"],
     "share.time_": ["hour", "day", "week", "month"],
     "share.state_": ["open", "expired", "revoked"],
+    "role.": [role.value for role in Role],
+    "scope.": [scope.value for scope in Scope],
+    "invitation.for_": [role.value for role in Role],
+    "invitation.time_": ["day", "week", "month"],
+    "oidc.": ["refused", "not-found", "unavailable", "login-denied", "account-disabled", "failed"],
     "upload.": ["waiting", "checking", "interrupted"],
     "action.": ["cancel", "retry", "cancel_name", "retry_name"],
     "worker.": [status.value for status in WorkerStatus],

@@ -9,9 +9,30 @@ export class Problem extends Error {
 }
 
 export const UNREACHABLE = 'unreachable';
+const LOGIN_NEEDED = 'login-needed';
 
-/** A Problem from an answer's status and text, whether it is a problem document or a proxy's page. */
+let leaving = false;
+
+/** Whether this page is being left for the log-in: then nothing asks whether it may. */
+export const isLeaving = () => leaving;
+
+/** To the page that asks for name and password, and comes back to this one. */
+export function toLogin() {
+  if (leaving) return;
+  leaving = true;
+  const next = location.pathname.split('/').at(-1);
+  location.replace(`login.html${next ? `#${new URLSearchParams({ next })}` : ''}`);
+}
+
+/** A Problem from an answer's status and text, whether it is a problem document or a proxy's page. Whoever is asked to log
+ * in is led there, whatever it was that was refused. */
 export function problemFrom(status, text) {
+  const problem = read(status, text);
+  if (problem.slug === LOGIN_NEEDED) toLogin();
+  return problem;
+}
+
+function read(status, text) {
   try {
     const { type, detail } = JSON.parse(text);
     if (typeof type === 'string') return new Problem(type.split(/[:/]/).at(-1), detail ?? '', status);
@@ -28,7 +49,10 @@ export async function call(path, options = {}) {
   } catch {
     throw new Problem(UNREACHABLE, '');
   }
-  if (!response.ok) throw problemFrom(response.status, await response.text());
+  if (!response.ok) {
+    const problem = problemFrom(response.status, await response.text());
+    throw Object.assign(problem, { retryAfterSeconds: Number(response.headers.get('Retry-After')) || null });
+  }
   return response.status === 204 ? null : response.json();
 }
 

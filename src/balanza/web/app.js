@@ -1,6 +1,8 @@
 // The page: puts the parts together and starts the live updates.
 import { render } from './vendor/preact/preact.js';
 import { effect } from './vendor/signals/signals.js';
+import { enter } from './accounts/me.js';
+import { isLeaving } from './api.js';
 import { ConvertDialog, loadFormats } from './convert.js';
 import { DropZone, Uploads, watchDrops } from './dropzone.js';
 import { Connection, Notices, Top } from './frame.js';
@@ -48,8 +50,9 @@ effect(() => {
   document.title = t('page.title');
 });
 window.addEventListener('beforeunload', (event) => {
-  if (isUploading() && !isSaving()) event.preventDefault();
+  if (isUploading() && !isLeaving() && !isSaving()) event.preventDefault();
 });
+await enter();
 watchDrops();
 startLive();
 loadFormats().catch(() => {}); // the dialog that needs them asks again, and says what is wrong

@@ -1,5 +1,7 @@
 // What every page has around its own parts: the top bar, the word on the connection, the messages.
 import { useEffect, useRef } from './vendor/preact/hooks.js';
+import { isAdmin } from './accounts/me.js';
+import { Account } from './accounts/menu.js';
 import { html } from './html.js';
 import { language, LANGUAGES, speak, t } from './i18n.js';
 import { Icon } from './icons.js';
@@ -18,14 +20,18 @@ export const Top = ({ page, children }) => html`
     <div class="top-end">
       <nav class="pages" aria-label=${t('top.pages')}>
         <${PageLink} href="player.html" page=${page}>${t('top.player')}<//>
-        <${PageLink} href="dashboard.html" page=${page}>${t('top.dashboard')}<//>
+        ${isAdmin.value && html`<${PageLink} href="dashboard.html" page=${page}>${t('top.dashboard')}<//>`}
         <${PageLink} href="docs" page=${page}>API<//>
       </nav>
-      <div class="languages" role="group" aria-label=${t('top.language')}>
-        ${LANGUAGES.map((tag) => html`<${Language} key=${tag} tag=${tag} />`)}
-      </div>
+      <${Languages} />
+      <${Account} page=${page} />
     </div>
   </header>`;
+
+export const Languages = () => html`
+  <div class="languages" role="group" aria-label=${t('top.language')}>
+    ${LANGUAGES.map((tag) => html`<${Language} key=${tag} tag=${tag} />`)}
+  </div>`;
 
 const PageLink = ({ href, page, children }) => html`
   <a class="page-link" href=${href} aria-current=${href === page ? 'page' : undefined}>${children}</a>`;

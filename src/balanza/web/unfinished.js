@@ -1,7 +1,9 @@
 // The uploads that this browser began and that are not complete yet: they go on after a closed tab or another start.
-import { signal } from './vendor/signals/signals.js';
+import { effect, signal } from './vendor/signals/signals.js';
+import { me } from './accounts/me.js';
 
 const REMEMBERED = 'balanza.uploads';
+const LOCAL = 'local'; // who uses a server without accounts, and whoever is its first administrator later
 // The server gives an upload up when nothing came for so long.
 const LIFETIME_MS = 24 * 3600 * 1000;
 const TUS = { 'Tus-Resumable': '1.0.0' };
@@ -11,9 +13,15 @@ export const endpoint = () => new URL('files', document.baseURI).href;
 /** What is known of each, by its fingerprint: `{fingerprint, name, size, sent, url, at, goingAt}`. */
 export const unfinished = signal(read());
 
+/** Of each account its own: others who log in at this browser do not see them. */
+function place() {
+  const id = me.value?.user?.id ?? LOCAL;
+  return id === LOCAL ? REMEMBERED : `${REMEMBERED}.${id}`;
+}
+
 function read() {
   try {
-    const all = JSON.parse(localStorage.getItem(REMEMBERED) ?? '[]');
+    const all = JSON.parse(localStorage.getItem(place()) ?? '[]');
     return all.filter(({ at, url }) => Date.now() - at < LIFETIME_MS && url.startsWith(`${endpoint()}/`));
   } catch {
     return []; // storage is forbidden, or somebody else's
@@ -25,7 +33,7 @@ function change(fingerprint, entry) {
   const all = read().filter((one) => one.fingerprint !== fingerprint);
   unfinished.value = entry ? [...all, entry] : all;
   try {
-    localStorage.setItem(REMEMBERED, JSON.stringify(unfinished.value));
+    localStorage.setItem(place(), JSON.stringify(unfinished.value));
   } catch {
     // then it holds until the page is left
   }
@@ -106,8 +114,11 @@ export async function giveUp({ fingerprint, url }) {
 }
 
 window.addEventListener('storage', ({ key }) => {
-  if (key !== REMEMBERED) return;
+  if (key !== place()) return;
   now.value = Date.now();
+  unfinished.value = read();
+});
+effect(() => {
   unfinished.value = read();
 });
 window.addEventListener('pagehide', () => [...mine].forEach(noteStopped));

@@ -1,6 +1,8 @@
 // The fleet: puts the parts of the dashboard together and starts the live updates.
 import { render } from '../vendor/preact/preact.js';
 import { effect } from '../vendor/signals/signals.js';
+import { enter, isNoAdmin } from '../accounts/me.js';
+import { Sorry } from '../accounts/sorry.js';
 import { Connection, Notices, Top } from '../frame.js';
 import { html } from '../html.js';
 import { language, t } from '../i18n.js';
@@ -26,6 +28,7 @@ const Below = () => html`
 const DIALOGS = { drain: DrainDialog, add: AddDialog };
 
 function App() {
+  if (isNoAdmin.value) return html`<${Top} page="dashboard.html" /><${Sorry} title=${t('top.dashboard')} text=${t('sorry.fleet')} />`;
   const dialog = fleet.dialog.value;
   return html`
     <${Top} page="dashboard.html" />
@@ -44,5 +47,6 @@ effect(() => {
   document.documentElement.lang = language.value;
   document.title = t('fleet.page_title');
 });
-startLive();
+await enter();
+if (!isNoAdmin.value) startLive();
 render(html`<${App} />`, document.getElementById('app'));

@@ -1,6 +1,7 @@
 // The dialog that shares one file: makes a link to it, and lists and revokes those that there are.
 import { useEffect, useRef, useState } from '../vendor/preact/hooks.js';
 import { listShares, revokeShare, shareMedia } from '../api.js';
+import { Copied } from '../copied.js';
 import { html } from '../html.js';
 import { t, tn } from '../i18n.js';
 import { Icon } from '../icons.js';
@@ -32,7 +33,7 @@ export function ShareDialog({ media: [item] }) {
     <${Dialog} title=${t('share.title', { name: item.name })} onClose=${close}>
       <${Terms} onCreate=${create} />
       <div role="alert">${problem && html`<${ProblemText} problem=${problem} />`}</div>
-      ${created && html`<${NewLink} key=${created.id} url=${created.url} />`}
+      ${created && html`<${Copied} key=${created.id} label=${t('share.link')} value=${addressOf(created.url)} hint=${t('copy.once')} />`}
       <${Links} ...${links} />
     <//>`;
 }
@@ -79,34 +80,8 @@ function Terms({ onCreate }) {
     </form>`;
 }
 
-/** The link, which nobody can be shown again: selected, and copied at a press. */
-function NewLink({ url }) {
-  const [isCopied, setCopied] = useState(false);
-  const input = useRef(null);
-  useEffect(() => input.current.select(), []);
-  // The server does not know below which path of a proxy it is; the page does.
-  const address = new URL(url.slice(1), document.baseURI).href;
-  const onCopy = async () => setCopied(await copy(input.current));
-  return html`
-    <div class="share-new">
-      <label class="field"><span>${t('share.link')}</span>
-        <input ref=${input} class="input" readonly value=${address} onFocus=${() => input.current.select()} /></label>
-      <button type="button" class="button" onClick=${onCopy}><${Icon} name=${isCopied ? 'completed' : 'copy'} />${t(isCopied ? 'share.copied' : 'share.copy')}</button>
-      <p class="facts">${t('share.once')}</p>
-      <p class="unseen" role="status">${isCopied ? t('share.copied') : ''}</p>
-    </div>`;
-}
-
-/** Whether the text of the field is in the clipboard now. Browsers keep the newer way from pages without TLS. */
-async function copy(input) {
-  try {
-    await navigator.clipboard.writeText(input.value);
-    return true;
-  } catch {
-    input.select();
-    return document.execCommand('copy');
-  }
-}
+/** The server does not know below which path of a proxy it is; the page does. */
+const addressOf = (url) => new URL(url.slice(1), document.baseURI).href;
 
 /** The links to the file, page by page, and what can be done with them. */
 function useLinks(item) {

@@ -1,5 +1,6 @@
 // The strings of the fleet in English. The body is JSON, so that tests can read it too.
 export default {
+  "sorry.fleet": "The fleet is shown to the administrators of this server. Your own conversions are in the library.",
   "fleet.page_title": "Balanza · the fleet",
   "fleet.summary": "Summary",
   "fleet.active": "Workers active",

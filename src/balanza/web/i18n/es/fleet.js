@@ -1,5 +1,6 @@
 // The strings of the fleet in Spanish. The body is JSON, so that tests can read it too.
 export default {
+  "sorry.fleet": "Los workers se muestran a quienes administran este servidor. Tus conversiones están en la biblioteca.",
   "fleet.page_title": "Balanza · la flota",
   "fleet.summary": "Resumen",
   "fleet.active": "Workers activos",

@@ -1,0 +1,29 @@
+// The server's HTTP interface for accounts.
+import { call, post } from '../api.js';
+
+const send = (method, path, body) =>
+  call(path, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+const postForm = (path, values) => call(path, { method: 'POST', body: new URLSearchParams(values) });
+const one = (path, id) => `${path}/${encodeURIComponent(id)}`;
+
+export const getMe = () => call('auth/me');
+export const lookAtInvitation = (token) => post('auth/invitation', { token });
+/** The session comes as a cookie, which no script can read. */
+export const logIn = (username, password) => postForm('auth/login', { username, password, cookie: true });
+export const signUp = (username, password, invitation) =>
+  postForm('auth/signup', { username, password, cookie: true, ...(invitation && { invitation }) });
+export const logOut = (everywhere) => post(everywhere ? 'auth/logout?everywhere=true' : 'auth/logout');
+export const changePassword = (current, fresh) => post('auth/password', { current, new: fresh });
+
+export const listTokens = () => call('auth/tokens');
+export const makeToken = (terms) => post('auth/tokens', terms);
+export const revokeToken = (id) => call(one('auth/tokens', id), { method: 'DELETE' });
+
+export const listPeople = () => call('users');
+export const changePerson = (id, changes) => send('PATCH', one('users', id), changes);
+export const listInvitations = () => call('invitations');
+export const invite = (role, hours) => post('invitations', { role, expires_hours: hours });
+export const takeBack = (id) => call(one('invitations', id), { method: 'DELETE' });
+
+export const oidcAddress = (invitation) =>
+  invitation ? `auth/oidc/login?${new URLSearchParams({ invitation })}` : 'auth/oidc/login';

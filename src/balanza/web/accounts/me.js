@@ -1,0 +1,39 @@
+// Who the page is for. It is asked before anything is drawn, so that nobody sees what they may not use.
+import { computed, signal } from '../vendor/signals/signals.js';
+import { toLogin } from '../api.js';
+import { getMe } from './api.js';
+
+const AGAIN_MS = 3000;
+
+/** `{accounts, user, scope, signup, oidc, public_stats}`; null before the first answer. */
+export const me = signal(null);
+export const isAdmin = computed(() => me.value?.scope === 'admin');
+/** Whether it is known that this is none. */
+export const isNoAdmin = computed(() => me.value !== null && !isAdmin.value);
+
+export async function ask() {
+  me.value = await getMe();
+  return me.value;
+}
+
+/**
+ * Resolves when the page may be drawn. Who has to log in first is sent there, and it never does. Without an answer it
+ * resolves too, and goes on asking: the page says by itself that the server cannot be reached.
+ */
+export async function enter() {
+  try {
+    await ask();
+  } catch (problem) {
+    if (problem.slug === undefined) throw problem;
+    setTimeout(enter, AGAIN_MS);
+    return;
+  }
+  if (me.value.user !== null) return;
+  toLogin();
+  await new Promise(() => {});
+}
+
+// A page that comes back by the browser's button is shown as it was left: somebody may have signed out since.
+window.addEventListener('pageshow', ({ persisted }) => {
+  if (persisted && me.value?.accounts) location.reload();
+});
