@@ -106,6 +106,17 @@ def test_the_first_administrator_is_whose_the_files_are_and_only_that_one(accoun
     assert LOCAL_USER not in {user.id, second.id}
 
 
+def test_the_link_for_the_first_administrator_is_good_for_no_second_one(accounts: Accounts) -> None:
+    secret = accounts.invite_first()
+    assert secret is not None
+    accounts.add(Newcomer("ana", PASSWORD), Role.ADMIN)
+
+    with pytest.raises(NotFound):
+        accounts.look_at_invitation(secret)
+    with pytest.raises(NotFound):
+        accounts.sign_up(Newcomer("berta", PASSWORD), secret)
+
+
 def test_a_name_is_one_person_however_it_is_written(accounts: Accounts) -> None:
     accounts.add(Newcomer("José", PASSWORD), Role.USER)
 

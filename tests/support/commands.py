@@ -78,7 +78,8 @@ def _standard_input(data: bytes) -> Iterator[None]:
         file.seek(0)
         os.dup2(file.fileno(), 0)
     try:
-        yield
+        with open(0, closefd=False, encoding="utf-8") as same, patch.object(sys, "stdin", same):
+            yield
     finally:
         os.dup2(before, 0)
         os.close(before)

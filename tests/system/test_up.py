@@ -55,7 +55,7 @@ def test_what_prevents_a_start_is_said_in_one_sentence(live: Live, tmp_path: Pat
         (*other, "--data", str(live.data)): f"The data folder {live.data} is in use by another Balanza",
         (*other, "--data", str(file)): f"The data folder {file} is not a folder",
         (*other, "--data", "/proc/balanza"): "Cannot write to the data folder /proc/balanza",
-        (*other, "--host", "0.0.0.0", "--data", str(tmp_path / "new")): "Listening on 0.0.0.0 would open",
+        (*other, "--host", "0.0.0.0", "--data", str(tmp_path / "new")): "Listening on 0.0.0.0 without accounts",
         (
             *other[:2],
             "--metrics-port",
@@ -64,7 +64,7 @@ def test_what_prevents_a_start_is_said_in_one_sentence(live: Live, tmp_path: Pat
             str(tmp_path / "new"),
         ): f"The metrics port {live.port} cannot be used",
     }.items():
-        done = balanza_here("up", *arguments, folder=tmp_path)
+        done = balanza_here("up", *arguments, folder=tmp_path, environment={"BALANZA_AUTH": "off"})
         assert (done.returncode, done.stdout) == (2, b"")
         assert said(done).startswith(f"balanza: {expected}")
         assert said(done).count("\n") == 1

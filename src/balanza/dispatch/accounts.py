@@ -76,10 +76,7 @@ class Accounts:
 
     def look_at_invitation(self, secret: str) -> Invitation:
         """Raises NotFound when it is good for nothing."""
-        found = self._database.read(lambda tx: credentials.invitation_of(tx, hash_of(secret), self._clock()))
-        if found is None:
-            raise NotFound(_NO_INVITATION)
-        return found
+        return self._database.read(lambda tx: self._invitation(tx, secret))
 
     def invitations(self) -> list[Invitation]:
         """Those that people made and that are not over, used ones too."""
@@ -102,9 +99,7 @@ class Accounts:
         def operation(tx: Connection) -> User:
             if invitation is None:
                 return _insert(tx, new)
-            found = credentials.invitation_of(tx, hash_of(invitation), self._clock())
-            if found is None:
-                raise NotFound(_NO_INVITATION)
+            found = self._invitation(tx, invitation)
             user = _insert(tx, replace(new, role=found.role))
             if not credentials.use_invitation(tx, found.id, user.id):
                 raise NotFound(_NO_INVITATION)
@@ -131,6 +126,10 @@ class Accounts:
     def look(self, user_id: str) -> tuple[User | None, Usage]:
         """The account, None without accounts, and what they have on the server."""
         return self._database.read(lambda tx: (accounts.get(tx, user_id), accounts.usage_of(tx, user_id)))
+
+    def of_subject(self, subject: str) -> User | None:
+        """The account of whom the identity provider calls so, even when it is disabled."""
+        return self._database.read(lambda tx: accounts.by_subject(tx, subject))
 
     def named(self, name: str) -> User:
         """Raises NotFound."""
@@ -183,6 +182,13 @@ class Accounts:
 
         self._database.write(operation)
 
+    def _invitation(self, tx: Connection, secret: str) -> Invitation:
+        """Raises NotFound. That for the first administrator is good for nobody else."""
+        found = credentials.invitation_of(tx, hash_of(secret), self._clock())
+        if found is None or (found.created_by is None and accounts.administrators(tx)):
+            raise NotFound(_NO_INVITATION)
+        return found
+
     def _new_user(self, newcomer: Newcomer, role: Role) -> User:
         name = name_of(newcomer.name)
         password_hash = None if newcomer.password is None else _hash_of(newcomer.password, name)
@@ -216,6 +222,8 @@ def _insert(tx: Connection, new: User) -> User:
     """The first administrator is who used the server before it had accounts: what is there is theirs."""
     if accounts.by_name(tx, new.name or "") is not None:
         raise Conflict(f"The name {new.name} is taken. Choose another.")
+    if new.subject is not None and accounts.by_subject(tx, new.subject) is not None:
+        raise Conflict("Whom the identity provider calls so has an account already.")
     if new.role is Role.ADMIN and accounts.get(tx, LOCAL_USER) is None:
         new = replace(new, id=LOCAL_USER)
     accounts.insert(tx, new)
