@@ -117,6 +117,21 @@ def test_the_public_address_is_that_of_our_pages_behind_a_proxy(tmp_path: Path) 
         assert {"Secure", "Path=/balanza"} <= set(answer.headers["set-cookie"].split("; "))
 
 
+def test_a_trusted_proxy_tells_who_asks_and_over_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login, "ATTEMPTS_FROM_ADDRESS", 1)
+    typed = {"username": "berta", "password": PASSWORD, "cookie": "true"}
+    wrong = typed | {"password": "wrong"}
+    with town(tmp_path, trusted_proxies="127.0.0.1") as people:
+        first, second = ({"X-Forwarded-For": f"198.51.100.{n}", "X-Forwarded-Proto": "https"} for n in "12")
+
+        tried = [people.anybody.post("/auth/login", data=wrong, headers=first).status_code for _ in "12"]
+        answer = people.anybody.post("/auth/login", data=typed, headers=second)
+
+        assert tried == [401, 429]
+        assert answer.status_code == 200
+        assert "Secure" in answer.headers["set-cookie"].split("; ")
+
+
 def test_logging_out_ends_this_session_and_everywhere_ends_all(people: Town) -> None:
     first = people.newcomer("emil")
     second, third = people.browser("emil"), people.browser("emil")

@@ -27,6 +27,7 @@ def _check(tx: Connection) -> None:
     _check_events(tx, everything)
     _check_queues(tx, everything)
     _check_counters(tx, everything)
+    _check_owners(tx, everything)
 
 
 def _check_attempts(tx: Connection, everything: Sequence[AnyRow]) -> None:
@@ -47,6 +48,17 @@ def _check_results(tx: Connection, everything: Sequence[AnyRow]) -> None:
     """I3: completed, exactly when there is one result."""
     results = {(row.job_id, row.id) for row in tx.execute(select(media).where(media.c.job_id.is_not(None)))}
     assert results == {(job.id, job.result_id) for job in everything if job.status is JobStatus.COMPLETED}
+
+
+def _check_owners(tx: Connection, everything: Sequence[AnyRow]) -> None:
+    """A job, its source, its result, and what is told of them belong to one person."""
+    owners = {row.id: row.owner_id for row in tx.execute(select(media.c.id, media.c.owner_id))}
+    for job in everything:
+        assert {owners[job.source_id], owners.get(job.result_id, job.owner_id)} == {job.owner_id}
+    of_jobs = {job.id: job.owner_id for job in everything}
+    for event in tx.execute(select(events)):
+        if event.job_id in of_jobs:
+            assert event.owner_id == of_jobs[event.job_id]
 
 
 def _check_events(tx: Connection, everything: Sequence[AnyRow]) -> None:

@@ -82,7 +82,7 @@ def test_an_attempt_that_began_before_the_window_and_ended_in_it_is_a_bar(scene:
     scene.now = START + timedelta(seconds=30)
     scene.complete("long", result_id="r2")
 
-    (bar,) = scene.see(timeline.bars, START + timedelta(seconds=20), 100)
+    (bar,) = scene.see(timeline.bars, START + timedelta(seconds=20), 100, owner_id="local")
 
     assert (bar.job_id, bar.number, bar.worker_id, bar.started_at, bar.ended_at, bar.outcome, bar.moved) == (
         *("long", 1, "worker_a", START, scene.now, Outcome.COMPLETED, False),
@@ -98,7 +98,7 @@ def test_what_runs_is_always_shown_and_of_the_rest_the_newest(scene: Scene) -> N
     for number in (1, 2, 3):
         scene.now += timedelta(seconds=1)
         scene.complete(f"t{number}", result_id=f"r{number}")
-    assert [bar.job_id for bar in scene.see(timeline.bars, START, 2)] == ["job-0", "job-3"]
+    assert [bar.job_id for bar in scene.see(timeline.bars, START, 2, owner_id="local")] == ["job-0", "job-3"]
 
 
 def test_a_job_that_came_from_another_worker_is_marked_as_moved(scene: Scene) -> None:
@@ -113,7 +113,10 @@ def test_a_job_that_came_from_another_worker_is_marked_as_moved(scene: Scene) ->
     scene.assign(["moved"], "worker_a")
     scene.leased(token="1")
     scene.leased(token="2")
-    assert {bar.job_id: bar.moved for bar in scene.see(timeline.bars, START, 9)} == {"moved": True, "own": False}
+    assert {bar.job_id: bar.moved for bar in scene.see(timeline.bars, START, 9, owner_id="local")} == {
+        "moved": True,
+        "own": False,
+    }
 
 
 def test_a_removed_worker_is_in_no_list_and_is_back_when_it_registers(scene: Scene) -> None:

@@ -50,7 +50,7 @@ class Dispatcher:
         """A new pending job, assigned to a worker by the policy of this server, or to nobody when none can run it.
 
         With an idempotency key that was used before it is the job of then. Raises NotFound, Gone, Conflict (an
-        ambiguous name), UnknownFormat, InvalidOption, MissingStream, and InvalidRequest when the key was used for a
+        ambiguous name), UnknownFormat, InvalidOption, MissingStream, QuotaExceeded, and InvalidRequest when the key was used for a
         different request.
         """
         submission = replace(submission, output_format=formats.format_named(submission.output_format).name)
@@ -83,11 +83,15 @@ class Dispatcher:
         return job
 
     def retry(self, job_id: str) -> Job:
-        """The job, pending again with a new set of attempts. Raises NotFound, Gone (its source), Conflict."""
+        """The job, pending again with a new set of attempts.
+
+        Raises NotFound, Gone (its source), Conflict, QuotaExceeded.
+        """
 
         def operation(tx: Connection) -> list[Move]:
             before = existing(tx, job_id, self._owner_id)
             library.existing(tx, before.source_id, self._owner_id, lock=True)
+            quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id)
             workers.list_workers(tx, lock=True)
             now = self._desk.clock()
             job = jobs.retry(tx, job_id, more_attempts=self._desk.settings.max_attempts, now=now)

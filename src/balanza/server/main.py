@@ -53,13 +53,14 @@ def serve(settings: Settings) -> None:
     Raises StartupError.
     """
     startup.check_address(settings)
+    startup.check_provider(settings)
     write_log()
     with (
         startup.claimed_folder(settings.data),
         startup.bound_socket(settings.host, settings.port) as listening,
         opened(settings) as parts,
     ):
-        server = Server(create_app(parts), settings.trusted_proxies)
+        server = Server(create_app(parts))
         if os.environ.get("BALANZA_SUPERVISED") == "1":
             end_with_stdin(server)
         address = settings.public_url or startup.address_of(listening)
@@ -180,7 +181,9 @@ def running_upkeep(upkeep: Upkeep) -> Iterator[None]:
 class Server(uvicorn.Server):
     """Ends by itself, with its long polls and event streams first, and returns instead of raising the signal again."""
 
-    def __init__(self, app: FastAPI, trusted_proxies: str = "") -> None:
+    def __init__(self, app: FastAPI) -> None:
+        parts: Parts = app.state.parts
+        trusted_proxies = parts.desk.settings.trusted_proxies
         super().__init__(
             uvicorn.Config(
                 app,
