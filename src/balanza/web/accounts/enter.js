@@ -24,7 +24,7 @@ export function LogIn({ told, onDone, onSignUp }) {
   };
   return html`
     <h1 tabindex="-1">${t('login.title')}</h1>
-    <form class="gate-form" ref=${form} onSubmit=${onSubmit}>
+    <form class="gate-form" method="post" ref=${form} onSubmit=${onSubmit}>
       <div role="alert">${said && html`<p class="problem">${said}</p>`}${problem && html`<${Refusal} problem=${problem} />`}</div>
       <${NameField} />
       <${PasswordField} label=${t('login.password')} name="password" kind="current" />

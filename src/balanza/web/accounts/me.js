@@ -33,7 +33,16 @@ export async function enter() {
   await new Promise(() => {});
 }
 
-// A page that comes back by the browser's button is shown as it was left: somebody may have signed out since.
-window.addEventListener('pageshow', ({ persisted }) => {
-  if (persisted && me.value?.accounts) location.reload();
-});
+/** Somebody may have signed out, or in as somebody else, in another tab or before the browser's button led back here. */
+async function lookAgain() {
+  if (!me.value?.accounts || me.value.user === null) return;
+  try {
+    const { user } = await getMe();
+    if (user?.id !== me.value.user.id) location.reload();
+  } catch (problem) {
+    if (problem.slug === undefined) throw problem;
+  }
+}
+
+document.addEventListener('visibilitychange', () => !document.hidden && lookAgain());
+window.addEventListener('pageshow', ({ persisted }) => persisted && lookAgain());

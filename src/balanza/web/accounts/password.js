@@ -37,7 +37,7 @@ function Change({ user }) {
     }
   };
   return html`
-    <form key=${round} class="form" ref=${form} onSubmit=${onSubmit}>
+    <form key=${round} class="form" method="post" ref=${form} onSubmit=${onSubmit}>
       <p>${t('password.hint')}</p>
       <input class="unseen" type="text" name="username" autocomplete="username" readonly tabindex="-1" aria-hidden="true" value=${user.name} />
       <div role="alert">${said && html`<p class="problem">${said}</p>`}

@@ -32,7 +32,7 @@ export function SignUp({ invitation, role, first, onDone, onLogIn, onStale }) {
   return html`
     <h1 tabindex="-1">${t(first ? 'signup.first' : 'signup.title')}</h1>
     <p>${welcomeOf({ invitation, role, first })}</p>
-    <form class="gate-form" ref=${form} onSubmit=${onSubmit}>
+    <form class="gate-form" method="post" ref=${form} onSubmit=${onSubmit}>
       <div role="alert">${said && html`<p class="problem">${said}</p>`}
         ${problem && html`<${Refusal} problem=${problem} words=${wordsOf()} />`}</div>
       <${NameField} hint=${t('signup.name_hint')} />

@@ -8,13 +8,13 @@ import { html } from '../html.js';
 import { language, t, tn } from '../i18n.js';
 import '../i18n/accounts.js';
 import { Icon } from '../icons.js';
-import { ProblemText } from '../parts.js';
+import { attempt, ProblemText } from '../parts.js';
 import { notify } from '../store.js';
 import { changePerson, listPeople } from './api.js';
 import { useAnswer } from './answer.js';
 import { Day } from './day.js';
 import { Invitations } from './invitations.js';
-import { enter, isAdmin, me } from './me.js';
+import { ask as askWho, enter, isAdmin, me } from './me.js';
 import { PersonDialog } from './person.js';
 import { useQuestion } from './question.js';
 import { Sorry } from './sorry.js';
@@ -61,6 +61,7 @@ function People({ answer, problem, reload }) {
     await change(changing, changes);
     notify('done', t('users.changed', { name: changing.name }));
     setChanging(null);
+    if (changing.id === me.value.user.id) await attempt(askWho); // perhaps no administrator any more
   };
   return html`
     <section class="panel" id="people" aria-labelledby="people-title">
