@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -41,12 +42,44 @@ def check_address(settings: Settings) -> None:
         )
 
 
+def check_provider(settings: Settings) -> None:
+    """Raises StartupError when people could not log in through the identity provider, or not safely."""
+    secret = settings.oidc_client_secret
+    given = {
+        "BALANZA_OIDC_ISSUER": settings.oidc_issuer,
+        "BALANZA_OIDC_CLIENT_ID": settings.oidc_client_id,
+        "BALANZA_OIDC_CLIENT_SECRET": secret and secret.get_secret_value(),
+    }
+    missing = [name for name, value in given.items() if not value]
+    if missing and len(missing) < len(given):
+        raise StartupError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: an identity provider needs "
+            f"{', '.join(given)}."
+        )
+    if settings.oidc_issuer and not _is_issuer(settings.oidc_issuer):
+        raise StartupError(
+            f"BALANZA_OIDC_ISSUER cannot be {settings.oidc_issuer!r}: write the https:// address that the provider "
+            "has as its issuer, such as https://id.example.org/realms/home. Without TLS it must be on this computer."
+        )
+
+
+def _is_issuer(url: str) -> bool:
+    """OpenID Connect Core 1.0 section 2, and loopback addresses, which nobody listens to."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    return bool(is_safe and host and not parts.query and not parts.fragment and parts.username is None)
+
+
 def with_fleet_token(settings: Settings) -> Settings:
     """With accounts, workers show a secret: that of the settings, or one that is made once and kept in the data folder.
 
     Raises StartupError.
     """
-    if not settings.has_accounts or settings.fleet_token is not None:
+    if not settings.has_accounts or settings.fleet_token:
         return settings
     path = settings.data / FLEET_TOKEN_NAME
     with _told(settings.data):
