@@ -1,15 +1,18 @@
 #!/bin/sh
-# Finds, or installs from Debian's packages, what the tests use beyond Python packages, and says which. What is missing
-# afterwards fails in CI (the variable CI is set); elsewhere the tests that need it are skipped.
+# Finds, or installs from Debian's packages and npm's, what the tests use beyond Python packages, and says which. What is
+# missing afterwards fails in CI (the variable CI is set); elsewhere the tests that need it are skipped.
 set -eu
+cd "$(dirname "$0")/.."
 
-packages="chromium-headless-shell fonts-noto-color-emoji postgresql prometheus"
+packages="chromium-headless-shell fonts-noto-color-emoji nodejs npm postgresql prometheus"
 in_place_of_shell=
 
 is_there() {
     case $1 in
     chromium-headless-shell) [ -x /usr/bin/chromium-headless-shell ] || [ -x "$in_place_of_shell" ] ;;
     fonts-noto-color-emoji) [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] ;;
+    nodejs) node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null ;;
+    npm) command -v npm >/dev/null ;;
     postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
     prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null ;;
     esac
@@ -42,6 +45,24 @@ quietly_install() {
     apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@" >/dev/null
 }
 
+# An OpenID provider: into .tools, where it stays, and nothing but what the lock file says, by its checksums.
+provider_lock=tests/support/oidc/package-lock.json
+provider_folder=.tools/oidc
+
+has_provider() {
+    [ -d $provider_folder/node_modules ] && cmp -s $provider_lock $provider_folder/package-lock.json
+}
+
+install_provider() {
+    new=$provider_folder.new
+    rm -rf $provider_folder $new
+    mkdir -p $new
+    cp tests/support/oidc/package.json $provider_lock $new
+    if npm ci --prefix $new --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; then
+        mv $new $provider_folder
+    fi
+}
+
 if [ "${1:-}" = --install ]; then
     shift
     quietly_install "$@" </dev/null
@@ -55,7 +76,7 @@ if [ -n "$wanted" ] && command -v apt-get >/dev/null; then
     if $as_root true 2>/dev/null; then
         echo "tests: installing $wanted"
         # shellcheck disable=SC2086 # lists of words
-        $as_root sh "$0" --install $wanted || echo "tests: apt-get could not install all of them (see above)" >&2
+        $as_root sh scripts/test-tools.sh --install $wanted || echo "tests: apt-get could not install all of them (see above)" >&2
     fi
 fi
 
@@ -69,9 +90,19 @@ for package in $packages; do
     echo "tests: $package $state"
 done
 
+state=found
+if ! has_provider && is_there nodejs && is_there npm; then
+    echo "tests: installing oidc-provider"
+    install_provider
+    state=installed
+fi
+has_provider || state=missing
+echo "tests: oidc-provider $state"
+
 left=$(missing)
-if [ -n "$left" ]; then
-    echo "tests: missing $left- install with: apt-get install --no-install-recommends $left" >&2
+[ -z "$left" ] || echo "tests: missing $left- install with: apt-get install --no-install-recommends $left" >&2
+[ $state != missing ] || echo "tests: missing oidc-provider, which npm installs where Node.js is 20 or newer" >&2
+if [ -n "$left" ] || [ $state = missing ]; then
     [ -z "${CI:-}" ] || exit 1
     echo "tests: the tests that need them are skipped" >&2
 fi

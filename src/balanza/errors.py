@@ -157,6 +157,27 @@ class WrongLogin(CallerError):
     title = "Wrong name or password"
 
 
+class ProviderFailed(CallerError):
+    """What came back from the identity provider proves nothing."""
+
+    status = 401
+    slug = "login-failed"
+    title = "The log-in failed"
+
+
+class ProviderDenied(ProviderFailed):
+    """The identity provider let somebody not in, or they did not want to."""
+
+    status = 403
+    slug = "login-denied"
+    title = "The log-in was refused"
+
+
+class AccountDisabled(Refused):
+    slug = "account-disabled"
+    title = "The account is disabled"
+
+
 class QuotaExceeded(CallerError):
     """It would be more than this person may have."""
 

@@ -200,7 +200,7 @@ def log_out(
     everywhere: Annotated[bool, Query(description="On all devices; API tokens stay good.")] = False,
 ) -> None:
     parts.login.end_session(principal, everywhere=everywhere)
-    response.delete_cookie(COOKIE, path=_cookie_path(parts))
+    response.delete_cookie(COOKIE, path=cookie_path(parts))
 
 
 @router.post("/password", status_code=204, summary="Change one's password", responses=problems(*JSON_BODY, 429))
@@ -244,17 +244,24 @@ def caller_of(request: Request) -> Caller:
     return Caller(request.client.host if request.client else "", request.headers.get("user-agent", ""))
 
 
-def start_session(request: Request, response: Response, parts: Parts, user: User) -> None:
-    """The browser that asks is logged in from now on."""
+def start_session(
+    request: Request, response: Response, parts: Parts, user: User, *, secure: bool | None = None
+) -> None:
+    """The browser that asks is logged in from now on. `secure`: over TLS; None: as the request tells."""
     response.set_cookie(
         COOKIE,
         parts.login.start_session(user, caller_of(request)),
         max_age=int(SESSION_FOR.total_seconds()),
-        path=_cookie_path(parts),
+        path=cookie_path(parts),
         httponly=True,
         samesite="lax",
-        secure=_is_secure(request),
+        secure=_is_secure(request) if secure is None else secure,
     )
+
+
+def cookie_path(parts: Parts) -> str:
+    """Of several programs behind one proxy none gets the others' cookies."""
+    return urlsplit(parts.desk.settings.public_url or "").path.rstrip("/") or "/"
 
 
 def _logged_in(
@@ -283,11 +290,6 @@ def _me(parts: Parts, user_id: str, role: Role) -> Me:
         stored_bytes=used.stored_bytes,
         live_jobs=used.live_jobs,
     )
-
-
-def _cookie_path(parts: Parts) -> str:
-    """Of several programs behind one proxy none gets the others' cookies."""
-    return urlsplit(parts.desk.settings.public_url or "").path.rstrip("/") or "/"
 
 
 def _is_secure(request: Request) -> bool:

@@ -19,6 +19,7 @@ from balanza.server import (
     history,
     jobs,
     library,
+    oidc,
     openapi,
     pages,
     problems,
@@ -44,8 +45,12 @@ FILE_THREADS = 16
 ADMITTING_THREADS = 8
 """For uploads that are complete: files are looked into one at a time, the others are flushed meanwhile."""
 
+PROVIDER_THREADS = 8
+"""For log-ins through an identity provider: one that does not answer must not hold up everything else."""
+
 ROUTERS = (
     accounts.router,
+    oidc.router,
     users.router,
     library.router,
     zips.router,
@@ -105,7 +110,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = REQUEST_THREADS
     bells = Bells(parts.desk.signals)
     feed = Feed(parts.desk.database, bells)
-    app.state.loop_parts = LoopParts(bells, feed, CapacityLimiter(FILE_THREADS), CapacityLimiter(ADMITTING_THREADS))
+    limits = (CapacityLimiter(threads) for threads in (FILE_THREADS, ADMITTING_THREADS, PROVIDER_THREADS))
+    app.state.loop_parts = LoopParts(bells, feed, *limits)
     following = asyncio.create_task(feed.run())
     try:
         yield

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from socket import socket
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
@@ -35,6 +36,9 @@ from balanza.settings import Settings
 from balanza.storage import LocalStorage
 from balanza.store import tables
 from balanza.store.database import Database
+
+if TYPE_CHECKING:
+    from balanza.server.provider import Provider
 
 log = logging.getLogger("balanza.server")
 
@@ -105,7 +109,18 @@ def opened(settings: Settings) -> Iterator[Parts]:
             Derivations(desk),
             accounts := Accounts(database, settings),
             Login(database, accounts),
+            provider_of(settings),
         )
+
+
+def provider_of(settings: Settings) -> "Provider | None":
+    """The identity provider that the settings name, if they do. It is not asked for anything yet."""
+    if not settings.oidc_issuer or not settings.has_accounts:
+        return None
+    from balanza.server.provider import Provider  # noqa: PLC0415 - 0.2 s that only this server needs
+
+    secret = settings.oidc_client_secret
+    return Provider(settings.oidc_issuer, settings.oidc_client_id or "", secret.get_secret_value() if secret else "")
 
 
 def _refuse_unwritable_database(database: Database) -> None:

@@ -1,7 +1,7 @@
 """What the server is made of, and how endpoints get at it."""
 
-from dataclasses import dataclass, replace
-from typing import Annotated, Self, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Self, cast
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
@@ -13,12 +13,16 @@ from balanza.dispatch.dispatcher import Dispatcher
 from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
 from balanza.dispatch.login import Login
+from balanza.dispatch.oidc import Attempts
 from balanza.dispatch.sharing import Sharing
 from balanza.dispatch.uploads import Uploads
 from balanza.model import LOCAL, Principal
 from balanza.server.bells import Bells
 from balanza.server.live import Feed
 from balanza.server.metrics import Metrics
+
+if TYPE_CHECKING:
+    from balanza.server.provider import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,9 @@ class Parts:
     derivations: Derivations
     accounts: Accounts
     login: Login
+    provider: "Provider | None" = None
+    """Through which people can log in as well."""
+    attempts: Attempts = field(default_factory=Attempts)
     asked_by: Principal = LOCAL
 
     def of(self, principal: Principal) -> Self:
@@ -61,6 +68,8 @@ class LoopParts:
     """How many threads read and write stored files at once; others stay free for short questions."""
     admitting_threads: CapacityLimiter
     """How many uploads are flushed and looked into at once: a slow look must not hold up the files of others."""
+    provider_threads: CapacityLimiter
+    """How many log-ins wait for the identity provider at once."""
 
 
 async def _parts(request: Request) -> Parts:
