@@ -1,7 +1,7 @@
 """Accounts in the real page: coming by one, what others do not see, and every way out."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +9,16 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.server.stand import wav
 from tests.support.live import Live
+from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
 from tests.web.proxy import PREFIX, behind_a_proxy
 from tests.web.scenes import SCENES
 from tests.web.screenshots import shown
 from tests.web.stage import Scene, Stage
 from tests.web.test_layout import BEYOND
+from tests.web.test_resume import Line
 from tests.web.words import ENGLISH, SPANISH, Screen
 
 REFUSED = "Failed to load resource"
@@ -36,6 +39,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 def first_link(server: Live) -> str:
     """The link of the first administrator, as it is printed."""
     return server.logged("#invitation=").rpartition(" ")[2]
+
+
+@pytest.fixture(scope="module")
+def sign_up(server: Live, first_link: str) -> Iterator[Callable[[str], None]]:
+    """Sees to it that there is the first administrator, and an account of that name."""
+    with httpx2.Client(base_url=server.address, trust_env=False) as api:
+        first = {"username": ANA, "password": PASSWORD}
+        answer = api.post("/auth/login", data=first)
+        if answer.status_code == 401:
+            answer = api.post("/auth/signup", data=first | {"invitation": first_link.partition("=")[2]})
+        api.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+        def make(name: str) -> None:
+            invitation = api.post("/invitations", json={}).json()["url"].partition("=")[2]
+            data = {"username": name, "password": PASSWORD, "invitation": invitation}
+            assert api.post("/auth/signup", data=data).status_code in {201, 409}
+
+        yield make
+
+
+@pytest.fixture
+def line(server: Live) -> Iterator[Line]:
+    started = Line(server.port)
+    yield started
+    started.close()
 
 
 def log_in(page: Page, name: str, password: str) -> None:
@@ -141,9 +169,32 @@ def test_people_come_by_an_account_and_see_nothing_of_each_others_files(
         far.context.close()
 
 
-def test_sessions_tokens_and_accounts_end_when_their_owner_or_an_administrator_says_so(
-    server: Live, open_page: OpenPage
+def test_an_upload_goes_on_after_the_session_has_ended_and_another_log_in(
+    server: Live, sign_up: Callable[[str], None], line: Line, tmp_path: Path, open_page: OpenPage
 ) -> None:
+    song = tmp_path / "largo.wav"
+    song.write_bytes(wav(500))
+    sign_up("mar")
+    page = open_page(f"http://127.0.0.1:{line.port}/", expected=REFUSED)
+    log_in(page, "mar", PASSWORD)
+    line.allowed = song.stat().st_size // 2
+    Screen(page, ENGLISH).upload(song)
+    eventually(lambda: sum(part.stat().st_size for part in (server.data / "storage/incoming").iterdir()) > 2_000_000)
+    page.context.request.post(f"{server.address}/auth/logout?everywhere=true", headers={"Origin": server.address})
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # somebody comes back to the tab
+    expect(page.get_by_label("Name")).to_be_focused()
+    log_in(page, "mar", PASSWORD)
+    expect(page.locator(".upload")).to_contain_text("Stopped at")
+    line.allowed = 2 * song.stat().st_size
+    Screen(page, ENGLISH).upload(song)
+    expect(page.locator(".row")).to_contain_text("largo.wav")
+    page.context.close()
+
+
+def test_sessions_tokens_and_accounts_end_when_their_owner_or_an_administrator_says_so(
+    server: Live, sign_up: Callable[[str], None], open_page: OpenPage
+) -> None:
+    sign_up(LUZ)
     page = open_page(f"{server.address}/settings.html", expected=REFUSED)
     log_in(page, LUZ, "not the password")
     expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
@@ -173,7 +224,7 @@ def test_sessions_tokens_and_accounts_end_when_their_owner_or_an_administrator_s
     expect(elsewhere.get_by_label("Contraseña", exact=True)).to_have_attribute("type", "text")
     elsewhere.keyboard.press("Tab")
     elsewhere.keyboard.press("Enter")
-    expect(elsewhere.locator(".row")).to_have_count(2)
+    Screen(elsewhere, SPANISH)
     assert file_of(elsewhere) == "player.html"
 
     page.get_by_label("Current password").fill("not the password")
@@ -189,7 +240,7 @@ def test_sessions_tokens_and_accounts_end_when_their_owner_or_an_administrator_s
     elsewhere.keyboard.type(LUZ)
     elsewhere.get_by_label("Contraseña", exact=True).fill(NEW_PASSWORD)
     elsewhere.keyboard.press("Enter")
-    expect(elsewhere.locator(".row")).to_have_count(2)
+    Screen(elsewhere, SPANISH)
 
     page.get_by_role("link", name="Library").click()
     open_menu(page, "Settings")

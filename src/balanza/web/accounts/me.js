@@ -38,7 +38,8 @@ async function lookAgain() {
   if (!me.value?.accounts || me.value.user === null) return;
   try {
     const { user } = await getMe();
-    if (user?.id !== me.value.user.id) location.reload();
+    if (user === null) toLogin();
+    else if (user.id !== me.value.user.id) location.reload();
   } catch (problem) {
     if (problem.slug === undefined) throw problem;
   }
