@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from balanza.dispatch.accounts import Newcomer
-from balanza.dispatch.oidc import ATTEMPT_SECONDS, MOST_ATTEMPTS, Attempts, names_for
+from balanza.dispatch.oidc import ATTEMPT_SECONDS, MOST_ATTEMPTS, Attempts, admit, names_for
 from balanza.errors import StartupError
 from balanza.model import Role, User
 from balanza.server import provider as provider_module
@@ -95,6 +97,22 @@ def test_a_disabled_account_stays_out(stand: Stand, browser: Browser) -> None:
     assert me(browser) is None
     assert browser.log_in("linus") == "login.html#problem=account-disabled"
     assert me(browser) is None
+
+
+def test_who_comes_back_twice_at_once_has_one_account(stand: Stand) -> None:
+    together, secret = threading.Barrier(2), invitation(stand)
+
+    def wishes() -> list[str]:
+        together.wait(10)  # neither had an account when it was looked for
+        return ["katherine"]
+
+    def come(_: int) -> User:
+        return admit(stand.parts.accounts, "https://id.example.org 7", wishes, secret)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(come, range(2))
+    assert one.id == other.id
+    assert (one.name, one.role) == ("katherine", "user")
 
 
 def test_who_presses_cancel_at_the_provider_is_told_so(browser: Browser) -> None:

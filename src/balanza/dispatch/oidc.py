@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from balanza.dispatch.accounts import LONGEST_NAME, Accounts, Newcomer
 from balanza.dispatch.secrets import SECRET_BYTES, hash_of
-from balanza.errors import AccountDisabled, Conflict
+from balanza.errors import AccountDisabled, Conflict, NotFound
 from balanza.model import User
 
 ATTEMPT_SECONDS = 600.0
@@ -102,10 +102,12 @@ def _sign_up(accounts: Accounts, subject: str, wishes: Iterable[str], invitation
     for name in names_for(wishes):
         try:
             return accounts.sign_up(Newcomer(name, subject=subject), invitation)
-        except Conflict:
-            # The name is taken; or the same person came back twice at once, and the other one was first.
+        except (Conflict, NotFound) as error:
+            # The name is taken, or the invitation used: perhaps by the same person, who came back twice at once.
             if (user := accounts.of_subject(subject)) is not None:
                 return user
+            if isinstance(error, NotFound):
+                raise
     raise Conflict("No name could be found for the new account. Try again.")
 
 
