@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from balanza.server.auth import COOKIE
 from scripts import vendor
+from tests.server.people import FLEET_TOKEN, town
 from tests.server.stand import Hand, Stand, running, wav
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
@@ -197,6 +199,38 @@ def test_a_conversion_is_followed_from_its_decision_to_its_bar(own_stand: Stand,
     hand.complete(grant, wav())
     expect(page.locator(".figure.completed dd")).to_have_text("1")
     expect(page.locator("#queues")).to_contain_text("Nothing waits.")
+
+
+def test_an_administrator_watches_the_jobs_of_others_without_their_names(tmp_path: Path, open_page: OpenPage) -> None:
+    with town(tmp_path / "data") as there:
+        hand = Hand.register(there.worker, "worker_q")
+        page = open_page("about:blank")
+        page.context.add_cookies([{"name": COOKIE, "value": there.log_in("ana"), "url": there.stand.address}])
+        page.goto(dashboard(there.stand))
+        expect(card(page, "worker_q")).to_contain_text("Converts nothing now")
+        media = there.berta.post("/upload", params={"name": "secret tango.wav"}, content=wav()).json()["id"]
+        there.berta.post("/convert", json={"input_file": media, "output_format": "wav"})
+        expect(page.locator(".figure.pending dd")).to_have_text("1")
+        grant = hand.grant()
+        expect(card(page, "worker_q")).to_contain_text("1 job of other people")
+        expect(page.locator(".decision").first).to_contain_text("someone’s file → WAV goes to worker_q")
+        hand.store(grant["token"], wav())
+        hand.complete(grant, wav())
+        expect(page.locator(".figure.completed dd")).to_have_text("1")
+        page.get_by_role("button", name="ES · Español").click()
+        lanes = page.locator(".lanes")
+        lanes.scroll_into_view_if_needed()
+        box = lanes.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + box["width"] - 10, box["y"] + 36)
+        expect(page.locator(".lane-detail")).to_contain_text("archivo de otra persona → WAV")
+        page.get_by_role("button", name="Añadir un worker").click()
+        expect(page.locator(".command")).to_have_text(
+            f"BALANZA_FLEET_TOKEN=TOKEN balanza worker --server {there.stand.address} --id worker_a"
+        )
+        expect(page.get_by_role("dialog")).to_contain_text("fleet-token")
+        assert not any(secret in page.content() for secret in ("tango", FLEET_TOKEN))
+        page.context.close()
 
 
 def test_the_command_that_adds_a_worker_names_this_server_and_a_free_id(stand: Stand, open_page: OpenPage) -> None:

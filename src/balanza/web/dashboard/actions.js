@@ -1,5 +1,6 @@
 // What can be done with a worker: drain, resume, remove; and the command that adds one.
 import { useId, useState } from '../vendor/preact/hooks.js';
+import { me } from '../accounts/me.js';
 import { drainWorker, removeWorker, resumeWorker } from '../api.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
@@ -82,12 +83,14 @@ export function AddDialog() {
   const [copied, setCopied] = useState(false);
   const id = useId();
   const server = new URL('.', location.href).href.replace(/\/$/, '');
-  const command = `balanza worker --server ${server} --id ${name}`;
+  const needsToken = me.value?.accounts === true;
+  const command = `${needsToken ? 'BALANZA_FLEET_TOKEN=TOKEN ' : ''}balanza worker --server ${server} --id ${name}`;
   const onCopy = async () => setCopied(await copy(command, document.getElementById(id)));
   return html`
     <${Dialog} title=${t('fleet.add')} onClose=${close}>
       <p>${t('fleet.add_text')}</p>
       <pre class="command" id=${id} tabindex="0" aria-label=${t('fleet.command')}>${command}</pre>
+      ${needsToken && html`<p class="facts">${t('fleet.add_token')}</p>`}
       ${LOOPBACK.test(location.hostname) && html`<p class="facts">${t('fleet.add_loopback')}</p>`}
       <p class="unseen" role="status">${copied && t('fleet.copied')}</p>
       <div class="dialog-actions">

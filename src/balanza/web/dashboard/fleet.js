@@ -1,5 +1,6 @@
 // What the dashboard knows. One signal per worker, so that a card is drawn again only when its own worker changed.
 import { computed, signal } from '../vendor/signals/signals.js';
+import { t } from '../i18n.js';
 
 /** The ids of all workers, in order. */
 export const ids = signal([]);
@@ -88,8 +89,11 @@ export function mergeDecisions(fresh) {
 /** What the job converts, `song.wav → FLAC`; null when it is none of those shown. */
 export function nameOf(jobId) {
   const job = named.value.get(jobId);
-  return job ? `${job.input_file} → ${job.output_format.toUpperCase()}` : null;
+  return job ? titleOf(job) : null;
 }
+
+/** What a job converts. The names of other people's files are not told. */
+export const titleOf = ({ input_file: name, output_format: format }) => `${name ?? t('fleet.file_of_others')} → ${format.toUpperCase()}`;
 
 const named = computed(() => {
   const known = new Map();

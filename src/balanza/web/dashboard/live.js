@@ -7,6 +7,7 @@ import * as fleet from './fleet.js';
 const JOB_EVENTS = [
   'job.submitted', 'job.assigned', 'job.leased', 'job.completed', 'job.attempt_failed', 'job.failed', 'job.released',
   'job.cancelled', 'job.retried',
+  'fleet.changed', // what administrators hear of the jobs of others
 ];
 const WORKER_EVENTS = [
   'worker.registered', 'worker.left', 'worker.offline', 'worker.draining', 'worker.resumed', 'worker.quarantined',

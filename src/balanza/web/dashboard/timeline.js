@@ -86,7 +86,7 @@ function factsOf(bar) {
   const took = ((bar.end ?? fleet.now()) - bar.start) / 1000;
   return [
     bar.worker_id,
-    `${bar.input_file} → ${bar.output_format.toUpperCase()}`,
+    fleet.titleOf(bar),
     t(`outcome.${bar.outcome ?? 'running'}`),
     timeOfDay(bar.start),
     span(Math.max(0, took)),

@@ -1,5 +1,6 @@
 // One card per worker. Only the cards in sight, and those next to them, have anything in them.
 import { useEffect, useRef, useState } from '../vendor/preact/hooks.js';
+import { me } from '../accounts/me.js';
 import { bytes, decimal, percent, span, timeOfDay } from '../format.js';
 import { html } from '../html.js';
 import { t, tn } from '../i18n.js';
@@ -132,9 +133,10 @@ const Quarantine = ({ worker }) => html`
 
 function Running({ id }) {
   const jobs = fleet.runningOn(id).value;
+  const ofOthers = me.value?.accounts ? fleet.statsOf(id).value.running_jobs - jobs.length : 0;
   return html`
     <ul class="running" aria-label=${t('worker.runs', { worker: id })}>
-      ${jobs.length === 0 && html`<li class="facts">${t('worker.nothing')}</li>`}
+      ${jobs.length === 0 && ofOthers <= 0 && html`<li class="facts">${t('worker.nothing')}</li>`}
       ${jobs.slice(0, SHOWN_JOBS).map((job) => html`
         <li key=${job.job_id}>
           <p class="run small"><span class="run-name" title=${job.input_file}>${job.input_file} → ${job.output_format.toUpperCase()}</span>
@@ -142,5 +144,6 @@ function Running({ id }) {
           <${Progress} value=${job.progress} label=${t('jobs.progress', { name: job.input_file })} />
         </li>`)}
       ${jobs.length > SHOWN_JOBS && html`<li class="facts">${t('list.others', { count: jobs.length - SHOWN_JOBS })}</li>`}
+      ${ofOthers > 0 && html`<li class="facts">${tn('worker.of_others', ofOthers)}</li>`}
     </ul>`;
 }
