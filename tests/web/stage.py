@@ -51,6 +51,8 @@ class Scene:
     jobs: Sequence[Json] = ()
     problem: Json | None = None
     """The answer to every upload, conversion and deletion, when there is one."""
+    retry_after_seconds: int | None = None
+    """What that answer says besides."""
     sound: bytes = b""
     openapi: Json = field(default_factory=dict)
     shares: Sequence[Json] = ()
@@ -261,6 +263,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", mime_type)
         self.send_header("Content-Length", str(len(body)))
+        if self.scene.retry_after_seconds is not None:
+            self.send_header("Retry-After", str(self.scene.retry_after_seconds))
         self.send_header("Content-Security-Policy", DOCS_POLICY if self.path == "/docs" else PAGE_POLICY)
         self.end_headers()
         if self.command != "HEAD":

@@ -12,7 +12,7 @@ OF_COLOURS = ["color-contrast", "link-in-text-block"]
 """Rules by their names, as RULES are by their tags."""
 
 SHARED = ("share", "share-film", "share-used-up", "share-locked", "share-gone")
-ACCOUNTS = ("login-wrong", "signup", "settings-new-token", "users-invited", "users-change", "menu")
+ACCOUNTS = ("signup", "settings-new-token", "users-invited", "menu")
 STATES = (
     "empty",
     "uploading",
