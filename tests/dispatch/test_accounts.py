@@ -1,11 +1,12 @@
 """Sessions, tokens, invitations and log-ins as time passes, on each database."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from balanza.dispatch.accounts import Accounts, Newcomer
-from balanza.dispatch.login import Caller, Login
+from balanza.dispatch.login import Caller, Login, network_of
 from balanza.errors import Conflict, NotFound, TooManyAttempts, WrongLogin
 from balanza.model import LOCAL_USER, Role, Scope
 from balanza.store import credentials
@@ -143,3 +144,128 @@ def test_what_is_over_is_forgotten(world: World, accounts: Accounts, login: Logi
         lambda tx: credentials.count_login(tx, "address 192.0.2.1", world.clock.now, later)
     )
     assert count == (1, later)
+
+
+@pytest.mark.parametrize("change", [{"role": Role.USER}, {"disabled": True}])
+def test_two_administrators_who_demote_each_other_at_once_leave_one(
+    world: World, accounts: Accounts, change: dict[str, Any]
+) -> None:
+    ids = [accounts.add(Newcomer(name, None), Role.ADMIN).id for name in ("ana", "anton")]
+
+    def demote(user_id: str) -> bool:
+        try:
+            accounts.change(user_id, **change)
+        except Conflict:
+            return False
+        return True
+
+    for _ in range(3):
+        assert sorted(together(*[lambda one=one: demote(one) for one in ids])) == [False, True]
+        for one in ids:
+            accounts.change(one, role=Role.ADMIN, disabled=False)
+
+
+def test_a_name_in_capitals_of_two_marks_is_the_same_name(accounts: Accounts) -> None:
+    accounts.add(Newcomer("\u03b9\u0308\u0301", None), Role.USER)
+
+    with pytest.raises(Conflict, match="is taken"):
+        accounts.add(Newcomer("\u0399\u0308\u0301", None), Role.USER)
+
+
+@pytest.mark.parametrize("change", [{"role": Role.USER}, {"disabled": True}])
+def test_who_is_no_administrator_any_more_has_invited_nobody(accounts: Accounts, change: dict[str, Any]) -> None:
+    accounts.add(Newcomer("ana", None), Role.ADMIN)
+    other = accounts.add(Newcomer("anton", None), Role.ADMIN)
+    _, secret = accounts.invite(Role.ADMIN, timedelta(hours=1), other.id)
+    _, kept = accounts.invite(Role.USER, timedelta(hours=1), LOCAL_USER)
+
+    accounts.change(other.id, **change)
+
+    with pytest.raises(NotFound):
+        accounts.sign_up(Newcomer("berta", PASSWORD), secret)
+    assert accounts.sign_up(Newcomer("berta", PASSWORD), kept).name == "berta"
+    assert [one.created_by for one in accounts.invitations()] == [LOCAL_USER]
+
+
+def test_once_sign_up_is_closed_no_invitation_is_good(world: World, accounts: Accounts) -> None:
+    accounts.add(Newcomer("ana", None), Role.ADMIN)
+    _, secret = accounts.invite(Role.USER, timedelta(hours=1), LOCAL_USER)
+    settings = world.desk.settings.model_copy(update={"auth": "on", "signup": "closed"})
+
+    with pytest.raises(NotFound):
+        Accounts(world.desk.database, settings, world.clock).sign_up(Newcomer("berta", PASSWORD), secret)
+
+
+def test_nothing_is_hashed_for_whom_nobody_has_invited(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.add(Newcomer("ana", None), Role.ADMIN)
+    monkeypatch.setattr("balanza.dispatch.passwords.hash_of", lambda _: pytest.fail("hashed"))
+
+    with pytest.raises(NotFound):
+        accounts.sign_up(Newcomer("berta", PASSWORD), "bai_none")
+
+
+def test_an_address_that_tried_too_often_locks_out_nobody(
+    accounts: Accounts, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.dispatch.login.ATTEMPTS_OF_ACCOUNT", 3)
+    monkeypatch.setattr("balanza.dispatch.login.ATTEMPTS_FROM_ADDRESS", 1)
+    accounts.add(Newcomer("berta", PASSWORD), Role.USER)
+    with pytest.raises(WrongLogin):
+        login.log_in("nobody", "wrong", HERE)
+
+    for _ in range(4):
+        with pytest.raises(TooManyAttempts):
+            login.log_in("berta", "wrong", HERE)
+
+    assert login.log_in("berta", PASSWORD, Caller("192.0.2.2")).name == "berta"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("x" * 1000, "x" * 999, False),
+    ],
+)
+def test_whoever_has_a_network_of_ipv6_is_one_address(first: str, second: str, are_one: bool) -> None:
+    assert (network_of(first) == network_of(second)) is are_one
+    assert len(network_of(first)) <= 64
+
+
+def test_from_one_network_accounts_are_tried_and_made_so_often_and_no_more(
+    login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.dispatch.login.ATTEMPTS_FROM_ADDRESS", 1)
+    here, there, elsewhere = (Caller(address) for address in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"))
+    with pytest.raises(WrongLogin):
+        login.log_in("nobody", "wrong", here)
+    with pytest.raises(TooManyAttempts):
+        login.log_in("somebody", "wrong", there)
+    with pytest.raises(NotFound):
+        login.sign_up(Newcomer("berta", PASSWORD), "bai_none", here)
+    with pytest.raises(TooManyAttempts):
+        login.sign_up(Newcomer("berta", PASSWORD), "bai_none", there)
+    with pytest.raises(NotFound):
+        login.sign_up(Newcomer("berta", PASSWORD), "bai_none", elsewhere)
+
+
+def test_who_is_locked_out_by_others_can_still_change_the_password(
+    accounts: Accounts, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.dispatch.login.ATTEMPTS_OF_ACCOUNT", 1)
+    user = accounts.add(Newcomer("berta", PASSWORD), Role.USER)
+    principal = login.principal_of(login.start_session(user, HERE))
+    assert principal is not None
+    for _ in range(2):
+        with pytest.raises((WrongLogin, TooManyAttempts)):
+            login.log_in("berta", "wrong", Caller("192.0.2.66"))
+
+    login.change_password(principal, PASSWORD, "other words in a row")
+    with pytest.raises(WrongLogin):
+        login.change_password(principal, PASSWORD, "a word after another one")
+    with pytest.raises(TooManyAttempts):
+        login.change_password(principal, PASSWORD, "a word after another one")

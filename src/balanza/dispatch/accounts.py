@@ -94,6 +94,9 @@ class Accounts:
         """
         if invitation is None and self._settings.signup != "open":
             raise Refused("An account is made with an invitation here. Ask an administrator of this server for one.")
+        if invitation is not None:
+            # Before a password is hashed for whoever comes with none that is good.
+            self.look_at_invitation(invitation)
         new = self._new_user(newcomer, Role.USER)
 
         def operation(tx: Connection) -> User:
@@ -152,6 +155,8 @@ class Accounts:
         """
 
         def operation(tx: Connection) -> tuple[User, Usage]:
+            # All of them are held: of two who demote each other at the same moment one is too late.
+            accounts.administrators(tx, lock=True)
             before = accounts.get(tx, user_id, lock=True)
             if before is None:
                 raise NotFound(f"There is no account with the id {user_id}. GET /users lists those there are.")
@@ -164,6 +169,8 @@ class Accounts:
                 accounts.change(tx, user_id, **values)
             if not accounts.administrators(tx):
                 raise Conflict(f"{before.name} is the only administrator. Make somebody else one first.")
+            if disabled or role is Role.USER:
+                credentials.take_back_invitations_of(tx, user_id)
             if disabled:
                 credentials.end_sessions(tx, user_id)
                 credentials.revoke_tokens(tx, user_id)
@@ -183,9 +190,11 @@ class Accounts:
         self._database.write(operation)
 
     def _invitation(self, tx: Connection, secret: str) -> Invitation:
-        """Raises NotFound. That for the first administrator is good for nobody else."""
+        """Raises NotFound. That for the first administrator is good for nobody else, and the only one once sign-up is
+        closed."""
         found = credentials.invitation_of(tx, hash_of(secret), self._clock())
-        if found is None or (found.created_by is None and accounts.administrators(tx)):
+        is_first = found is not None and found.created_by is None
+        if found is None or (accounts.administrators(tx) if is_first else self._settings.signup == "closed"):
             raise NotFound(_NO_INVITATION)
         return found
 
@@ -198,6 +207,8 @@ class Accounts:
 def name_of(typed: str) -> str:
     """As it is kept: keyboards write the same in more than one way. Raises InvalidRequest when it can be no name."""
     name = unicodedata.normalize("NFKC", typed).strip().casefold()
+    # Folding can take composed letters apart, such as Ϊ with another accent, which a small ΐ has in one.
+    name = unicodedata.normalize("NFKC", name)
     if not 1 <= len(name) <= LONGEST_NAME or any(c.isspace() or not c.isprintable() for c in name):
         raise InvalidRequest(
             f"{typed[:LONGEST_NAME]!r} cannot be the name of an account. Use 1 to {LONGEST_NAME} characters without "

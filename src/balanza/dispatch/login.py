@@ -1,5 +1,6 @@
 """Logging in: passwords that are tried, sessions that come of it, and who is behind the secret of a request."""
 
+import ipaddress
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from balanza.dispatch import passwords
-from balanza.dispatch.accounts import Accounts, name_of
+from balanza.dispatch.accounts import Accounts, Newcomer, name_of
 from balanza.dispatch.desk import utc_now
 from balanza.dispatch.secrets import API_TOKEN, SESSION, hash_of, new_secret
 from balanza.errors import InvalidRequest, NotFound, Refused, TooManyAttempts, WrongLogin
@@ -27,7 +28,8 @@ LONGEST_CLIENT = 200
 ATTEMPTS_WITHIN = timedelta(minutes=15)
 ATTEMPTS_OF_ACCOUNT = 20
 ATTEMPTS_FROM_ADDRESS = 60
-"""Several people may be behind one address."""
+"""Several people may be behind one address. One that tried too often is not listened to any more: it cannot lock out
+accounts either."""
 
 _NOBODY = passwords.hash_of("the password of nobody")
 _WRONG = "The name or the password is wrong. Try again, or ask an administrator for a new password."
@@ -57,20 +59,29 @@ class Login:
             name = name_of(name)
         except InvalidRequest:
             name = ""
-        account, address = f"account {hash_of(name)}", f"address {caller.address}"
-        self._count({account: ATTEMPTS_OF_ACCOUNT, address: ATTEMPTS_FROM_ADDRESS})
+        account, address = f"account {hash_of(name)}", f"address {network_of(caller.address)}"
+        self._count({address: ATTEMPTS_FROM_ADDRESS, account: ATTEMPTS_OF_ACCOUNT})
         user = self._database.read(lambda tx: accounts.by_name(tx, name)) if name else None
-        kept = user.password_hash if user is not None and user.disabled_at is None else None
-        is_right = passwords.is_right(password, kept or _NOBODY)
-        if user is None or kept is None or not is_right:
-            raise WrongLogin(_WRONG)
+        right = _with_password(user, password)
         self._database.write(lambda tx: _forgive(tx, account, address))
-        return user
+        return right
 
-    def confirm(self, user_id: str, password: str, caller: Caller) -> User:
-        """Whoever is logged in types their password again. Raises as `log_in`."""
-        user = self._database.read(lambda tx: accounts.get(tx, user_id))
-        return self.log_in((user and user.name) or "", password, caller)
+    def confirm(self, user_id: str, password: str) -> User:
+        """Whoever is logged in types their password again. Raises as `log_in`; log-ins that others try do not count."""
+        person = f"person {user_id}"
+        self._count({person: ATTEMPTS_OF_ACCOUNT})
+        right = _with_password(self._database.read(lambda tx: accounts.get(tx, user_id)), password)
+        self._database.write(lambda tx: credentials.forget_logins(tx, person))
+        return right
+
+    def sign_up(self, newcomer: Newcomer, invitation: str | None, caller: Caller) -> User:
+        """As `Accounts.sign_up`, from one address so often and no more. Raises TooManyAttempts."""
+        address = f"sign-up {network_of(caller.address)}"
+        self._count({address: ATTEMPTS_FROM_ADDRESS})
+        user = self._accounts.sign_up(newcomer, invitation)
+        if invitation is not None:
+            self._database.write(lambda tx: credentials.uncount_login(tx, address))
+        return user
 
     def start_session(self, user: User, caller: Caller) -> str:
         """A new session's secret, which nobody is ever told again."""
@@ -90,9 +101,9 @@ class Login:
 
         self._database.write(operation)
 
-    def change_password(self, principal: Principal, current: str, new: str, caller: Caller) -> None:
+    def change_password(self, principal: Principal, current: str, new: str) -> None:
         """All other sessions are over then. Raises as `log_in`, and InvalidRequest for a new one that will not do."""
-        user = self.confirm(principal.user_id, current, caller)
+        user = self.confirm(principal.user_id, current)
         self._accounts.set_password(user, new, but=principal.session or "")
 
     def principal_of(self, secret: str) -> Principal | None:
@@ -135,19 +146,25 @@ class Login:
             raise NotFound(f"You have no token {token_id}. GET /auth/tokens lists yours.")
 
     def _count(self, limits: dict[str, int]) -> None:
-        """Before the password is looked at: so many at the same moment cannot all be tried."""
+        """Before the password is looked at: so many at the same moment cannot all be tried.
+
+        Nothing more is counted after the first of which there are too many. Raises TooManyAttempts.
+        """
         now = self._clock()
 
-        def operation(tx: Connection) -> dict[str, tuple[int, datetime]]:
-            return {what: credentials.count_login(tx, what, now, now + ATTEMPTS_WITHIN) for what in limits}
+        def operation(tx: Connection) -> datetime | None:
+            for what, limit in limits.items():
+                count, until = credentials.count_login(tx, what, now, now + ATTEMPTS_WITHIN)
+                if count > limit:
+                    return until
+            return None
 
-        for what, (count, until) in self._database.write(operation).items():
-            if count > limits[what]:
-                seconds = max(1, math.ceil((until - now).total_seconds()))
-                raise TooManyAttempts(
-                    f"Too many log-ins failed. Wait {math.ceil(seconds / 60)} minutes, then try again.",
-                    retry_after_seconds=seconds,
-                )
+        if (until := self._database.write(operation)) is not None:
+            seconds = max(1, math.ceil((until - now).total_seconds()))
+            raise TooManyAttempts(
+                f"Too many tries failed. Wait {math.ceil(seconds / 60)} minutes, then try again.",
+                retry_after_seconds=seconds,
+            )
 
     def _by_session(self, secret_hash: str) -> Principal | None:
         now = self._clock()
@@ -169,6 +186,26 @@ class Login:
             self._database.write(lambda tx: credentials.use_token(tx, secret_hash, now))
         most = _SCOPES[user.role]
         return Principal(user.id, user.role, token.scope if most.covers(token.scope) else most, user.name)
+
+
+def network_of(address: str) -> str:
+    """What is limited as one: of IPv6 the /64 that one customer has at least; whatever else it is, not too long."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return hash_of(address)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
+
+
+def _with_password(user: User | None, password: str) -> User:
+    """Whose password it is. Raises WrongLogin, after the same time whatever is wrong."""
+    kept = user.password_hash if user is not None and user.disabled_at is None else None
+    is_right = passwords.is_right(password, kept or _NOBODY)
+    if user is None or kept is None or not is_right:
+        raise WrongLogin(_WRONG)
+    return user
 
 
 def _forgive(tx: Connection, account: str, address: str) -> None:

@@ -181,7 +181,7 @@ def sign_up(
 ) -> LoggedIn | LoggedInByCookie:
     """Whoever signs up is logged in."""
     parts.accounts.refuse_without()
-    user = parts.accounts.sign_up(Newcomer(username, password), invitation)
+    user = parts.login.sign_up(Newcomer(username, password), invitation, caller_of(request))
     return _logged_in(request, response, parts, user, by_cookie=cookie)
 
 
@@ -209,7 +209,7 @@ def change_password(request: Request, typed: PasswordChange, parts: PartsDep, pr
     parts.accounts.refuse_without()
     if principal.session is None:
         raise Refused("An API token cannot change a password. Log in to do that.")
-    parts.login.change_password(principal, typed.current, typed.new, caller_of(request))
+    parts.login.change_password(principal, typed.current, typed.new)
 
 
 @router.get("/tokens", summary="List one's API tokens", responses=problems())

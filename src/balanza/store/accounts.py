@@ -34,6 +34,7 @@ _BY_NAME = select(*USER).where(users.c.name == bindparam("this_name"))
 _BY_SUBJECT = select(*USER).where(users.c.subject == bindparam("this_subject"))
 _ALL = select(*USER).order_by(users.c.created_at, users.c.id)
 _ADMINS = select(*USER).where(users.c.role == Role.ADMIN, users.c.disabled_at.is_(None)).order_by(users.c.id)
+_ADMINS_LOCKED = _ADMINS.with_for_update()
 
 
 def _per_owner(table: sqlalchemy.Table, condition: ColumnElement[bool], *values: ColumnElement[Any]) -> Any:
@@ -78,9 +79,9 @@ def list_users(tx: Connection) -> list[User]:
     return [User(*row) for row in tx.execute(_ALL)]
 
 
-def administrators(tx: Connection) -> list[User]:
-    """Those who are not disabled."""
-    return [User(*row) for row in tx.execute(_ADMINS)]
+def administrators(tx: Connection, *, lock: bool = False) -> list[User]:
+    """Those who are not disabled. With `lock` nobody else changes them until the transaction ends."""
+    return [User(*row) for row in tx.execute(_ADMINS_LOCKED if lock else _ADMINS)]
 
 
 def change(tx: Connection, user_id: str, **values: str | int | datetime | None) -> None:

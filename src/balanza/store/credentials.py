@@ -73,6 +73,9 @@ _INVITATIONS = (
 )
 _TAKE_BACK = delete(invitations).where(invitations.c.id == bindparam("this_id"), invitations.c.used_by.is_(None))
 _TAKE_BACK_FIRST = delete(invitations).where(invitations.c.created_by.is_(None), invitations.c.used_by.is_(None))
+_TAKE_BACK_OF = delete(invitations).where(
+    invitations.c.created_by == bindparam("this_user"), invitations.c.used_by.is_(None)
+)
 _PRUNE_INVITATIONS = delete(invitations).where(invitations.c.expires_at <= bindparam("now"))
 
 # One statement, so that log-ins at the same moment are all counted.
@@ -172,6 +175,11 @@ def list_invitations(tx: Connection) -> list[Invitation]:
 def take_back_invitation(tx: Connection, invitation_id: str) -> bool:
     """False when there is none, or it was used."""
     return tx.execute(_TAKE_BACK, {"this_id": invitation_id}).rowcount == 1
+
+
+def take_back_invitations_of(tx: Connection, user_id: str) -> None:
+    """Those that this person made and nobody used."""
+    tx.execute(_TAKE_BACK_OF, {"this_user": user_id})
 
 
 def take_back_first_invitations(tx: Connection) -> None:
