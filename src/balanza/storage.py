@@ -14,10 +14,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from balanza.errors import StorageError, StorageFull
+from balanza.model import piece_key
 from balanza.protocol import StoredObject
 
 PIECE_BYTES = 1024 * 1024
@@ -90,6 +93,15 @@ class Storage(Protocol):
 
     def parts(self) -> Iterator[tuple[str, datetime]]:
         """The key of every part with the time it was last written."""
+
+
+def delete_whole(storage: Storage, key: str) -> None:
+    """Deletes the object and its pieces, which are numbered from 0 without a gap."""
+    storage.delete(key)
+    for piece in map(partial(piece_key, key), count()):
+        if storage.size(piece) is None:
+            return
+        storage.delete(piece)
 
 
 class LocalStorage:

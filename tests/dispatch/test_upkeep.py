@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 
 from balanza.dispatch import assignment
 from balanza.dispatch.assignment import REDISTRIBUTED_AT_ONCE
+from balanza.dispatch.derived import PREVIEWS_KEPT, Derivations
 from balanza.dispatch.upkeep import ORPHAN_AFTER, SWEEP_EVERY
 from balanza.lifecycle import JobStatus
-from balanza.model import Lease, Reason
+from balanza.model import Lease, Reason, piece_key
 from balanza.protocol import LeaseReport
 from balanza.store import events, jobs, library
 from tests.dispatch.conftest import World
+from tests.store import invariants
 
 
 def make_old(world: World, key: str) -> None:
@@ -48,6 +50,31 @@ def test_the_bytes_of_a_file_deleted_just_before_a_crash_are_removed(world: Worl
     sweep(world)
     assert world.stored() == set()
     assert world.desk.database.read(lambda tx: library.deleted_keys(tx, 10)) == []
+
+
+def test_a_preview_is_deleted_after_a_day_and_made_anew_when_somebody_asks(world: World) -> None:
+    world.join("a", encoders=("libx264", "aac"))
+    song, previews = world.song(), Derivations(world.desk)
+    previews.preview(song.id)
+    first = world.granted("a")
+    pieces = [piece_key(first.output_key, number) for number in range(3)]
+    for key in pieces:
+        writer = world.desk.storage.writer(key)
+        writer.write(b"piece")
+        writer.commit()
+        make_old(world, key)
+    world.finish(first)
+    world.clock.pass_seconds(PREVIEWS_KEPT.total_seconds() - 2 * SWEEP_EVERY.total_seconds())
+    sweep(world)
+    assert set(pieces) < world.stored()
+    assert previews.preview(song.id).key == first.output_key
+
+    sweep(world)
+    assert world.stored() == {song.storage_key}
+    assert previews.preview(song.id).status is JobStatus.PENDING
+    world.beat("a")
+    assert world.granted("a").job_id != first.job_id
+    invariants.check(world.desk.database)
 
 
 def test_what_was_in_the_trash_for_seven_days_is_deleted_and_nothing_younger(world: World) -> None:

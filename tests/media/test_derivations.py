@@ -47,9 +47,28 @@ def test_captions_are_one_stream_of_subtitles_as_webvtt() -> None:
     ]
 
 
+PREVIEW = (
+    "-f hls -hls_time 4 -hls_playlist_type event -hls_segment_type fmp4 -hls_fmp4_init_filename 0.mp4 -start_number 1"
+    " -hls_segment_filename %d.mp4 -hls_flags temp_file+independent_segments file:out"
+)
+
+
+def test_a_preview_is_what_every_browser_plays_in_pieces_of_four_seconds() -> None:
+    whole = r"min(1\,min(1280/(iw*sar)\,720/ih))"
+    sound = "-c:a aac -b:a 128k -ac 2 -ar 48000 -threads 2"
+    assert lines(JobKind.PREVIEW, FILM) == [
+        f"{BEGIN} -threads 2 -i file:in/source -map 0:0 -map 0:1"
+        f" -vf scale=w=2*ceil(iw*sar*{whole}/2):h=2*ceil(ih*{whole}/2),setsar=1,format=yuv420p"
+        " -c:v libx264 -preset veryfast -profile:v main -crf 25 -force_key_frames expr:gte(t,n_forced*4)"
+        f" {sound} {PREVIEW}"
+    ]
+    assert lines(JobKind.PREVIEW, SONG) == [f"{BEGIN} -threads 2 -i file:in/source -map 0:0 {sound} {PREVIEW}"]
+
+
 @pytest.mark.parametrize(
     ("kind", "probe", "options", "sentence"),
     [
+        (JobKind.PREVIEW, Probe("srt", 1, None, ()), {}, "neither film nor sound"),
         (JobKind.THUMBNAIL, SONG, {}, "no film"),
         (JobKind.CAPTIONS, DISC, {STREAM: 4}, "Stream 4 of the file is no subtitles made of text; it has those of.* 3"),
         (JobKind.CAPTIONS, WAV, {STREAM: 0}, "it has none"),

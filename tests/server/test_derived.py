@@ -1,4 +1,4 @@
-"""Thumbnails, waveforms and captions: made once, by a worker, when somebody asks; in no list; gone with their file."""
+"""Thumbnails, previews and the like: made once, by a worker, when somebody asks; in no list; gone with their file."""
 
 from collections.abc import Iterator
 
@@ -107,3 +107,96 @@ def test_it_comes_before_conversions_that_wait(stand: Stand, hand: Hand) -> None
     converted = stand.convert(song)["job_id"]
     waveform(stand, song)
     assert [hand.grant()["kind"], hand.grant()["job_id"]] == ["waveform", converted]
+
+
+PLAYLIST = "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:EVENT\n1.mp4\n"
+
+
+@pytest.fixture
+def film_hand(stand: Stand) -> Iterator[Hand]:
+    hand = Hand.register(stand.client, "worker_f", slots=3, encoders=("libx264", "aac"))
+    yield hand
+    hand.leave()
+
+
+def send_piece(stand: Stand, token: str, number: int, content: bytes) -> httpx2.Response:
+    return stand.client.put(f"/fleet/leases/{token}/pieces/{number}", content=content)
+
+
+def test_a_preview_is_played_piece_by_piece_while_it_is_being_made(stand: Stand, film_hand: Hand) -> None:
+    source = stand.upload("odd.wav")["id"]
+    address = f"/media/{source}/preview"
+    assert stand.get(address) == {"status": "pending", "progress": 0, "playlist": None}
+    grant = film_hand.grant()
+    token, run = grant["token"], f"{grant['job_id']}-1"
+    assert grant["kind"] == "preview"
+    assert stand.get(address) == {"status": "processing", "progress": 0, "playlist": None}
+    assert stand.client.get(f"{address}/{run}/playlist.m3u8").status_code == 404
+
+    refused = send_piece(stand, token, 1, b"one")
+    assert (refused.status_code, "came before piece 0" in refused.json()["detail"]) == (409, True)
+    for number, content in [(0, b"zero"), (1, b"broken"), (1, b"one")]:
+        assert send_piece(stand, token, number, content).status_code == 200
+    film_hand.store(token, PLAYLIST.encode())
+    film_hand.beat({"token": token, "progress": 40})
+    assert stand.get(address) == {
+        "status": "processing",
+        "progress": 40,
+        "playlist": f"preview/{run}/playlist.m3u8",
+    }
+    playlist = stand.client.get(f"{address}/{run}/playlist.m3u8")
+    assert (playlist.text, playlist.headers["cache-control"]) == (PLAYLIST, "no-store")
+    assert playlist.headers["content-type"] == "application/vnd.apple.mpegurl"
+    piece = stand.client.get(f"{address}/{run}/1.mp4")
+    assert (piece.content, piece.headers["content-type"]) == (b"one", "video/mp4")
+    for wrong in (f"{run}/2.mp4", f"{run}/-1.mp4", f"{grant['job_id']}-2/1.mp4", "x/1.mp4", f"{run}/playlist.m3u"):
+        assert stand.client.get(f"{address}/{wrong}").status_code in {404, 422}
+
+    whole = f"{PLAYLIST}#EXT-X-ENDLIST\n".encode()
+    film_hand.store(token, whole)
+    assert film_hand.complete(grant, whole).status_code == 204
+    assert stand.get(address)["status"] == "completed"
+    assert stand.client.get(f"{address}/{run}/playlist.m3u8").content == whole
+    assert stand.client.get(f"{address}/{run}/0.mp4").content == b"zero"
+    assert [name for name in stand.stored() if run in name] == [f"result-{run}", f"result-{run}-p0", f"result-{run}-p1"]
+    assert stand.client.delete(f"/media/{source}", params={"forever": "true"}).status_code == 204
+    assert [name for name in stand.stored() if run in name] == []
+
+
+def test_a_lost_preview_leaves_nothing_and_the_next_attempt_is_another_one(stand: Stand, film_hand: Hand) -> None:
+    source = stand.upload("lost.wav")["id"]
+    address = f"/media/{source}/preview"
+    stand.get(address)
+    first = film_hand.grant()
+    for number in range(2):
+        send_piece(stand, first["token"], number, b"piece")
+    film_hand.store(first["token"], PLAYLIST.encode())
+    lost = stand.get(address)["playlist"]
+    stand.client.post(f"/fleet/leases/{first['token']}/fail", json={"error": "It broke."})
+    assert send_piece(stand, first["token"], 2, b"late").status_code == 409
+    assert [name for name in stand.stored() if first["job_id"] in name] == []
+    assert stand.get(address)["playlist"] is None
+    assert stand.client.get(f"/media/{source}/{lost}").status_code == 404
+
+    second = film_hand.grant()
+    send_piece(stand, second["token"], 0, b"anew")
+    film_hand.store(second["token"], PLAYLIST.encode())
+    assert stand.get(address)["playlist"] == f"preview/{first['job_id']}-2/playlist.m3u8"
+    assert stand.client.delete(f"/media/{source}").status_code == 204
+    assert [name for name in stand.stored() if first["job_id"] in name] == []
+
+
+def test_only_previews_have_pieces_and_they_come_before_all_else(stand: Stand, film_hand: Hand) -> None:
+    hand = Hand.register(stand.client, "worker_a", encoders=("libx264", "aac"))
+    film_hand.leave()
+    source = stand.upload("first.wav")["id"]
+    waveform(stand, source)
+    stand.get(f"/media/{source}/preview")
+    assert hand.grant()["kind"] == "preview"
+    hand.leave()
+    hand = Hand.register(stand.client, "worker_a", slots=2, encoders=())
+    token = hand.grant()["token"]
+    refused = send_piece(stand, token, 0, b"piece")
+    assert (refused.status_code, "is no preview" in refused.json()["detail"]) == (409, True)
+    assert send_piece(stand, token, -1, b"piece").status_code == 404
+    hand.leave()

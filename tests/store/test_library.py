@@ -179,7 +179,9 @@ def test_known_keys_are_those_of_media_that_have_bytes_and_of_running_attempts(s
     scene.leased(token="first")
     scene.release("first")
     scene.leased()
-    keys = ["key-song", "key-deleted", "key-purged", "result-job-1", "result-job-2", *map(str, range(3000))]
+    owned = {"key-song", "key-song-p12", "key-deleted", "result-job-2", "result-job-2-p0"}
+    others = ["key-purged", "key-purged-p0", "result-job-1", "result-job-1-p0", "result-job-1-2", "key-song-pp"]
+    keys = [*owned, *others, *map(str, range(3000))]
 
-    assert scene.see(library.known_keys, keys) == {"key-song", "key-deleted", "result-job-2"}
+    assert scene.see(library.known_keys, keys) == owned
     assert scene.see(library.known_keys, []) == set()

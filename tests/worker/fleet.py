@@ -18,7 +18,7 @@ from balanza.errors import LeaseLost, ServerUnreachable, WorkerReplaced, WorkerU
 from balanza.media.formats import parse_options
 from balanza.media.probe import Prober
 from balanza.media.program import Program
-from balanza.model import JobKind
+from balanza.model import JobKind, piece_key
 from balanza.protocol import (
     Completion,
     Failure,
@@ -178,6 +178,12 @@ class Fleet:
         self._reach()
         writer = self.storage.writer(self.held(token).output_key)
         writer.write(result.read_bytes())
+        return writer.commit()
+
+    async def send_piece(self, token: str, number: int, piece: Path) -> StoredObject:
+        self._reach()
+        writer = self.storage.writer(piece_key(self.held(token).output_key, number))
+        writer.write(piece.read_bytes())
         return writer.commit()
 
     async def complete(self, token: str, completion: Completion) -> None:

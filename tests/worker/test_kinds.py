@@ -1,15 +1,16 @@
-"""Thumbnails, waveforms and captions, made of real files by a real worker."""
+"""Thumbnails, waveforms, captions and previews, made of real files by a real worker."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from balanza.model import JobKind, StreamKind
+from balanza.media.program import Program
+from balanza.model import JobKind, StreamKind, piece_key
 from balanza.protocol import LeaseGrant
 from tests.support.clips import decode_pictures, film_with_everything, run_ffmpeg
 from tests.worker.conftest import Working
-from tests.worker.fleet import Fleet, until
+from tests.worker.fleet import Fleet, until, write_program
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +26,14 @@ def fading_film(tmp_path: Path) -> Path:
     path = tmp_path / "fading.mkv"
     fading = ["-f", "lavfi", "-i", "color=white:s=704x576:r=10:d=20", "-vf", "setsar=16/11,fade=in:st=3:d=1"]
     run_ffmpeg(*fading, "-c:v", "mpeg4", "-g", "10", str(path))
+    return path
+
+
+@pytest.fixture
+def small_film(tmp_path: Path) -> Path:
+    path = tmp_path / "small.avi"
+    picture = ["-f", "lavfi", "-i", "color=blue:s=64x48:r=10:d=20", "-f", "lavfi", "-i", "sine=330:d=20"]
+    run_ffmpeg(*picture, "-c:v", "mpeg4", str(path))
     return path
 
 
@@ -82,3 +91,60 @@ async def test_a_damaged_film_fails_with_a_sentence(fleet: Fleet, working: Worki
         failure = await until(lambda: fleet.failed.get(grant.token))
     assert failure.error
     assert not fleet.stored()
+
+
+@pytest.fixture
+def hasty_ffmpeg(ffmpeg: Program, tmp_path: Path) -> Program:
+    """The real one, reading twelve times as fast as its input would be played."""
+    return write_program(tmp_path / "hasty", f'exec {ffmpeg.path} -readrate 12 -readrate_initial_burst 5 "$@"')
+
+
+def pieces_of(fleet: Fleet, grant: LeaseGrant) -> list[bytes]:
+    """The pieces that are stored."""
+    paths = [fleet.storage.path(piece_key(grant.output_key, number)) for number in range(20)]
+    return [path.read_bytes() for path in paths if path.exists()]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_a_preview_can_be_played_before_it_is_complete(
+    fleet: Fleet, working: Working, small_film: Path, hasty_ffmpeg: Program, tmp_path: Path, shared: bool
+) -> None:
+    fleet.shared = shared
+    grant = fleet.derive(small_film, JobKind.PREVIEW)
+    async with working(program=hasty_ffmpeg):
+        await until(lambda: fleet.storage.size(grant.output_key))
+        begun, playlist = pieces_of(fleet, grant), fleet.storage.path(grant.output_key).read_text()
+        assert grant.token in fleet.live
+        await until(lambda: grant.token in fleet.completed or fleet.failed.get(grant.token))
+    assert "#EXT-X-ENDLIST" not in playlist
+    assert len(begun) >= sum(line.endswith(".mp4") for line in playlist.splitlines()) + 1 >= 2
+    whole = fleet.storage.path(grant.output_key).read_text()
+    assert whole.startswith(playlist)
+    assert whole.endswith("#EXT-X-ENDLIST\n")
+    film = tmp_path / "film.mp4"
+    for pieces, seconds in [(begun[:2], 4), (pieces_of(fleet, grant), 20)]:
+        film.write_bytes(b"".join(pieces))
+        probe = fleet.prober.probe(film)
+        assert [stream.codec for stream in probe.streams] == ["h264", "aac"]
+        assert probe.duration_seconds == pytest.approx(seconds, abs=0.5)
+
+
+async def test_a_lost_preview_is_stopped_and_a_withdrawn_one_leaves_no_piece(
+    fleet: Fleet, working: Working, small_film: Path, hasty_ffmpeg: Program
+) -> None:
+    fleet.shared = False
+    lost = fleet.derive(small_film, JobKind.PREVIEW)
+    async with working(program=hasty_ffmpeg) as agent:
+        await until(lambda: fleet.storage.size(lost.output_key))
+        del fleet.live[lost.token]
+        await until(lambda: not agent.running)
+        stored = len(pieces_of(fleet, lost))
+    assert 2 <= stored < 6
+    assert (fleet.completed, fleet.failed, fleet.released) == ({}, {}, [])
+
+    fleet.shared = True
+    withdrawn = fleet.derive(small_film, JobKind.PREVIEW)
+    async with working(program=hasty_ffmpeg):
+        await until(lambda: fleet.storage.size(withdrawn.output_key))
+    assert fleet.released == [withdrawn.token]
+    assert not pieces_of(fleet, withdrawn)

@@ -93,6 +93,9 @@ class LocalFleet:
     async def send_result(self, token: str, result: Path) -> StoredObject:
         raise NotImplementedError("The worker shares the storage.")
 
+    async def send_piece(self, token: str, number: int, piece: Path) -> StoredObject:
+        raise NotImplementedError("The worker shares the storage.")
+
     async def complete(self, token: str, completion: Completion) -> None:
         job = self._fleet.complete(token, completion)
         await self._ended(job, self._storage.path(self._output_keys.pop(token)))

@@ -1,8 +1,9 @@
-"""Thumbnails, waveforms and captions: made of a file by a worker when somebody first asks for them, and kept with it.
+"""Thumbnails, waveforms, captions and previews: made of a file by a worker when somebody first asks for them.
 
 The request has a key of its own, which no caller can use: whoever asks, however often, there is one job for it.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 from uuid import uuid4
@@ -16,15 +17,30 @@ from balanza.dispatch.library import existing
 from balanza.errors import CannotBeMade
 from balanza.lifecycle import JobStatus
 from balanza.media.derivations import derived_needs
-from balanza.model import LOCAL_USER, Decision, Job, JobKind, Media, Options, Reason
+from balanza.model import LOCAL_USER, Decision, Job, JobKind, Media, Options, Reason, result_key
 from balanza.store import decisions, jobs, library, requirements, workers
 
 PRIORITY = 60
 """Before conversions: each takes a moment, and somebody looks at where it will be."""
+PREVIEW_PRIORITY = 100
+"""Somebody looks at a black film."""
+PREVIEWS_KEPT = timedelta(days=1)
+"""They are large, and made again when somebody asks again."""
+_OLD_AT_ONCE = 500
 MOST_ATTEMPTS = 2
 ANEW_AFTER = timedelta(days=1)
 MOST_ATTEMPTS_EVER = 6
 """What failed may have been the worker's fault, a full disk for one: it is tried anew some days, and not for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A preview as far as it is there."""
+
+    status: JobStatus
+    progress: float
+    key: str | None = None
+    """Where its playlist lies, and by `piece_key` its pieces, or will lie; None while no worker makes it."""
 
 
 class Derivations:
@@ -51,6 +67,30 @@ class Derivations:
         elif job.status is JobStatus.FAILED:
             raise CannotBeMade(f"No {kind} could be made of {source.name}: {job.error}")
         return None
+
+    def preview(self, media_id: str) -> Preview:
+        """How far the preview of the file is; the first question has it made.
+
+        Raises what `get` does.
+        """
+        known = self.known_preview(media_id)
+        if known is not None and known.status is not JobStatus.FAILED:
+            return known
+        self.get(media_id, JobKind.PREVIEW, {})
+        return Preview(JobStatus.PENDING, 0)
+
+    def known_preview(self, media_id: str) -> Preview | None:
+        """The same, but nothing is made."""
+        return self._desk.database.read(lambda tx: self._look_at_preview(tx, media_id))
+
+    def _look_at_preview(self, tx: Connection, media_id: str) -> Preview | None:
+        _, job, made = self._look(tx, media_id, JobKind.PREVIEW, {})
+        if job is None or job.status is JobStatus.CANCELLED:
+            return None
+        key = made.storage_key if made else None
+        if job.status is JobStatus.PROCESSING:
+            key = result_key(job.id, jobs.attempts_of(tx, job.id)[-1].number)
+        return Preview(job.status, job.progress, key)
 
     def _look(
         self, tx: Connection, media_id: str, kind: JobKind, options: Options
@@ -86,7 +126,7 @@ class Derivations:
                 created_at=now,
                 owner_id=source.owner_id,
                 kind=kind,
-                priority=PRIORITY,
+                priority=PREVIEW_PRIORITY if kind is JobKind.PREVIEW else PRIORITY,
             )
             job = jobs.submit(tx, new)
             if decision.worker_id is not None:
@@ -105,6 +145,13 @@ class Derivations:
             return []
         job = jobs.retry(tx, before.id, more_attempts=MOST_ATTEMPTS, now=now)
         return assignment.assign_anew(tx, self._desk.chooser, [job], reason=Reason.RETRIED, now=now) if job else []
+
+
+def delete_old_previews(tx: Connection, now: datetime) -> None:
+    """Their bytes go with those of other deleted files; the next question has a new one made."""
+    for job in jobs.old_previews(tx, now - PREVIEWS_KEPT, _OLD_AT_ONCE):
+        library.mark_deleted(tx, job.result_id or "", now)
+        jobs.forget_key(tx, job.id)
 
 
 def _known(tx: Connection, source: Media, kind: JobKind, options: Options) -> Job | None:

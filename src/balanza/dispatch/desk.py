@@ -17,7 +17,7 @@ from balanza.errors import StorageError
 from balanza.lifecycle import JobStatus
 from balanza.model import Decision, Job, Reason
 from balanza.settings import Settings
-from balanza.storage import Storage
+from balanza.storage import Storage, delete_whole
 from balanza.store.database import Database
 
 log = logging.getLogger("balanza.dispatch")
@@ -104,6 +104,6 @@ class Desk:
         """Removes what attempts without a result may have stored; what cannot be removed now is swept up later."""
         for key in keys:
             try:
-                self.storage.delete(key)
+                delete_whole(self.storage, key)
             except StorageError:
                 log.warning("The stored object %s could not be removed; the next sweep tries again.", key)

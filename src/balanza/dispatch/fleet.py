@@ -14,10 +14,10 @@ from balanza.dispatch import assignment, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_attempt, end_leases, together
-from balanza.dispatch.messages import grant_of, result_of
+from balanza.dispatch.messages import grant_of, lease_lost, result_of
 from balanza.dispatch.moving import Prospect, may_steal, steal, welcome
 from balanza.dispatch.trust import judge
-from balanza.errors import Conflict, LeaseLost, WorkerReplaced, WorkerUnknown
+from balanza.errors import Conflict, WorkerReplaced, WorkerUnknown
 from balanza.model import Job, Lease, Media, Outcome, Reason, Worker, result_key
 from balanza.protocol import (
     Completion,
@@ -245,7 +245,7 @@ class Fleet:
     def _held(self, token: str) -> Lease:
         lease = self._desk.database.read(lambda tx: jobs.held(tx, token))
         if lease is None:
-            raise _lost()
+            raise lease_lost()
         return lease
 
     def _completed_before(self, token: str) -> Job:
@@ -255,11 +255,11 @@ class Fleet:
         """
         attempt = self._desk.database.read(lambda tx: jobs.attempt_under(tx, token))
         if attempt is None:
-            raise _lost()
+            raise lease_lost()
         job = self._desk.database.read(lambda tx: jobs.get(tx, attempt.job_id))
         if job is None or attempt.outcome is not Outcome.COMPLETED:
             self._desk.discard(result_key(attempt.job_id, attempt.number))
-            raise _lost()
+            raise lease_lost()
         return job
 
     def _end(self, token: str, outcome: Outcome, failure: Failure) -> Job:
@@ -267,7 +267,7 @@ class Fleet:
         now, chooser = self._desk.clock(), self._desk.chooser
         ended = self._desk.database.write(lambda tx: end_attempt(tx, chooser, lease, outcome, failure, now=now))
         if ended is None:
-            raise _lost()
+            raise lease_lost()
         self._desk.settle(ended)
         return ended.jobs[0]
 
@@ -288,10 +288,6 @@ def _may_start(worker: Worker, now: datetime) -> bool:
     if worker.draining or worker.leaving or worker.offline or worker.running_jobs >= worker.slots:
         return False
     return worker.quarantined_until is None or (worker.quarantined_until <= now and worker.running_jobs == 0)
-
-
-def _lost() -> LeaseLost:
-    return LeaseLost("This lease is over: the job was cancelled, given to another worker, or has ended.")
 
 
 def _not_registered(tx: Connection, worker_id: str) -> WorkerReplaced:

@@ -3,10 +3,15 @@
 from datetime import datetime
 from uuid import uuid4
 
+from balanza.errors import LeaseLost
 from balanza.media import formats
 from balanza.media.derivations import derivation_of
 from balanza.model import Lease, Media
 from balanza.protocol import Completion, LeaseGrant, Source
+
+
+def lease_lost() -> LeaseLost:
+    return LeaseLost("This lease is over: the job was cancelled, given to another worker, or has ended.")
 
 
 def grant_of(lease: Lease) -> LeaseGrant:

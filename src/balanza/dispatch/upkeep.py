@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from balanza.dispatch import library as files
 from balanza.dispatch import moving, uploads
 from balanza.dispatch.assignment import Chooser, Move, redistribute
+from balanza.dispatch.derived import delete_old_previews
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_leases
 from balanza.dispatch.history import Recorder
@@ -98,6 +99,7 @@ class Upkeep:
         if emptied := self._desk.database.write(lambda tx: self._empty_trash(tx, now)):
             log.info("%s of the trash deleted", emptied)
             self._desk.tell()
+        self._desk.database.write(lambda tx: delete_old_previews(tx, now))
         for media_id, key in self._desk.database.read(lambda tx: library.deleted_keys(tx, KEYS_AT_ONCE)):
             files.purge(self._desk, media_id, key)
         uploads.sweep(self._desk, now)

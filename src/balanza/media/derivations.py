@@ -1,4 +1,4 @@
-"""What is made of a file for the page: a thumbnail of a film, the waveform of a song, the subtitles as captions.
+"""What is made of a file for the page: a thumbnail, the waveform of a song, subtitles as captions, a preview.
 
 Pure: which files it can be made of, FFmpeg's command lines for it, and what its readers expect.
 """
@@ -25,6 +25,9 @@ _DARK = 32
 """Mean luma of a picture that shows nothing: black is 16."""
 _WINDOW_SECONDS = 0.5
 """Of one peak, where the file does not say how long it is."""
+PREVIEW_WIDTH, PREVIEW_HEIGHT = 1280, 720
+_PIECE_SECONDS = 4
+"""Of a preview: it can begin to play once the first one is made."""
 _SPARE_BYTES = 16 * 1024 * 1024
 
 
@@ -138,6 +141,37 @@ def _captions(asked: Asked) -> Sequence[list[str]]:
     return [[*argv, f"file:{asked.output}"]]
 
 
+def _why_no_preview(probe: Probe, _options: Options) -> str | None:
+    return None if probe.video or probe.audio else "The file has neither film nor sound."
+
+
+def piece_name(number: int) -> str:
+    """What FFmpeg calls that piece of a preview. The first one only says what is in the others."""
+    return f"{number}.mp4"
+
+
+def _preview(asked: Asked) -> Sequence[list[str]]:
+    """Writes a playlist (HTTP Live Streaming, RFC 8216) that grows with each piece, and the pieces beside it: H.264 and
+    AAC in fragmented MP4, which every browser plays."""
+    video, audio = asked.probe.video[:1], asked.probe.audio[:1]
+    whole = rf"min(1\,min({PREVIEW_WIDTH}/(iw*sar)\,{PREVIEW_HEIGHT}/ih))"
+    small = f"scale=w=2*ceil(iw*sar*{whole}/2):h=2*ceil(ih*{whole}/2),setsar=1,format=yuv420p"
+    picture = [
+        *("-vf", small, "-c:v", "libx264", "-preset", "veryfast", "-profile:v", "main", "-crf", "25"),
+        *("-force_key_frames", f"expr:gte(t,n_forced*{_PIECE_SECONDS})"),
+    ]
+    sound = ["-c:a", "aac", "-b:a", "128k", "-ac", "2", "-ar", "48000"]
+    argv = [
+        *_begin(asked, []),
+        *(part for stream in (*video, *audio) for part in ("-map", f"0:{stream.index}")),
+        *(*(picture if video else []), *(sound if audio else []), "-threads", str(asked.threads)),
+        *("-f", "hls", "-hls_time", str(_PIECE_SECONDS), "-hls_playlist_type", "event"),
+        *("-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", piece_name(0), "-start_number", "1"),
+        *("-hls_segment_filename", "%d.mp4", "-hls_flags", "temp_file+independent_segments", f"file:{asked.output}"),
+    ]
+    return [argv]
+
+
 def _begin(asked: Asked, hints: list[str]) -> list[str]:
     return [
         *(asked.program, *general_arguments(asked.threads), *input_rules(), *hints),
@@ -149,4 +183,7 @@ DERIVATIONS: Mapping[JobKind, Derivation] = {
     JobKind.THUMBNAIL: Derivation("image/jpeg", frozenset({"mjpeg"}), _why_no_thumbnail, _thumbnail),
     JobKind.WAVEFORM: Derivation("application/octet-stream", frozenset(), _why_no_waveform, _waveform),
     JobKind.CAPTIONS: Derivation("text/vtt; charset=utf-8", frozenset({"webvtt"}), _why_no_captions, _captions),
+    JobKind.PREVIEW: Derivation(
+        "application/vnd.apple.mpegurl", frozenset({"libx264", "aac"}), _why_no_preview, _preview
+    ),
 }

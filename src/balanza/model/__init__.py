@@ -28,7 +28,9 @@ from balanza.model.jobs import (
     OptionValue,
     Outcome,
     own_queue,
+    piece_key,
     result_key,
+    whole_key,
 )
 from balanza.model.kinds import JobKind
 from balanza.model.media import (
@@ -87,5 +89,7 @@ __all__ = [
     "WhyNot",
     "Worker",
     "own_queue",
+    "piece_key",
     "result_key",
+    "whole_key",
 ]

@@ -1,5 +1,6 @@
 """Jobs, their attempts and leases, and what happened to them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,19 @@ def own_queue(worker_id: str) -> str:
 def result_key(job_id: str, attempt: int) -> str:
     """Where in storage that attempt, and no other, writes its result."""
     return f"result-{job_id}-{attempt}"
+
+
+_PIECE = re.compile(r"-p[0-9]+$")
+
+
+def piece_key(key: str, number: int) -> str:
+    """Where the piece of that number lies, of the object under `key` that is stored in pieces."""
+    return f"{key}-p{number}"
+
+
+def whole_key(key: str) -> str:
+    """The key of the object that this is a piece of; of no piece, its own."""
+    return _PIECE.sub("", key)
 
 
 @dataclass(frozen=True, slots=True)

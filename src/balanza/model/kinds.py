@@ -11,6 +11,8 @@ class JobKind(StrEnum):
     THUMBNAIL = "thumbnail"
     WAVEFORM = "waveform"
     CAPTIONS = "captions"
+    PREVIEW = "preview"
+    """A film for browsers that cannot play it as it is, in pieces that can be played before the last one is made."""
 
     @property
     def is_listed(self) -> bool:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.responses import StreamingResponse
 
 from balanza.dispatch import signals
+from balanza.dispatch.pieces import PieceWriter
 from balanza.protocol import (
     Completion,
     Failure,
@@ -114,19 +115,37 @@ def release(token: Token, parts: WorkerParts) -> None:
 results = APIRouter(prefix="/fleet", tags=["fleet"])
 """Apart from the others because results have no bound."""
 
+_BYTES = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+MOST_PIECES = 1_000_000
+Number = Annotated[int, Path(ge=0, lt=MOST_PIECES, description="0 is what all others need.")]
+
 
 @results.put(
     "/leases/{token}/result",
     summary="Store the bytes of the result",
     responses=problems(404, 408, 409, 507),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    },
+    openapi_extra=_BYTES,
 )
 async def store_result(token: Token, request: Request, parts: WorkerParts, loop_parts: LoopPartsDep) -> StoredObject:
     """Nobody sees them before the job is completed."""
     threads = loop_parts.file_threads
     return await pour(request, lambda: CommittingSink(parts.fleet.result_writer(token)), threads, finishing=threads)
+
+
+@results.put(
+    "/leases/{token}/pieces/{number}",
+    summary="Store a piece of a preview",
+    responses=problems(404, 408, 409, 507),
+    openapi_extra=_BYTES,
+)
+async def store_piece(
+    token: Token, number: Number, request: Request, parts: WorkerParts, loop_parts: LoopPartsDep
+) -> StoredObject:
+    """It can be played once the result, which is the playlist, names it; that is stored anew after each piece."""
+    threads = loop_parts.file_threads
+    return await pour(request, lambda: PieceWriter(parts.desk, token, number), threads, finishing=threads)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, or_, select
+from sqlalchemy import Connection, Select, bindparam, insert, null, or_, select, text, update
 
 from balanza.lifecycle import Action, JobStatus
 from balanza.model import LOCAL_USER, Attempt, Job, JobKind, Options, Outcome
@@ -30,7 +30,7 @@ from balanza.store.queues import (
     tried_in_general,
     unrunnable_of,
 )
-from balanza.store.tables import ATTEMPT, JOB, attempts, jobs
+from balanza.store.tables import ATTEMPT, JOB, UNLISTED, attempts, jobs
 from balanza.store.transitions import (
     BACK_IN_GENERAL_QUEUE,
     NO_LEASE,
@@ -38,6 +38,7 @@ from balanza.store.transitions import (
     carry_out,
     end_attempt,
     event_of,
+    has_status,
     tell,
     transition,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "expired",
     "fail_attempt",
     "failed_on",
+    "forget_key",
     "get",
     "has_leasable",
     "held",
@@ -64,6 +66,7 @@ __all__ = [
     "list_jobs",
     "live_derivations_of",
     "live_jobs_of_media",
+    "old_previews",
     "oldest_pending_at",
     "pending_of",
     "queue_depths",
@@ -85,6 +88,18 @@ _BY_KEY = select(*JOB, jobs.c.request_fingerprint).where(
 _ATTEMPTS = select(*ATTEMPT).where(attempts.c.job_id == bindparam("of")).order_by(attempts.c.number)
 _ATTEMPT_UNDER = select(*ATTEMPT).where(attempts.c.token == bindparam("this_token"))
 _CANCEL = transition(Action.CANCEL, THIS_JOB, **NO_LEASE)
+_FORGET_KEY = update(jobs).where(THIS_JOB).values(idempotency_key=null(), request_fingerprint=null())
+_OLD_PREVIEWS = (
+    select(*JOB)
+    .where(
+        text(UNLISTED),
+        has_status(JobStatus.COMPLETED),
+        jobs.c.kind == JobKind.PREVIEW,
+        jobs.c.idempotency_key.is_not(None),
+        jobs.c.completed_at <= bindparam("until"),
+    )
+    .limit(bindparam("most"))
+)
 _RETRY = transition(Action.RETRY, THIS_JOB, max_attempts=jobs.c.attempts + bindparam("more"), **BACK_IN_GENERAL_QUEUE)
 
 
@@ -185,6 +200,16 @@ def retry(tx: Connection, job_id: str, *, now: datetime, more_attempts: int) -> 
         return None
     tell(tx, moved.job, event_of("job.retried", moved.job, None, now=now))
     return moved.job
+
+
+def old_previews(tx: Connection, until: datetime, limit: int) -> list[Job]:
+    """Previews that were completed by then and can still be found by their key."""
+    return [Job(*row) for row in tx.execute(_OLD_PREVIEWS, {"until": until, "most": limit})]
+
+
+def forget_key(tx: Connection, job_id: str) -> None:
+    """Whoever asks for the same again gets a new job."""
+    tx.execute(_FORGET_KEY, {"this_id": job_id})
 
 
 def attempt_under(tx: Connection, token: str) -> Attempt | None:

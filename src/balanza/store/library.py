@@ -10,7 +10,7 @@ import sqlalchemy
 from sqlalchemy import Connection, and_, bindparam, false, not_, null, or_, select, text, true, update
 
 from balanza.lifecycle import JobStatus
-from balanza.model import Media, result_key
+from balanza.model import Media, result_key, whole_key
 from balanza.store.tables import IN_TRASH, MEDIA, TO_PURGE, jobs, media
 
 _KEPT = media.c.deleted_at.is_(None)
@@ -141,11 +141,13 @@ def mark_purged(tx: Connection, media_id: str) -> None:
 
 
 def known_keys(tx: Connection, keys: Sequence[str]) -> set[str]:
-    """Those of `keys` that some media or some running attempt owns; nobody will ever ask for the others again."""
-    known = {result_key(job_id, attempt) for job_id, attempt in tx.execute(_RUNNING)} & set(keys)
-    for some in slices(keys):
+    """Those of `keys` that some media or some running attempt owns, whole or as a piece; nobody will ever ask for the
+    others again."""
+    wholes = {whole_key(key) for key in keys}
+    known = {result_key(job_id, attempt) for job_id, attempt in tx.execute(_RUNNING)} & wholes
+    for some in slices(list(wholes)):
         known |= set(tx.execute(_KNOWN, {"keys": some}).scalars())
-    return known
+    return {key for key in keys if whole_key(key) in known}
 
 
 def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:

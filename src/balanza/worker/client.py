@@ -88,11 +88,17 @@ class HttpFleetClient:
                         await in_thread(file.write, piece)
 
     async def send_result(self, token: str, result: Path) -> StoredObject:
-        size = (await in_thread(result.stat)).st_size
-        async with _opened(result, "rb") as file:
+        return await self._put(f"leases/{token}/result", result)
+
+    async def send_piece(self, token: str, number: int, piece: Path) -> StoredObject:
+        return await self._put(f"leases/{token}/pieces/{number}", piece)
+
+    async def _put(self, path: str, content: Path) -> StoredObject:
+        size = (await in_thread(content.stat)).st_size
+        async with _opened(content, "rb") as file:
             with _reachable(self.server):
                 response = await self._http.put(
-                    f"leases/{token}/result",
+                    path,
                     content=_pieces(file, self.traffic),
                     headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"},
                     timeout=httpx2.Timeout(TRANSFER_SECONDS, connect=CONNECT_SECONDS, read=STORING_SECONDS),

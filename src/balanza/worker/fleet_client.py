@@ -34,6 +34,9 @@ class FleetClient(Protocol):
 
     async def send_result(self, token: str, result: Path) -> StoredObject: ...
 
+    async def send_piece(self, token: str, number: int, piece: Path) -> StoredObject:
+        """Of a preview, in order from 0; sent again, it takes the place of what it was."""
+
     async def complete(self, token: str, completion: Completion) -> None: ...
 
     async def fail(self, token: str, failure: Failure) -> None: ...

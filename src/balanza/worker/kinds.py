@@ -13,6 +13,7 @@ from balanza.model import JobKind, Probe
 from balanza.protocol import LeaseGrant
 from balanza.worker.conversion import RESULT, SOURCE, Tools
 from balanza.worker.cover import fetch_cover
+from balanza.worker.pieces import pieces_in
 from balanza.worker.reaper import Reaper
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -72,6 +73,13 @@ def _check_captions(_grant: LeaseGrant, result: Path, _tools: Tools) -> Probe:
     return _of_nothing("webvtt")
 
 
+def _check_preview(_grant: LeaseGrant, result: Path, _tools: Tools) -> Probe:
+    playlist = result.read_text()
+    if not pieces_in(playlist) or not playlist.rstrip().endswith("#EXT-X-ENDLIST"):
+        raise AttemptFailed("Neither picture nor sound of the file could be read.")
+    return _of_nothing("hls")
+
+
 def _keep_peaks(_grant: LeaseGrant, result: Path, _tools: Tools) -> Probe:
     with result.open(encoding="ascii", errors="replace") as lines:
         peaks = peaks_of(lines)
@@ -99,4 +107,5 @@ RECIPES: Mapping[JobKind, Recipe] = {
     JobKind.THUMBNAIL: Recipe(_derivation, _check_thumbnail),
     JobKind.WAVEFORM: Recipe(_derivation, _keep_peaks),
     JobKind.CAPTIONS: Recipe(_derivation, _check_captions),
+    JobKind.PREVIEW: Recipe(_derivation, _check_preview),
 }

@@ -2,19 +2,20 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from balanza.errors import AttemptFailed, BalanzaError, CallerError, LeaseLost
-from balanza.model import Probe
+from balanza.model import JobKind, Probe
 from balanza.protocol import Completion, LeaseGrant, LeaseReport, StoredObject
-from balanza.storage import Storage
+from balanza.storage import Storage, delete_whole
 from balanza.worker.conversion import RESULT, SOURCE, Conversion, Tools
 from balanza.worker.failures import why_not_done
 from balanza.worker.fleet_client import FleetClient
 from balanza.worker.kinds import RECIPES
 from balanza.worker.link import Link
+from balanza.worker.pieces import Pieces
 from balanza.worker.reaper import Reaper
 from balanza.worker.threads import in_thread
 
@@ -50,7 +51,7 @@ class Runner:
     async def withdraw(self, grant: LeaseGrant) -> None:
         """Removes a stored result that will not be published. Never call it once a `complete` may have arrived."""
         if self._storage is not None:
-            await in_thread(self._storage.delete, grant.output_key)
+            await in_thread(delete_whole, self._storage, grant.output_key)
 
     async def _bring_source(self, grant: LeaseGrant, folder: Path) -> None:
         stored = self._storage.path(grant.source.storage_key) if self._storage else None
@@ -64,10 +65,18 @@ class Runner:
         *others, last = await RECIPES[grant.kind].commands(grant, folder, self._tools, self._reaper)
         for argv in others:
             with suppress(AttemptFailed):
-                log_tail = await Conversion(grant, argv, folder, self._tools, self._reaper, report).run()
+                log_tail = await self._convert(grant, argv, folder, report)
                 if await in_thread(_holds_something, folder / RESULT):
                     return log_tail
-        return await Conversion(grant, last, folder, self._tools, self._reaper, report).run()
+        return await self._convert(grant, last, folder, report)
+
+    async def _convert(
+        self, grant: LeaseGrant, argv: Sequence[str], folder: Path, report: Callable[[LeaseReport], None]
+    ) -> str:
+        conversion = Conversion(grant, argv, folder, self._tools, self._reaper, report).run()
+        if grant.kind is not JobKind.PREVIEW:
+            return await conversion
+        return await Pieces(grant, folder, self._client, self._link, self._storage).store_during(conversion)
 
     async def _publish(self, grant: LeaseGrant, result: Path, log_tail: str) -> Completion:
         try:
