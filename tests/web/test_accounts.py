@@ -311,6 +311,13 @@ def test_a_server_without_accounts_says_so_and_how_to_have_them(open_page: OpenP
         page.locator("#language").get_by_role("button", name="ES · Español").click()
         expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
         page.context.close()
+        page = open_page("about:blank", expected=REFUSED)
+        page.route("**/auth/me", lambda route: route.abort())
+        page.goto(f"{stage.address}users.html")
+        expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+        page.unroute("**/auth/me")
+        expect(page.get_by_text("This server has no accounts, so there is nobody to show.")).to_be_visible()
+        page.context.close()
 
 
 def test_of_an_account_the_unfinished_uploads_of_others_are_not_shown(open_page: OpenPage) -> None:

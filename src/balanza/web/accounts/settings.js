@@ -13,18 +13,20 @@ import { signOut } from './menu.js';
 import { Panel } from './panel.js';
 import { Password } from './password.js';
 import { useQuestion } from './question.js';
+import { Away } from './sorry.js';
 import { Tokens } from './tokens.js';
 
 function App() {
-  const user = me.value?.user;
+  if (me.value === null) return html`<${Top} page="settings.html" /><${Away} />`;
+  const { accounts, user } = me.value;
   return html`
     <${Top} page="settings.html" />
     <main class="columns narrow">
       <h2 class="page-title">${t('settings.title')}</h2>
-      ${me.value?.accounts && html`<${Me} user=${user} />`}
+      ${accounts && html`<${Me} user=${user} />`}
       <${LanguagePanel} />
-      ${me.value && !me.value.accounts && html`<${Alone} />`}
-      ${me.value?.accounts && html`<${Password} user=${user} /><${Tokens} /><${Leave} />`}
+      ${!accounts && html`<${Alone} />`}
+      ${accounts && html`<${Password} user=${user} /><${Tokens} /><${Leave} />`}
     </main>
     <div class="bottom"><${Notices} /></div>`;
 }

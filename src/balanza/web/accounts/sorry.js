@@ -1,4 +1,4 @@
-// What a page shows that is not for whoever opened it.
+// What a page shows that is not for whoever opened it, or whose server is away.
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { Icon } from '../icons.js';
@@ -10,3 +10,7 @@ export const Sorry = ({ title, text }) => html`
         <a class="button" href="player.html">${t('sorry.library')}</a></div>
     </section>
   </main>`;
+
+/** Until it is known who is there; `enter` goes on asking. */
+export const Away = () => html`
+  <main class="columns narrow"><p class="problem" role="alert">${t('connection.unreachable')}</p></main>`;

@@ -17,13 +17,15 @@ import { Invitations } from './invitations.js';
 import { ask as askWho, enter, isAdmin, me } from './me.js';
 import { PersonDialog } from './person.js';
 import { useQuestion } from './question.js';
-import { Sorry } from './sorry.js';
+import { Away, Sorry } from './sorry.js';
 
 function App() {
+  if (me.value === null) return html`<${Top} page="users.html" /><${Away} />`;
+  const { accounts } = me.value;
   return html`
     <${Top} page="users.html" />
-    ${me.value?.accounts && isAdmin.value ? html`<${Everybody} />` : html`
-      <${Sorry} title=${t('users.title')} text=${t(me.value?.accounts ? 'sorry.users' : 'sorry.alone')} />`}
+    ${accounts && isAdmin.value ? html`<${Everybody} />` : html`
+      <${Sorry} title=${t('users.title')} text=${t(accounts ? 'sorry.users' : 'sorry.alone')} />`}
     <div class="bottom"><${Notices} /></div>`;
 }
 
