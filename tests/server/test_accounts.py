@@ -1,7 +1,9 @@
 """Logging in and out, signing up, passwords, API tokens, invitations, quotas: over HTTP, as people and programs do."""
 
 import stat
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ from pydantic import SecretStr
 from balanza.dispatch import login, passwords
 from balanza.errors import StartupError
 from balanza.server import startup
+from balanza.server.app import PASSWORD_THREADS
 from balanza.server.main import invite_first
 from balanza.settings import Settings
 from tests.server.people import PASSWORD, Town, town
 from tests.server.stand import Hand, Stand, running, wav
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -389,3 +393,52 @@ def test_a_session_that_is_over_stops_listening(people: Town, monkeypatch: pytes
         people.berta.post("/upload?name=unheard.wav", content=wav())
 
         assert "media.created" not in "".join(pieces)
+
+
+def test_a_flood_of_log_ins_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("balanza.server.turns.MOST_WAITING", 45)
+    slow = threading.Event()
+    with town(tmp_path, trusted_proxies="127.0.0.1") as people, ThreadPoolExecutor(60) as crowd:
+        page = people.client(people.log_in("berta"))
+        monkeypatch.setattr(passwords, "is_right", lambda *_: slow.wait(30) and False)
+
+        def try_from(number: int) -> int:
+            headers = {"X-Forwarded-For": f"198.51.100.{number}"}
+            typed = {"username": f"name{number}", "password": "wrong"}
+            return people.anybody.post("/auth/login", data=typed, headers=headers).status_code
+
+        tried = [crowd.submit(try_from, number) for number in range(60)]
+        try:
+            eventually(lambda: sum(one.done() for one in tried) >= 60 - 45 - PASSWORD_THREADS)
+            assert page.get("/media", timeout=5).status_code == 200
+        finally:
+            slow.set()
+
+        assert sorted({one.result() for one in tried}) == [401, 503]
+
+
+def test_an_api_token_logs_nobody_out(people: Town) -> None:
+    page = people.browser("berta")
+    program = people.client(page.post("/auth/tokens", json={"name": "t", "scope": "read"}).json()["token"])
+
+    assert [program.post(f"/auth/logout{how}").status_code for how in ("", "?everywhere=true")] == [403, 403]
+    assert page.get("/media").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "typed"),
+    [
+        ("/auth/password", {"current": "my secret" * 200, "new": ["my secret"]}),
+        ("/auth/invitation", {"token": ["my secret"]}),
+        ("/s/none/unlock", {"password": "my secret" * 200}),
+    ],
+)
+def test_a_secret_that_is_refused_is_not_repeated(people: Town, path: str, typed: dict[str, Any]) -> None:
+    page = people.browser("berta")
+    form = page.post("/auth/login", data={"username": "berta", "password": "my secret" * 200, "grant_type": "none"})
+    answer = page.post(path, json=typed)
+
+    for one in (form, answer):
+        assert one.status_code == 422
+        assert "my secret" not in one.text
+    assert "'password' should have at most 1000 characters" in form.json()["detail"]

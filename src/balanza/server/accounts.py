@@ -1,141 +1,40 @@
 """Logging in and out, signing up, and what each person keeps for themselves: password and API tokens."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
-from pydantic import ConfigDict, Field
 
 from balanza.dispatch.accounts import Newcomer
 from balanza.dispatch.login import SESSION_FOR, Caller
 from balanza.errors import Refused
-from balanza.model import ApiToken, Role, Scope, User
+from balanza.model import Role, Scope, User
+from balanza.server.account_shapes import (
+    InvitationShown,
+    InvitationTyped,
+    LoggedIn,
+    LoggedInByCookie,
+    Me,
+    PasswordChange,
+    Provider,
+    TokenList,
+    TokenMade,
+    TokenOut,
+    TokenRequest,
+    Whoami,
+)
 from balanza.server.auth import COOKIE, Asking, AskingPerhaps
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, problems
-from balanza.server.parts import Parts, PartsDep
-from balanza.server.shapes import Shape
+from balanza.server.parts import LoopPartsDep, Parts, PartsDep
+from balanza.server.turns import in_turn
 
 router = APIRouter(prefix="/auth", tags=["accounts"], route_class=JsonRoute)
-
-_NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]+$"
 
 Typed = Annotated[str, Form(min_length=1, max_length=1000)]
 Grant = Annotated[Literal["password"] | None, Form(description="As OAuth 2.0 has it (RFC 6749 section 4.3).")]
 ByCookie = Annotated[bool, Form(description="For pages: the session's secret goes into a cookie alone.")]
-Secret = Annotated[str, Field(min_length=1, max_length=1000)]
-
-
-class Me(Shape):
-    """An account, as its owner sees it."""
-
-    id: str
-    name: str | None
-    """Null on a server without accounts."""
-    role: Role
-    has_password: bool
-    """False for who logs in through the identity provider alone."""
-    quota_bytes: int | None
-    """Null: no limit."""
-    quota_jobs: int | None
-    stored_bytes: int
-    """With the trash."""
-    live_jobs: int
-
-
-class Provider(Shape):
-    """Where else one can log in: `GET /auth/oidc/login` leads there."""
-
-    name: str
-
-
-class Whoami(Shape):
-    """Who asks, and what the page has to know before anybody has logged in."""
-
-    accounts: bool
-    user: Me | None
-    scope: Scope | None
-    signup: Literal["open", "invitation", "closed"]
-    oidc: Provider | None
-    public_stats: bool
-
-
-class LoggedIn(Shape):
-    """As OAuth 2.0 has it (RFC 6749 section 5.1)."""
-
-    access_token: str
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a kind
-    expires_in: int
-    """Seconds without any use."""
-    scope: Scope
-
-
-class LoggedInByCookie(Shape):
-    user: Me
-
-
-class InvitationShown(Shape):
-    """What an invitation is good for."""
-
-    role: Role
-    expires_at: datetime
-    first: bool
-    """Whether it is the one that the server itself makes, for the first administrator."""
-
-
-class InvitationTyped(Shape):
-    model_config = ConfigDict(extra="forbid")
-
-    token: Secret
-
-
-class PasswordChange(Shape):
-    model_config = ConfigDict(extra="forbid")
-
-    current: Secret
-    new: Secret
-
-
-class TokenRequest(Shape):
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"name": "backup of the band", "scope": "convert", "expires_days": 90}]},
-    )
-
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=_NO_CONTROL_CHARACTERS)]
-    scope: Scope = Scope.CONVERT
-    expires_days: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = None
-    """Null: never."""
-
-
-class TokenOut(Shape):
-    """An API token, without its secret."""
-
-    id: str
-    name: str
-    scope: Scope
-    created_at: datetime
-    expires_at: datetime | None
-    used_at: datetime | None
-    """To the minute; null when it was never used."""
-
-    @classmethod
-    def of(cls, token: ApiToken) -> "TokenOut":
-        return cls(**{name: getattr(token, name) for name in cls.model_fields})
-
-
-class TokenMade(TokenOut):
-    token: str
-    """Told only now: nobody can be told it again."""
-
-    @classmethod
-    def with_secret(cls, token: ApiToken, secret: str) -> "TokenMade":
-        return cls(**TokenOut.of(token).model_dump(), token=secret)
-
-
-class TokenList(Shape):
-    tokens: list[TokenOut]
 
 
 @router.get("/me", summary="Who am I, and can one log in here?", responses=problems())
@@ -153,10 +52,11 @@ def read_me(parts: PartsDep, principal: AskingPerhaps) -> Whoami:
 
 
 @router.post("/login", summary="Log in (OAuth 2.0 password flow)", responses=problems(*JSON_BODY, 429))
-def log_in(
+async def log_in(
     request: Request,
     response: Response,
     parts: PartsDep,
+    loop_parts: LoopPartsDep,
     username: Typed,
     password: Typed,
     grant_type: Grant = None,
@@ -164,15 +64,20 @@ def log_in(
 ) -> LoggedIn | LoggedInByCookie:
     """The same answer after the same time, whether the account is unknown or the password wrong."""
     parts.accounts.refuse_without()
-    user = parts.login.log_in(username, password, caller_of(request))
-    return _logged_in(request, response, parts, user, by_cookie=cookie)
+
+    def enter() -> LoggedIn | LoggedInByCookie:
+        user = parts.login.log_in(username, password, caller_of(request))
+        return _logged_in(request, response, parts, user, by_cookie=cookie)
+
+    return await in_turn(loop_parts, enter)
 
 
-@router.post("/signup", status_code=201, summary="Make an account", responses=problems(*JSON_BODY, 404, 409))
-def sign_up(
+@router.post("/signup", status_code=201, summary="Make an account", responses=problems(*JSON_BODY, 404, 409, 429))
+async def sign_up(
     request: Request,
     response: Response,
     parts: PartsDep,
+    loop_parts: LoopPartsDep,
     username: Typed,
     password: Typed,
     invitation: Annotated[str | None, Form(max_length=1000, description="The secret of an invitation.")] = None,
@@ -181,8 +86,12 @@ def sign_up(
 ) -> LoggedIn | LoggedInByCookie:
     """Whoever signs up is logged in."""
     parts.accounts.refuse_without()
-    user = parts.login.sign_up(Newcomer(username, password), invitation, caller_of(request))
-    return _logged_in(request, response, parts, user, by_cookie=cookie)
+
+    def enter() -> LoggedIn | LoggedInByCookie:
+        user = parts.login.sign_up(Newcomer(username, password), invitation, caller_of(request))
+        return _logged_in(request, response, parts, user, by_cookie=cookie)
+
+    return await in_turn(loop_parts, enter)
 
 
 @router.post("/invitation", summary="Look at an invitation", responses=problems(*JSON_BODY, 404))
@@ -199,17 +108,20 @@ def log_out(
     principal: Asking,
     everywhere: Annotated[bool, Query(description="On all devices; API tokens stay good.")] = False,
 ) -> None:
+    """Of this session. An API token is in no session, and ends no others: revoke it where it was made."""
+    if principal.session is None and parts.desk.settings.has_accounts:
+        raise Refused("An API token cannot log anybody out. Log in to do that.")
     parts.login.end_session(principal, everywhere=everywhere)
     response.delete_cookie(COOKIE, path=cookie_path(parts))
 
 
 @router.post("/password", status_code=204, summary="Change one's password", responses=problems(*JSON_BODY, 429))
-def change_password(request: Request, typed: PasswordChange, parts: PartsDep, principal: Asking) -> None:
+async def change_password(typed: PasswordChange, parts: PartsDep, loop_parts: LoopPartsDep, principal: Asking) -> None:
     """All other sessions are over then."""
     parts.accounts.refuse_without()
     if principal.session is None:
         raise Refused("An API token cannot change a password. Log in to do that.")
-    parts.login.change_password(principal, typed.current, typed.new)
+    await in_turn(loop_parts, lambda: parts.login.change_password(principal, typed.current, typed.new))
 
 
 @router.get("/tokens", summary="List one's API tokens", responses=problems())

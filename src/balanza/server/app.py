@@ -47,6 +47,8 @@ ADMITTING_THREADS = 8
 
 PROVIDER_THREADS = 8
 """For log-ins through an identity provider: one that does not answer must not hold up everything else."""
+PASSWORD_THREADS = 4
+"""For whatever hashes a password, two of them at once; the others are at the database meanwhile."""
 
 ROUTERS = (
     accounts.router,
@@ -110,7 +112,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = REQUEST_THREADS
     bells = Bells(parts.desk.signals)
     feed = Feed(parts.desk.database, bells)
-    limits = (CapacityLimiter(threads) for threads in (FILE_THREADS, ADMITTING_THREADS, PROVIDER_THREADS))
+    threads = (FILE_THREADS, ADMITTING_THREADS, PROVIDER_THREADS, PASSWORD_THREADS)
+    limits = (CapacityLimiter(most) for most in threads)
     app.state.loop_parts = LoopParts(bells, feed, *limits)
     following = asyncio.create_task(feed.run())
     try:

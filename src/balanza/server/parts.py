@@ -70,6 +70,8 @@ class LoopParts:
     """How many uploads are flushed and looked into at once: a slow look must not hold up the files of others."""
     provider_threads: CapacityLimiter
     """How many log-ins wait for the identity provider at once."""
+    password_threads: CapacityLimiter
+    """How many passwords are worked on at once; those that wait for their turn hold no thread."""
 
 
 async def _parts(request: Request) -> Parts:

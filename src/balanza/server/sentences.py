@@ -14,6 +14,9 @@ SHOWN_CHARACTERS = 60
 
 _Error = Mapping[str, Any]
 
+_SECRETS = frozenset({"password", "current", "new", "token", "invitation"})
+"""Fields of bodies whose value no answer repeats."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -87,11 +90,16 @@ def _say_unknown(name: str, _: _Error) -> str:
 
 
 def _say_object(name: str, error: _Error) -> str:
-    return f"{name} should be a JSON object; it is {shown(error['input'])}."
+    return f"{name} should be a JSON object{_as_given(error)}."
 
 
 def _say_pattern(name: str, error: _Error) -> str:
     return f"{name} may not be {shown(error['input'])}: it does not match {error['ctx']['pattern']}."
+
+
+def _as_given(error: _Error) -> str:
+    """What was sent instead, unless it is a secret: answers are kept and shown in places that requests are not."""
+    return "" if _SECRETS.intersection(error["loc"][1:]) else f"; it is {shown(error['input'])}"
 
 
 def _say_value_error(name: str, error: _Error) -> str:
@@ -100,7 +108,7 @@ def _say_value_error(name: str, error: _Error) -> str:
 
 def _say_what_was_expected(name: str, error: _Error) -> str:
     expected = error["msg"].removeprefix("Input ").removeprefix("String ").rstrip(".")
-    return f"{name} {expected}; it is {shown(error['input'])}."
+    return f"{name} {expected}{_as_given(error)}."
 
 
 _SAID: dict[str, Callable[[str, _Error], str]] = {

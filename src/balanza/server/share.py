@@ -8,19 +8,18 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Cookie, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 from pydantic import ConfigDict, Field
 
 from balanza.dispatch.sharing import LONGEST_SECONDS, SHORTEST_SECONDS, Terms
 from balanza.model import Media, Share
 from balanza.server.auth import Converter, Reader
 from balanza.server.bodies import JsonRoute
-from balanza.server.guard import PAGE_POLICY
 from balanza.server.openapi import JSON_BODY, content, problems
-from balanza.server.pages import FOLDER
+from balanza.server.pages import shared_page
 from balanza.server.parts import LoopPartsDep, PartsDep
 from balanza.server.serving import media_response
 from balanza.server.shapes import MediaOut, Shape
+from balanza.server.turns import in_turn
 
 router = APIRouter(tags=["sharing"], route_class=JsonRoute)
 
@@ -138,10 +137,12 @@ class PasswordTyped(Shape):
 @router.post(
     "/media/{media_id}/shares", status_code=201, summary="Share a file", responses=problems(404, 410, *JSON_BODY)
 )
-def share_media(media_id: MediaId, wanted: ShareRequest, parts: Converter, response: Response) -> ShareCreated:
+async def share_media(
+    media_id: MediaId, wanted: ShareRequest, parts: Converter, loop_parts: LoopPartsDep, response: Response
+) -> ShareCreated:
     """Answers with the link, once. Each request makes a link of its own."""
     terms = Terms(wanted.expires_seconds, wanted.password, wanted.most_downloads)
-    share, token = parts.sharing.share(media_id, terms)
+    share, token = await in_turn(loop_parts, lambda: parts.sharing.share(media_id, terms))
     response.headers["Cache-Control"] = "no-store"
     return ShareCreated(
         id=share.id,
@@ -173,9 +174,9 @@ def revoke_share(share_id: ShareId, parts: Converter) -> None:
 
 
 @router.api_route("/s/{token}", methods=["GET", "HEAD"], include_in_schema=False)
-def read_page(token: Token) -> FileResponse:
+async def read_page(token: Token, request: Request) -> Response:
     """The same page for every token, so that it tells nothing; what it shows comes from `info`."""
-    return FileResponse(FOLDER / "share.html", headers={"Content-Security-Policy": PAGE_POLICY})
+    return await shared_page(request)
 
 
 @router.get("/s/{token}/info", summary="Look at a shared file", responses=problems(404))
@@ -190,9 +191,16 @@ def inspect_shared(token: Token, parts: PartsDep, key: Key = None) -> SharedFile
 @router.post(
     "/s/{token}/unlock", status_code=204, summary="Unlock a shared file", responses=problems(404, 429, *JSON_BODY)
 )
-def unlock_shared(request: Request, token: Token, typed: PasswordTyped, parts: PartsDep, response: Response) -> None:
+async def unlock_shared(
+    request: Request,
+    token: Token,
+    typed: PasswordTyped,
+    parts: PartsDep,
+    loop_parts: LoopPartsDep,
+    response: Response,
+) -> None:
     """Sets a cookie for this link alone, which is good for an hour after it was last used."""
-    key = parts.sharing.unlock(token, typed.password)
+    key = await in_turn(loop_parts, lambda: parts.sharing.unlock(token, typed.password))
     if key is not None:
         # Without a path it belongs to the folder of this address (RFC 6265 section 5.1.4), which is the link itself,
         # whatever path of a proxy lies before it.
