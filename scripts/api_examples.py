@@ -186,6 +186,8 @@ VARIABLES = {
     "fleet_token": ("baf_…", "the secret of the workers, in the file `fleet-token` of the data folder"),
     "media_id": ("a61c1994-367c-42c1-9316-4807672356e6", "the `id` of an upload, or the `output_id` of a job"),
     "job_id": ("05d46dee-10bb-4c4b-b7d4-ceb9f493b143", "the answer to `POST /convert`"),
+    "run": ("57ab…", "what the address of a preview's playlist has after `preview/`"),
+    "number": ("0", "the number of a piece of a preview, from its playlist"),
     "share_id": ("e0a2…", "the `id` of a link, from `GET /shares`"),
     "share_token": ("Zr5c…", "the last part of a link"),
     "upload_id": ("1f6e…", "the last part of the `Location` that `POST /files` answers"),
@@ -233,6 +235,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "GET /media/{media_id}/thumbnail": {"saved_as": "thumbnail.jpg"},
     "GET /media/{media_id}/waveform": {"saved_as": "waveform.bin"},
     "GET /media/{media_id}/captions/{stream}": {"saved_as": "captions.vtt"},
+    "GET /media/{media_id}/preview/{run}/{number}.mp4": {"saved_as": "piece.mp4"},
     "OPTIONS /files": {"shows_headers": True},
     "POST /files": {
         "headers": {
@@ -269,6 +272,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "GET /fleet/leases/{token}/source": {"saved_as": "source"},
     "POST /fleet/leases/{token}/complete": {"json_body": _json(size_bytes=8192, sha256="0" * 64, probe=_PROBE)},
     "POST /fleet/leases/{token}/fail": {"json_body": _json(error="FFmpeg could not read the file.", log_tail="")},
+    "PUT /fleet/leases/{token}/pieces/{number}": {"sent": ("piece.mp4", "application/octet-stream")},
     "PUT /fleet/leases/{token}/result": {"sent": ("result.mp3", "application/octet-stream")},
 }
 """By method and path: fields of its Example."""

@@ -63,6 +63,7 @@ STORY: tuple[tuple[str, Found], ...] = (
     ("GET /media/{media_id}", nothing),
     ("GET /media/{media_id}/info", nothing),
     ("GET /media/{media_id}/waveform", nothing),
+    ("GET /media/{media_id}/preview", nothing),
     ("GET /media/zip", nothing),
     ("POST /media/zip", nothing),
     ("POST /fleet/register", nothing),
@@ -117,6 +118,9 @@ STORY: tuple[tuple[str, Found], ...] = (
 NOT_RUN = {
     "GET /media/{media_id}/thumbnail": "of a film, by a worker",
     "GET /media/{media_id}/captions/{stream}": "of a film, by a worker",
+    "GET /media/{media_id}/preview/{run}/playlist.m3u8": "of a preview, by a worker",
+    "GET /media/{media_id}/preview/{run}/{number}.mp4": "of a preview, by a worker",
+    "PUT /fleet/leases/{token}/pieces/{number}": "of a preview that is leased",
     "POST /fleet/leases/{token}/complete": "with the checksum of a result that is there",
     "GET /auth/oidc/login": "by a browser, with a provider",
     "GET /auth/oidc/callback": "by a browser, with a provider",
