@@ -50,8 +50,8 @@ class Dispatcher:
         """A new pending job, assigned to a worker by the policy of this server, or to nobody when none can run it.
 
         With an idempotency key that was used before it is the job of then. Raises NotFound, Gone, Conflict (an
-        ambiguous name), UnknownFormat, InvalidOption, MissingStream, QuotaExceeded, and InvalidRequest when the key was used for a
-        different request.
+        ambiguous name), UnknownFormat, InvalidOption, MissingStream, QuotaExceeded, and InvalidRequest when the key
+        was used for a different request.
         """
         submission = replace(submission, output_format=formats.format_named(submission.output_format).name)
         options = formats.parse_options(submission.output_format, submission.options)

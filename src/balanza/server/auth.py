@@ -20,8 +20,8 @@ from balanza.server.parts import Parts, PartsDep
 COOKIE = "balanza_session"
 
 _LOG_IN = (
-    "Log in first: in the page at /login.html, or with an API token as `Authorization: Bearer …`, which the command line "
-    "takes from BALANZA_TOKEN."
+    "Log in first: in the page at /login.html, or with an API token as `Authorization: Bearer …`, which the command "
+    "line takes from BALANZA_TOKEN."
 )
 _OVER = "This session or token is not valid, or not any more. Log in again."
 _UNKNOWN_WORKER = (
