@@ -284,3 +284,16 @@ def test_parts_that_belong_to_no_upload_are_swept(world: World, uploads: Uploads
         os.utime(path, (0, 0))
     dispatch_uploads.sweep(world.desk, world.clock())
     assert [path.name for path in incoming(world)] == [f"part-media-{kept}"]
+
+
+def test_an_upload_of_somebody_else_is_neither_found_nor_held(uploads: Uploads) -> None:
+    berta, carla = uploads.of("berta"), uploads.of("carla")
+    upload_id = begun(berta, SONG[:100])
+
+    going_on = berta.append(upload_id, 100)
+    for ask in (lambda: carla.append(upload_id, 100), lambda: carla.finish(upload_id), lambda: carla.look(upload_id)):
+        with pytest.raises(NotFound):
+            ask()
+    with pytest.raises(Locked):
+        berta.append(upload_id, 100)
+    going_on.close()

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from balanza.dispatch import login, passwords
-from balanza.errors import StartupError
+from balanza.errors import QuotaExceeded, StartupError
 from balanza.server import startup
 from balanza.server.app import PASSWORD_THREADS
 from balanza.server.main import invite_first
@@ -393,6 +393,50 @@ def test_a_session_that_is_over_stops_listening(people: Town, monkeypatch: pytes
         people.berta.post("/upload?name=unheard.wav", content=wav())
 
         assert "media.created" not in "".join(pieces)
+
+
+def test_who_is_no_administrator_any_more_hears_no_more_of_the_fleet(
+    people: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.server.events.LOOK_AGAIN_SECONDS", 0.0)
+    page = people.newcomer("nora")
+    user_id = page.get("/auth/me").json()["user"]["id"]
+    people.admin.patch(f"/users/{user_id}", json={"role": "admin"})
+    with page.stream("GET", "/events", timeout=10) as answer:
+        pieces = answer.iter_text()
+        next(pieces)
+        people.admin.patch(f"/users/{user_id}", json={"role": "user"})
+        Hand.register(people.worker, "worker_n")
+
+        assert "worker.registered" not in "".join(pieces)
+
+
+def test_what_is_too_much_is_refused_before_it_fills_the_disk(people: Town) -> None:
+    page = people.newcomer("otto")
+    user_id = page.get("/auth/me").json()["user"]["id"]
+    people.admin.patch(f"/users/{user_id}", json={"quota_bytes": 1000})
+    upload = people.stand.parts.library.of(user_id).receive("large.wav")
+    upload.write(b"x" * 1000)
+
+    with pytest.raises(QuotaExceeded):
+        upload.write(b"x")
+
+    upload.abort()
+    assert page.post("/upload?name=a.wav", content=wav()).status_code == 403
+
+
+def test_links_of_whom_is_disabled_open_nothing(people: Town) -> None:
+    page = people.newcomer("paul")
+    user_id = page.get("/auth/me").json()["user"]["id"]
+    media_id = page.post("/upload?name=a.wav", content=wav()).json()["id"]
+    link = page.post(f"/media/{media_id}/shares", json={"expires_seconds": 60}).json()["url"]
+
+    answers = []
+    for disabled in (True, False):
+        people.admin.patch(f"/users/{user_id}", json={"disabled": disabled})
+        answers += [people.anybody.get(f"{link}{what}").status_code for what in ("/info", "/media")]
+
+    assert answers == [404, 404, 200, 200]
 
 
 def test_a_flood_of_log_ins_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,6 +140,17 @@ def test_what_an_older_version_left_is_carried_on_with(url: str, connection: Con
         assert lease.job.id == "job"
 
 
+def test_events_from_before_there_were_accounts_are_those_of_the_one_user(url: str, connection: Connection) -> None:
+    schema.migrate(connection, None, "0003")
+    for values in ("'job.created', 'job', NULL, NULL", "'media.created', NULL, NULL, 'song'", "'x', NULL, 'w', NULL"):
+        told = f"INSERT INTO events (at, data, type, job_id, worker_id, media_id) VALUES (1, '{{}}', {values})"
+        connection.execute(text(told))
+    connection.commit()
+
+    with Database.open(url) as database:
+        assert [one.owner_id for one in database.read(lambda tx: events.after(tx, 0, 5))] == ["local", "local", None]
+
+
 OF_THE_FIRST_VERSION: dict[str, dict[str, Any]] = {
     "workers": {
         "id": "worker_a",

@@ -85,8 +85,9 @@ class Library:
 
     def receive(self, name: str) -> "Upload":
         """A new file on its way in, under the display name `name`."""
-        media_id = str(uuid4())
-        return Upload(self, media_id, name, self._desk.storage.writer(key_of(media_id)))
+        media_id, desk = str(uuid4()), self._desk
+        room = desk.database.read(lambda tx: quotas.room(tx, desk.settings, self._owner_id))
+        return Upload(self, media_id, name, desk.storage.writer(key_of(media_id)), room)
 
     def add_link(self, path: Path, name: str) -> Media:
         """A file that stays where it is, unchanged. Raises NotMedia, EmptyFile."""
@@ -231,14 +232,21 @@ def insert(tx: Connection, media: Media) -> None:
 class Upload:
     """One file on its way in. Nothing of it is kept unless `finish` returns."""
 
-    def __init__(self, library: Library, media_id: str, name: str, writer: ObjectWriter) -> None:
+    def __init__(
+        self, library: Library, media_id: str, name: str, writer: ObjectWriter, room: quotas.Room | None
+    ) -> None:
         self._library = library
         self._media_id = media_id
         self._name = name
         self._writer = writer
+        self._room = room
+        self._written = 0
 
     def write(self, piece: bytes) -> None:
-        """Raises StorageFull, StorageError; then `abort` is still to be called."""
+        """Raises StorageFull, StorageError, and QuotaExceeded as soon as it is; then `abort` is still to be called."""
+        self._written += len(piece)
+        if self._room is not None:
+            self._room.refuse(self._written)
         self._writer.write(piece)
 
     def finish(self) -> Media:

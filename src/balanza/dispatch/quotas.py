@@ -1,5 +1,7 @@
 """How much of the server one person may take: bytes stored, and jobs pending or running."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection
 
 from balanza.errors import QuotaExceeded
@@ -9,22 +11,38 @@ from balanza.store import accounts
 _MEBIBYTE = 2**20
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much somebody may store, and has stored."""
+
+    quota_bytes: int
+    stored_bytes: int
+
+    def refuse(self, more: int) -> None:
+        """Raises QuotaExceeded when `more` bytes would be too many."""
+        if self.stored_bytes + more > self.quota_bytes:
+            raise QuotaExceeded(
+                f"You may store {self.quota_bytes // _MEBIBYTE} MiB on this server and have "
+                f"{self.stored_bytes // _MEBIBYTE} MiB, with the trash. Delete files for ever that you no longer need, "
+                "or ask an administrator for more."
+            )
+
+
+def room(tx: Connection, settings: Settings, owner_id: str, *, lock: bool = False) -> Room | None:
+    """None: as much as there is. With `lock` nobody takes of it until the transaction ends."""
+    quota_bytes, _ = _quotas(tx, settings, owner_id, lock=lock)
+    return None if quota_bytes is None else Room(quota_bytes, accounts.usage_of(tx, owner_id).stored_bytes)
+
+
 def refuse_more_bytes(tx: Connection, settings: Settings, owner_id: str, more: int) -> None:
     """Raises QuotaExceeded when `more` bytes would be too many. Results are kept all the same: the work is done."""
-    quota_bytes, _ = _quotas(tx, settings, owner_id)
-    if quota_bytes is None:
-        return
-    stored = accounts.usage_of(tx, owner_id).stored_bytes
-    if stored + more > quota_bytes:
-        raise QuotaExceeded(
-            f"You may store {quota_bytes // _MEBIBYTE} MiB on this server and have {stored // _MEBIBYTE} MiB, with the "
-            "trash. Delete files for ever that you no longer need, or ask an administrator for more."
-        )
+    if left := room(tx, settings, owner_id, lock=True):
+        left.refuse(more)
 
 
 def refuse_more_jobs(tx: Connection, settings: Settings, owner_id: str) -> None:
     """Raises QuotaExceeded when one more would be too many, or when nothing more may be stored."""
-    _, quota_jobs = _quotas(tx, settings, owner_id)
+    _, quota_jobs = _quotas(tx, settings, owner_id, lock=True)
     if quota_jobs is not None and accounts.usage_of(tx, owner_id).live_jobs >= quota_jobs:
         raise QuotaExceeded(
             f"You may have {quota_jobs} jobs at a time on this server, pending and running. Wait until one has ended, "
@@ -33,9 +51,9 @@ def refuse_more_jobs(tx: Connection, settings: Settings, owner_id: str) -> None:
     refuse_more_bytes(tx, settings, owner_id, 1)
 
 
-def _quotas(tx: Connection, settings: Settings, owner_id: str) -> tuple[int | None, int | None]:
-    """Of bytes and of jobs. The account is held until the transaction ends, so that two at once see each other."""
-    user = accounts.get(tx, owner_id, lock=True) if settings.has_accounts else None
+def _quotas(tx: Connection, settings: Settings, owner_id: str, *, lock: bool) -> tuple[int | None, int | None]:
+    """Of bytes and of jobs. With `lock` the account is held until the transaction ends: two at once see each other."""
+    user = accounts.get(tx, owner_id, lock=lock) if settings.has_accounts else None
     if user is None:
         return settings.quota_bytes, settings.quota_jobs
     return (

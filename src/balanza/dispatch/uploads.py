@@ -117,6 +117,7 @@ class Uploads:
 
         Raises NotFound, Gone, Locked when another request holds it, Conflict when `offset` is not where it ended.
         """
+        self._refuse_foreign(upload_id)
         self._hold(upload_id)
         try:
             standing = self.look(upload_id)
@@ -131,6 +132,7 @@ class Uploads:
 
         Raises NotFound, Gone, Locked; and NotMedia: then nothing of the upload is kept.
         """
+        self._refuse_foreign(upload_id)
         with self._holding(upload_id):
             standing = self.look(upload_id)
             if standing.is_complete and not standing.is_finished:
@@ -163,6 +165,10 @@ class Uploads:
             self._hashes[upload_id] = running
             if len(self._hashes) > HASHES_KEPT:
                 self._hashes.popitem(last=False)
+
+    def _refuse_foreign(self, upload_id: str) -> None:
+        """Before it is held: others could else keep its owner out, and learn that it is there."""
+        self._desk.database.read(lambda tx: self._existing(tx, upload_id))
 
     def _existing(self, tx: Connection, upload_id: str) -> Resumable:
         upload = uploads.get(tx, upload_id)

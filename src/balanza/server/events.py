@@ -15,7 +15,8 @@ from balanza.server.parts import LoopPartsDep, Parts
 router = APIRouter(tags=["events"])
 
 LOOK_AGAIN_SECONDS = 10.0
-"""How long a session that was ended elsewhere may go on listening, unless it is silent: then until the next event."""
+"""How long a session that was ended elsewhere, or may do less now, goes on listening. In silence it is until the next
+event."""
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """The second asks nginx to pass on every event at once."""
@@ -43,12 +44,12 @@ async def follow_events(
 
 
 async def _while_allowed(told: AsyncIterator[bytes], request: Request, parts: Parts) -> AsyncIterator[bytes]:
-    """Ends when the session or token with which it began is no longer good."""
+    """Ends when the session or token with which it began is good for nothing any more, or for something else."""
     secret = secret_of(request) if parts.desk.settings.has_accounts else None
     looked_at = time.monotonic()
     async for piece in told:
         if secret is not None and time.monotonic() - looked_at > LOOK_AGAIN_SECONDS:
             looked_at = time.monotonic()
-            if await to_thread.run_sync(parts.login.principal_of, secret) is None:
+            if await to_thread.run_sync(parts.login.principal_of, secret) != parts.asked_by:
                 return
         yield piece

@@ -3,21 +3,24 @@
 from datetime import datetime
 
 import sqlalchemy
-from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, or_, select, update
 
 from balanza.model import Media, Share
+from balanza.store.account_tables import users
 from balanza.store.tables import MEDIA, SHARE, media, shares
 
 _THIS = shares.c.id == bindparam("this_id")
 _LIVE = and_(shares.c.revoked_at.is_(None), shares.c.expires_at > bindparam("now"))
 _KEPT = and_(media.c.deleted_at.is_(None), media.c.trashed_at.is_(None))
 
+_IS_OUT = exists().where(users.c.id == media.c.owner_id, users.c.disabled_at.is_not(None))
+
 _INSERT = sqlalchemy.insert(shares)
 _GET = select(*SHARE).where(_THIS)
 _OPEN = (
     select(*SHARE, *MEDIA)
     .join(media, media.c.id == shares.c.media_id)
-    .where(shares.c.token_hash == bindparam("this_hash"), _LIVE, _KEPT)
+    .where(shares.c.token_hash == bindparam("this_hash"), _LIVE, _KEPT, ~_IS_OUT)
 )
 _OF_MEDIA = (
     select(*SHARE)
@@ -54,7 +57,8 @@ def get(tx: Connection, share_id: str) -> Share | None:
 
 
 def opened(tx: Connection, token_hash: str, now: datetime) -> tuple[Share, Media] | None:
-    """What the link leads to; None when it is unknown, expired or revoked, or its file deleted or in the trash."""
+    """What the link leads to; None when it is unknown, expired or revoked, or its file deleted or in the trash, or of
+    somebody who is disabled."""
     row = tx.execute(_OPEN, {"this_hash": token_hash, "now": now}).first()
     return None if row is None else (Share(*row[: len(SHARE)]), Media(*row[len(SHARE) :]))
 

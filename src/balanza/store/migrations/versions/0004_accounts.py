@@ -22,6 +22,7 @@ def upgrade() -> None:
     for column in ("received_bytes_per_second", "sent_bytes_per_second"):
         op.add_column("workers", sa.Column(column, sa.Float()))
     op.add_column("events", sa.Column("owner_id", sa.String(64)))
+    op.execute(f"UPDATE events SET owner_id = '{LOCAL_USER}' WHERE job_id IS NOT NULL OR media_id IS NOT NULL")  # noqa: S608
     _indexes()
     _users()
     _secrets()
