@@ -19,6 +19,9 @@ from tests.support.waiting import eventually
 HERE = Path(__file__).parent
 TOOLS = HERE.parents[2] / ".tools/oidc"
 """Where scripts/test-tools.sh installs what the lock file beside this file says."""
+_OWN_NODE = TOOLS.with_name("node") / "bin/node"
+NODE = str(_OWN_NODE) if _OWN_NODE.exists() else shutil.which("node")
+"""Where that of the system is too old, the script installs one."""
 CLIENT = {"oidc_client_id": "balanza", "oidc_client_secret": "a secret of both"}
 CALLBACK = "/auth/oidc/callback"
 
@@ -26,7 +29,7 @@ CALLBACK = "/auth/oidc/callback"
 def need_provider() -> None:
     lock = TOOLS / "package-lock.json"
     installed = (TOOLS / "node_modules").is_dir() and lock.read_bytes() == (HERE / "package-lock.json").read_bytes()
-    need(bool(shutil.which("node") and installed), "An OpenID provider is missing; run scripts/test-tools.sh.")
+    need(installed and NODE is not None, "An OpenID provider is missing; run scripts/test-tools.sh.")
 
 
 class OidcProvider:
@@ -50,7 +53,7 @@ class OidcProvider:
         arguments = [str(TOOLS / "node_modules"), str(self.port), server + CALLBACK]
         with self._log.open("a") as log:
             self.process = subprocess.Popen(
-                ["node", str(HERE / "provider.mjs"), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [str(NODE), str(HERE / "provider.mjs"), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         eventually(self._is_ready, 30)
 
