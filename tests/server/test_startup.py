@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from balanza.errors import StartupError
-from balanza.server.main import opened, serve
+from balanza.server.addresses import public_origin
+from balanza.server.main import invite_first, opened, serve
 from balanza.server.startup import address_of, bound_socket, check_address, claimed_folder
 from balanza.settings import Settings
 from tests.system.restrained import as_its_owner
@@ -139,3 +140,32 @@ def test_the_probe_leaves_nothing_in_the_storage(tmp_path: Path) -> None:
     with opened(Settings(data=tmp_path)):
         pass
     assert not [*(tmp_path / "storage/objects").iterdir(), *(tmp_path / "storage/incoming").iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://media.example.org/balanza/", "https://media.example.org"),
+        ("https://Media.example.org:443", "https://media.example.org"),
+        ("http://media.example.org:80/", "http://media.example.org"),
+        ("https://media.example.org:8443", "https://media.example.org:8443"),
+        ("http://[2001:DB8::1]:443", "http://[2001:db8::1]:443"),
+    ],
+)
+def test_the_origin_of_our_pages_is_what_browsers_make_of_the_public_address(address: str, origin: str) -> None:
+    assert public_origin(address) == origin
+
+
+@pytest.mark.parametrize("address", ["https://ana@media.example.org", "https://[media", "https://media.example.org:x"])
+def test_a_public_address_that_no_browser_names_so_is_refused(address: str) -> None:
+    with pytest.raises(StartupError, match="BALANZA_PUBLIC_URL"):
+        check_address(Settings(public_url=address))
+
+
+def test_the_link_of_the_first_administrator_is_one_that_opens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(Settings(data=tmp_path, auth="on")) as parts, caplog.at_level("INFO", logger="balanza.server"):
+        invite_first(parts, "https://media.example.org/balanza/")
+
+    assert " https://media.example.org/balanza/login.html#invitation=bai_" in caplog.text

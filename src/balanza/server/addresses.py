@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 
 from balanza.errors import StartupError
 
+_PORTS = {"http": 80, "https": 443}
+"""Those that no origin names."""
+
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 """A host's name in lower case (RFC 1123 section 2.1), and underscores, which Docker's names have."""
@@ -27,16 +30,31 @@ def allowed_names(listed: str) -> frozenset[str]:
 
 
 def public_origin(url: str | None) -> str | None:
-    """The origin of the address under which people reach the server. Raises StartupError when it is no address."""
+    """The origin of the address under which people reach the server, as browsers write it (RFC 6454 section 6.1).
+
+    Raises StartupError when it is no address.
+    """
     if url is None:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    origin = _origin_of(url)
+    if origin is None:
         raise StartupError(
             f"BALANZA_PUBLIC_URL cannot be {url!r}: write the address that people open, such as "
             "https://media.example.org/balanza."
         )
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    return origin
+
+
+def _origin_of(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not host or parts.query or parts.fragment or "@" in parts.netloc:
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + ("" if port in {None, _PORTS[parts.scheme]} else f":{port}")
 
 
 def _can_be_allowed(name: str) -> bool:

@@ -77,7 +77,8 @@ def invite_first(parts: Parts, address: str) -> None:
     """Tells whoever reads the log how the first administrator gets in: by a link that is good for a day, or until the
     next start."""
     if parts.desk.settings.has_accounts and (secret := parts.accounts.invite_first()) is not None:
-        log.info("Nobody can log in yet. Make the first administrator: %s/login.html#invitation=%s", address, secret)
+        link = f"{address.rstrip('/')}/login.html#invitation={secret}"
+        log.info("Nobody can log in yet. Make the first administrator: %s", link)
 
 
 @contextmanager
