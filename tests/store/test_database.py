@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from balanza.errors import StartupError
 from balanza.store import events
@@ -56,3 +57,12 @@ def test_a_file_is_opened_where_it_is_named_whatever_its_name(tmp_path: Path, na
     Database.open(folder / "balanza.db").close()
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (folder / "balanza.db").is_file()
+
+
+def test_an_error_tells_no_values(database: Database) -> None:
+    """They may be hashes of passwords, and errors are written into the log."""
+    with pytest.raises(DBAPIError) as raised:
+        database.write(lambda tx: tx.execute(text("SELECT * FROM nowhere WHERE id = :id"), {"id": "a secret value"}))
+
+    assert "nowhere" in str(raised.value)
+    assert "a secret value" not in str(raised.value)

@@ -277,3 +277,16 @@ def test_a_file_that_is_no_database_is_said_so_and_left_alone(path: Path) -> Non
 def test_jobs_are_refused_when_their_source_is_unknown_so_foreign_keys_are_on(sqlite: Sqlite) -> None:
     with pytest.raises(IntegrityError, match="FOREIGN KEY"):
         sqlite.write(lambda tx: jobs.submit(tx, a_job("job")))
+
+
+def test_a_program_beside_the_server_leaves_the_log_to_it(path: Path) -> None:
+    """When two connections checkpoint, SQLite before 3.51.3 can corrupt its write-ahead log."""
+
+    def pages(tx: Connection) -> object:
+        return tx.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar()
+
+    with Database.open(path) as server, Database.open(path, checkpoints=False) as beside:
+        beside.write(lambda tx: events.append(tx, "test", now=START))
+
+        assert (server.write(pages), beside.write(pages)) == (1000, 0)
+        assert server.read(events.bounds)[1] == 1

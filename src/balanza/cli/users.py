@@ -80,7 +80,7 @@ def _opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Account
         raise StartupError(
             f"There is no database {settings.database}. Run this where the server runs, or name its folder with --data."
         )
-    with closing(Database.open(settings.database)) as database:
+    with closing(Database.open(settings.database, checkpoints=False)) as database:
         yield Accounts(database, settings)
 
 

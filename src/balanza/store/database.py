@@ -33,10 +33,11 @@ class Database:
         self._closed = False
 
     @classmethod
-    def open(cls, where: str | Path, *, durable: bool = True) -> "Database":
+    def open(cls, where: str | Path, *, durable: bool = True, checkpoints: bool = True) -> "Database":
         """The database at a URL, or in a file of SQLite, with the schema of this version; a new file is made.
 
-        Without `durable` what SQLite commits survives the end of the program, but not that of the machine.
+        Without `durable` what SQLite commits survives the end of the program, but not that of the machine. Without
+        `checkpoints` it is for a short look beside the server, which alone cuts SQLite's write-ahead log.
 
         Raises:
             StartupError: it cannot be reached, is of a newer version, or of a kind that we do not know.
@@ -48,7 +49,7 @@ class Database:
             raise StartupError(f"{where!r} is no database URL. Use sqlite:///FILE or postgresql+psycopg://…") from error
         kind = parsed.get_backend_name()
         if kind == "sqlite":
-            return cls(Sqlite(parsed, durable=durable))
+            return cls(Sqlite(parsed, durable=durable, checkpoints=checkpoints))
         if kind in ("postgresql", "postgres"):
             return cls(Postgresql(parsed.set(drivername="postgresql+psycopg")))
         raise StartupError(f"{kind} is not supported. Use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")

@@ -38,6 +38,7 @@ class Postgresql:
             pool_size=_CONNECTIONS,
             max_overflow=_MORE_CONNECTIONS,
             pool_pre_ping=True,
+            hide_parameters=True,
         )
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with ExitStack() as on_failure:

@@ -26,6 +26,7 @@ _OLDEST_VERSION = (3, 35, 0)
 _BUSY_SECONDS = 5.0
 _READERS, _MORE_READERS = 8, 56
 """Kept open, and opened beyond that when more threads read at once: a server answers from 40."""
+_NO_CHECKPOINTS = "wal_autocheckpoint=0"
 _LOG_BYTES = 64 * 1024 * 1024
 """A write-ahead log that a long read let grow beyond this is cut back to it."""
 
@@ -33,11 +34,11 @@ _LOG_BYTES = 64 * 1024 * 1024
 class Sqlite:
     """A database in one file. Safe to call from many threads, but not from inside an operation."""
 
-    def __init__(self, url: URL, *, durable: bool) -> None:
+    def __init__(self, url: URL, *, durable: bool, checkpoints: bool = True) -> None:
         _check(url)
-        synchronous = "synchronous=FULL" if durable else "synchronous=OFF"
+        own = ["synchronous=FULL" if durable else "synchronous=OFF", *([] if checkpoints else [_NO_CHECKPOINTS])]
         with ExitStack() as closing:
-            self._writing = _engine(url, "journal_mode=WAL", synchronous, f"journal_size_limit={_LOG_BYTES}")
+            self._writing = _engine(url, "journal_mode=WAL", *own, f"journal_size_limit={_LOG_BYTES}")
             closing.callback(self._writing.dispose)
             try:
                 connection = self._writing.connect()
@@ -47,7 +48,7 @@ class Sqlite:
                 raise StartupError(f"The database {url.database} cannot be used. {translated(error)}") from error
             self._writer = Writer(connection)
             closing.callback(self._writer.close)
-            self._reading = _engine(url, "query_only=ON", "wal_autocheckpoint=0")
+            self._reading = _engine(url, "query_only=ON", _NO_CHECKPOINTS)
             closing.callback(self._reading.dispose)
             self._closing = closing.pop_all()
 
@@ -80,6 +81,7 @@ def _engine(url: URL, *pragmas: str) -> Engine:
         connect_args={"isolation_level": None, "timeout": _BUSY_SECONDS, "check_same_thread": False},
         pool_size=_READERS,
         max_overflow=_MORE_READERS,
+        hide_parameters=True,
     )
     engine.dialect.statement_compiler = _Compiler
 
