@@ -57,6 +57,9 @@ def test_a_request_without_a_host_or_with_two_is_refused() -> None:
     [
         {"origin": "http://evil.example"},
         {"origin": "null"},
+        {"origin": "null", "sec_fetch_site": "cross-site"},
+        {"origin": "null", "sec_fetch_site": "none"},
+        {"origin": "http://evil.example", "sec_fetch_site": "same-origin"},
         {"origin": "http://localhost:9000"},
         {"origin": "https://localhost:8000"},
         {"origin": "http://127.0.0.1:8000"},
@@ -77,6 +80,8 @@ def test_another_sites_page_may_not_change_anything(method: str, headers: dict[s
         {"origin": "http://localhost:8000", "sec_fetch_site": "same-origin"},
         {"sec_fetch_site": "same-origin"},
         {"sec_fetch_site": "none"},
+        # Of a form in a page that is to send no referrer, as ours are, not every browser tells the origin.
+        {"origin": "null", "sec_fetch_site": "same-origin"},
     ],
 )
 def test_the_own_page_and_programs_may_change_things(headers: dict[str, str]) -> None:

@@ -107,6 +107,9 @@ def _why_not_from(headers: Headers, here: str, own_origin: str | None) -> str | 
     """Browsers send Origin with everything that changes state; programs send neither header and may pass."""
     origins = headers.getlist("origin")
     ours = {here.lower(), own_origin}
+    if headers.getlist("sec-fetch-site") == ["same-origin"]:
+        # Of a form in a page that sends no referrer, as ours do, Firefox tells no origin (Fetch, section 3.2).
+        ours.add("null")
     if any(origin.lower() not in ours for origin in origins):
         return (
             f"A page from {origins[0]} may not change anything here. Use the page of this server, {own_origin or here}."
