@@ -91,6 +91,13 @@ PACKAGES = (
         rewrites={TUS_HEAD: "export default (function(){return ", "},{},[4])(4)});": "},{},[4])(4)})();"},
     ),
     Package(
+        "hls.js",
+        "1.7.4",
+        "hls",
+        {"dist/hls.light.min.mjs": "hls.js", "LICENSE": "LICENSE"},
+        "plays previews while they grow; loaded with the first one",
+    ),
+    Package(
         "swagger-ui-dist",
         "5.35.0",
         "swagger-ui",

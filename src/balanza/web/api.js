@@ -77,6 +77,7 @@ export const cancelJob = (id) => post(`jobs/${encodeURIComponent(id)}/cancel`);
 export const retryJob = (id) => post(`jobs/${encodeURIComponent(id)}/retry`);
 export const explainJob = (id) => call(`jobs/${encodeURIComponent(id)}/decision`);
 export const getInfo = (id) => call(`${mediaAddress(id)}/info`);
+export const getPreview = (id) => call(`${mediaAddress(id)}/preview`);
 export const trashMedia = (id) => call(mediaAddress(id), { method: 'DELETE' });
 export const deleteForever = (id) => call(`${mediaAddress(id)}?forever=true`, { method: 'DELETE' });
 export const restoreMedia = (id) => post(`${mediaAddress(id)}/restore`);
@@ -94,6 +95,8 @@ export const convert = (mediaId, format, options, key) =>
   });
 
 export const mediaAddress = (id) => `media/${encodeURIComponent(id)}`;
+/** Where the `playlist` lies that `getPreview` told of. */
+export const previewAddress = (id, playlist) => `${mediaAddress(id)}/${playlist}`;
 export const downloadAddress = (id) => `${mediaAddress(id)}?download=1`;
 
 /** The status of a media file's address, without its bytes; 0 when nobody answers. */

@@ -6,17 +6,20 @@ import { html } from '../html.js';
 import { language, t } from '../i18n.js';
 import { notify } from '../store.js';
 
-/** The subtitles of the file that can be shown over it; none until that is known, or when it cannot be asked. */
-export function useSubtitles(item) {
-  const [subtitles, setSubtitles] = useState([]);
+/** The streams of the file; none until they are known, or when it cannot be asked. */
+export function useStreams(item) {
+  const [streams, setStreams] = useState([]);
   useEffect(() => {
     getInfo(item.id).then(
-      ({ streams }) => setSubtitles(streams.filter((stream) => stream.kind === 'subtitle' && stream.is_text)),
+      (info) => setStreams(info.streams),
       () => {}, // the film says by itself that it cannot be reached
     );
   }, []);
-  return subtitles;
+  return streams;
 }
+
+/** Those that can be shown over a film. */
+export const subtitlesAmong = (streams) => streams.filter((stream) => stream.kind === 'subtitle' && stream.is_text);
 
 function nameOf(stream, subtitles) {
   const number = subtitles.indexOf(stream) + 1;

@@ -5,8 +5,9 @@ import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { IconButton } from '../parts.js';
 import { Speed } from './bar.js';
-import { Captions, CaptionsChoice, useSubtitles } from './captions.js';
+import { Captions, CaptionsChoice, subtitlesAmong, useStreams } from './captions.js';
 import { release } from './deck.js';
+import { Preview, wouldMiss } from './preview.js';
 import { hold } from './session.js';
 import * as settings from './settings.js';
 import { keysFor, seekBy, STEP_SECONDS, turn } from './steer.js';
@@ -18,10 +19,21 @@ export function Screen({ item, onClose }) {
   const [failure, setFailure] = useState(null);
   const [chosen, setChosen] = useState(null);
   const film = useRef(null);
-  const onError = async () => setFailure(await reasonOf(item));
+  const [isPreview, setPreview] = useState(false);
+  const [isBlind, setBlind] = useState(false); // some browsers play the sound alone, without a word
+  const onError = async () => {
+    const reason = await reasonOf(item);
+    if (reason !== 'unplayable' || isPicture(item)) setFailure(reason);
+    else if (isPreview) setFailure('no_preview');
+    else setPreview(true);
+  };
   const isFilm = !isPicture(item) && failure === null;
-  const subtitles = useSubtitles(item);
+  const streams = useStreams(item);
+  const subtitles = subtitlesAmong(streams);
   const captions = { item, subtitles, chosen, onChoose: setChosen };
+  useEffect(() => {
+    if (!isPicture(item) && wouldMiss(streams, isBlind)) setPreview(true);
+  }, [streams, isBlind]);
   return html`
     <section class=${`player ${isPicture(item) ? 'picture' : 'video'}`} aria-label=${t('player.title')} tabindex="-1"
       onKeyDown=${isFilm ? keysOf(film) : undefined}>
@@ -32,19 +44,24 @@ export function Screen({ item, onClose }) {
         <${IconButton} icon="close" label=${t('player.close')} onClick=${onClose} />
       </div>
       ${failure !== null && html`<${Unplayable} item=${item} reason=${failure} />`}
-      ${isFilm && html`<${Film} item=${item} film=${film} captions=${captions} onError=${onError} />`}
+      ${isFilm && html`
+        <${Film} key=${isPreview} item=${item} film=${film} captions=${captions} isPreview=${isPreview} onError=${onError}
+          onBlind=${setBlind} />`}
+      ${isFilm && isPreview && html`<${Preview} item=${item} film=${film} onNone=${onError} />`}
       ${isPicture(item) && failure === null && html`<img src=${mediaAddress(item.id)} alt=${item.name} onError=${onError} />`}
     </section>`;
 }
 
-function Film({ item, film, captions, onError }) {
+function Film({ item, film, captions, isPreview, onError, onBlind }) {
   useEffect(() => {
     const element = film.current;
     const ends = [settings.govern(element), hold(item.name, element), () => release(element)];
     return () => ends.forEach((end) => end());
   }, []);
-  return html`<video ref=${film} src=${mediaAddress(item.id)} controls autoplay playsinline
-    aria-label=${t('player.of', { name: item.name })} onError=${onError} onVolumeChange=${keepVolume} onRateChange=${keepSpeed}>
+  const onLoadedMetadata = ({ currentTarget: { videoWidth } }) => onBlind(videoWidth === 0);
+  return html`<video ref=${film} src=${isPreview ? undefined : mediaAddress(item.id)} controls autoplay playsinline
+    aria-label=${t('player.of', { name: item.name })} onError=${isPreview ? undefined : onError}
+    onLoadedMetadata=${isPreview ? undefined : onLoadedMetadata} onVolumeChange=${keepVolume} onRateChange=${keepSpeed}>
     ${captions.chosen !== null && html`<${Captions} key=${captions.chosen} ...${captions} />`}</video>`;
 }
 

@@ -14,7 +14,7 @@ export function Unplayable({ item, reason }) {
   const known = store.mediaById.value.get(item.id);
   return html`
     <div class="unplayable" role="alert"><p>${t(`player.${reason}`)}</p>
-      ${reason === 'unplayable' && known && html`
+      ${['unplayable', 'no_preview'].includes(reason) && known && html`
         <button type="button" class="button" onClick=${() => openConvert([known])}>${t('action.convert')}</button>`}
     </div>`;
 }

@@ -1,0 +1,76 @@
+"""A film that the browser cannot play is converted by a real worker and plays in the page before that has ended."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.clips import run_ffmpeg
+from tests.support.live import Live
+from tests.support.waiting import eventually
+from tests.web.conftest import OpenPage
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MPEG-4 part 2 in AVI, which no browser plays."""
+    path = tmp_path_factory.mktemp("preview") / "old.avi"
+    picture = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=60", "-f", "lavfi", "-i", "sine=330:d=60"]
+    run_ffmpeg(*picture, "-c:v", "mpeg4", "-c:a", "libmp3lame", str(path))
+    return path
+
+
+@pytest.fixture
+def film_id(live: Live, film: Path) -> Iterator[str]:
+    media_id = live.upload(film)
+    yield media_id
+    live.api.delete(f"/media/{media_id}", params={"forever": "true"})
+
+
+def converting(live: Live) -> psutil.Process | None:
+    """The ffmpeg that makes a preview now."""
+    for process in psutil.Process(live.process.pid).children(recursive=True):
+        try:
+            if "hls" in process.cmdline():
+                return process
+        except psutil.Error:
+            continue
+    return None
+
+
+def time_of(page: Page) -> float:
+    return float(page.locator(".player video").evaluate("film => film.currentTime"))
+
+
+def preview_of(live: Live, film_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = live.api.get(f"/media/{film_id}/preview").json()
+    return found
+
+
+def test_it_plays_before_it_is_complete_goes_on_after_a_loss_and_can_be_sought_in(
+    open_page: OpenPage, live: Live, fleet: str, film_id: str
+) -> None:
+    page = open_page(fleet, expected="404")
+    page.locator(".row", has_text="old.avi").first.get_by_role("button", name="Play").click()
+    ffmpeg = eventually(lambda: converting(live))
+    assert ffmpeg
+    first = eventually(lambda: preview_of(live, film_id)["playlist"])
+    ffmpeg.suspend()
+    try:
+        expect(page.locator(".preview")).to_contain_text("still being made")
+        expect(page.get_by_role("progressbar", name="How much of the preview is made")).to_be_visible()
+        eventually(lambda: time_of(page) > 1)
+        assert preview_of(live, film_id)["status"] == "processing"
+        seen = time_of(page)
+    finally:
+        ffmpeg.kill()
+    expect(page.locator(".preview")).to_have_text("This browser cannot play this file as it is: this is a preview.")
+    assert preview_of(live, film_id)["playlist"] != first
+    eventually(lambda: page.locator(".player video").evaluate("film => film.duration > 59"))
+    eventually(lambda: time_of(page) > seen)
+    page.locator(".player video").evaluate("film => { film.currentTime = 50; }")
+    eventually(lambda: time_of(page) > 51)
+    assert page.locator(".player video").evaluate("film => film.videoWidth") == 320
