@@ -38,7 +38,7 @@ DYNAMIC = {
     "quality.": ["small", "balanced", "best", "small_hint", "balanced_hint", "best_hint"],
     "kind.": ["audio", "video"],
     "announce.": ["completed", "failed"],
-    "player.": ["unplayable", "deleted", "unreachable", "skipped_unplayable", "skipped_deleted"],
+    "player.": ["unplayable", "no_preview", "deleted", "unreachable", "skipped_unplayable", "skipped_deleted"],
     "player.repeat_": ["off", "all", "one"],
     "share.time_": ["hour", "day", "week", "month"],
     "share.state_": ["open", "expired", "revoked"],
