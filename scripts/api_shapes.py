@@ -38,6 +38,8 @@ def fields_of(shape: Schema, name: str = "") -> str:
 
 def type_of(schema: Schema) -> str:
     match schema:
+        case {"$ref": str(target)} if target.endswith("/JsonValue"):
+            return "any"
         case {"$ref": _}:
             return f"[{name_in(schema)}](#{anchor(name_in(schema))})"
         case {"anyOf": several}:
