@@ -12,6 +12,11 @@ from tests.support.clips import run_ffmpeg
 from tests.support.live import Live
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
+from tests.web.scenes import LIBRARY
+from tests.web.stage import Scene, Stage
+from tests.web.test_player import complaints
+
+NAME = str(LIBRARY[1]["name"])
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +79,23 @@ def test_it_plays_before_it_is_complete_goes_on_after_a_loss_and_can_be_sought_i
     page.locator(".player video").evaluate("film => { film.currentTime = 50; }")
     eventually(lambda: time_of(page) > 51)
     assert page.locator(".player video").evaluate("film => film.videoWidth") == 320
+
+
+def test_a_preview_that_cannot_be_made_is_said(open_page: OpenPage) -> None:
+    refusal = {"type": "urn:balanza:problem:cannot-be-made", "title": "No", "status": 404, "detail": "It is cut off."}
+    with Stage(Scene(media=LIBRARY)) as stage:
+        page = open_page(stage.address, width=360, expected="404")
+        page.route("**/preview", lambda route: route.fulfill(status=404, json=refusal))
+        page.get_by_role("button", name=f"Play {NAME}").click()
+        expect(page.get_by_role("alert")).to_contain_text("no preview of it could be made")
+        expect(page.locator(".player video")).to_have_count(0)
+        expect(page.locator(".player").get_by_role("button", name="Convert")).to_be_visible()
+        page.get_by_role("button", name="Close the player").click()
+        page.unroute("**/preview")
+
+        page.route(
+            "**/preview", lambda route: route.fulfill(json={"status": "pending", "progress": 0, "playlist": None})
+        )
+        page.get_by_role("button", name=f"Play {NAME}").click()
+        expect(page.get_by_role("status").filter(has_text="A preview is being made")).to_be_visible()
+        assert complaints(page) == []
