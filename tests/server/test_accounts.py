@@ -276,6 +276,10 @@ def test_the_first_administrator_comes_by_a_link_and_gets_what_was_there(
 
         assert [media["id"] for media in listed] == [before["id"]]
         assert caplog.messages == []
+    with running(tmp_path) as alone:
+        me = alone.get("/auth/me")["user"]
+        assert (me["id"], me["name"], me["has_password"]) == ("local", None, False)
+        assert [media["id"] for media in alone.get("/media")["media"]] == [before["id"]]
 
 
 def test_who_is_disabled_is_out_at_once(people: Town) -> None:

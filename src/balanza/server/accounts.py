@@ -189,8 +189,10 @@ def _logged_in(
 
 
 def _me(parts: Parts, user_id: str, role: Role) -> Me:
-    user, used = parts.accounts.look(user_id)
     settings = parts.desk.settings
+    account, used = parts.accounts.look(user_id)
+    # There may be one from when the server had accounts.
+    user = account if settings.has_accounts else None
     own_bytes, own_jobs = (None, None) if user is None else (user.quota_bytes, user.quota_jobs)
     return Me(
         id=user_id,
