@@ -29,8 +29,6 @@ ACCESS: dict[str, str] = {
     "POST /auth/invitation": PUBLIC,
     "GET /auth/oidc/login": PUBLIC,
     "GET /auth/oidc/callback": PUBLIC,
-    "GET /auth/oidc/login": PUBLIC,
-    "GET /auth/oidc/callback": PUBLIC,
     "GET /health": PUBLIC,
     "GET /ready": PUBLIC,
     "OPTIONS /files": PUBLIC,
