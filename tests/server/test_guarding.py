@@ -1,5 +1,6 @@
 """The guard in a running server: refused requests change nothing, and every answer carries the security headers."""
 
+import re
 import socket
 from pathlib import Path
 
@@ -88,6 +89,37 @@ def test_the_files_of_the_page_have_types_and_are_asked_for_again_each_time(stan
         again = stand.client.get(path, headers={"If-None-Match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
     assert stand.client.head("/").status_code == 200
+
+
+def test_the_files_of_a_page_have_its_version_in_their_address_and_are_kept(stand: Stand) -> None:
+    page = stand.client.get("/player.html").text
+    version = re.findall(r'src="web/([0-9a-f]{16})/app.js"', page)[0]
+    assert set(re.findall(r'="web/(\w+)/', page)) == {version}
+    answer = stand.client.get(f"/web/{version}/api.js")
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.content == stand.client.get("/web/api.js").content
+    assert stand.client.get(f"/web/{'0' * 16}/api.js").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "language"),
+    [
+        ({}, "en"),
+        ({"Accept-Language": "fr, es-AR;q=0.8, en;q=0.3"}, "es"),
+        ({"Accept-Language": "es;q=0.2, en-GB"}, "en"),
+        ({"Accept-Language": "es;q=x, ,;;"}, "en"),
+        ({"Accept-Language": "en", "Cookie": "a=b; balanza_language=es; c=d"}, "es"),
+        ({"Cookie": "balanza_language=xx"}, "en"),
+    ],
+)
+def test_a_page_begins_in_the_readers_language(stand: Stand, headers: dict[str, str], language: str) -> None:
+    word = {"en": "Fleet", "es": "Flota"}[language]
+    for path in ("/player.html", "/dashboard.html", "/settings.html", "/users.html"):
+        answer = stand.client.get(path, headers=headers)
+        assert f'<html lang="{language}">' in answer.text
+        assert f">{word}</a>" in answer.text
+        assert "{" not in answer.text
+        assert {"Accept-Language", "Cookie"} <= set(answer.headers["vary"].split(", "))
 
 
 @pytest.mark.parametrize(

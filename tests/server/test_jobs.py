@@ -3,6 +3,7 @@
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +292,23 @@ def test_the_formats_are_described(stand: Stand) -> None:
     names = {one["name"] for group in described["groups"] for one in group["formats"]}
     assert {"mp3", "flac", "wav", "aac", "ogg", "opus", "m4a", "aiff"} <= names
     assert {"mp4", "mkv", "webm", "mov", "avi", "gif"} <= names
+
+
+def test_what_a_conversion_would_come_to_is_said_before_it_is_made(own_stand: Stand) -> None:
+    source = own_stand.upload(content=wav(2.0))
+    wanted = {"input_file": source["id"], "output_format": "mp3", "options": {"bitrate": "192k"}}
+    ask = partial(own_stand.client.post, "/convert/estimate")
+
+    before = ask(json=wanted).json()
+    job_id = own_stand.convert(source["id"])["job_id"]
+    hand = Hand.register(own_stand.client, "worker_a")
+    grant = hand.grant()
+    hand.store(grant["token"], b"result")
+    assert hand.complete(grant, b"result").status_code == 204
+    after = ask(json=wanted).json()
+
+    assert before == {"output_file": "song.mp3", "size_bytes": 48_000, "seconds": None, "runs_copy": False}
+    assert after["seconds"] > 0
+    assert [job["job_id"] for job in own_stand.get("/jobs")["jobs"]] == [job_id]
+    assert ask(json=wanted | {"output_format": "mp4"}).json()["type"].endswith(":missing-stream")
+    assert ask(json=wanted | {"options": {"crf": 1}}).json()["type"].endswith(":invalid-option")

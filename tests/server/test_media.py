@@ -198,3 +198,31 @@ def test_a_result_names_its_job(stand: Stand) -> None:
     result = stand.get(f"/jobs/{job['job_id']}")["output_id"]
     assert stand.get(f"/media/{result}/info")["job_id"] == job["job_id"]
     hand.leave()
+
+
+def test_the_library_is_searched_and_ordered(stand: Stand) -> None:
+    long, short = (stand.upload(f"Búsqueda {name}.wav", wav(seconds)) for name, seconds in (("b", 0.3), ("a", 0.1)))
+
+    assert [one["id"] for one in stand.get("/media", search="busqueda")["media"]] == [short["id"], long["id"]]
+    longest = stand.get("/media", search="busqueda", sort="longest")["media"]
+    assert longest[0]["id"] == long["id"]
+    assert stand.get("/media", search="busqueda", kind="video")["media"] == []
+    first = stand.get("/media", search="busqueda", sort="name", limit=1)
+    second = stand.get("/media", search="busqueda", sort="name", limit=1, cursor=first["next_cursor"])
+    assert [page["media"][0]["id"] for page in (first, second)] == [short["id"], long["id"]]
+    assert first["media"][0]["codecs"] == ["pcm_s16le"]
+    assert stand.client.get("/media", params={"sort": "colour"}).status_code == 422
+
+
+def test_a_file_is_renamed_and_its_name_made_harmless(stand: Stand) -> None:
+    media_id = stand.upload("before.wav")["id"]
+
+    renamed = stand.client.patch(f"/media/{media_id}", json={"name": "../after\u202e.wav"})
+
+    assert renamed.json()["name"] == "after.wav"
+    assert stand.get(f"/media/{media_id}/info")["name"] == "after.wav"
+    assert "after.wav" in stand.client.get(f"/media/{media_id}?download=1").headers["content-disposition"]
+    assert stand.client.patch(f"/media/{media_id}", json={"name": ""}).status_code == 422
+    assert stand.client.patch("/media/none", json={"name": "a"}).status_code == 404
+    stand.client.delete(f"/media/{media_id}")
+    assert stand.client.patch(f"/media/{media_id}", json={"name": "a"}).status_code == 410

@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from balanza.errors import Retryable, StartupError
 from balanza.store import events, jobs, schema, workers
 from balanza.store.database import Database
+from balanza.store.search import Question, Sort, find_media
 from tests.store.scene import START
 from tests.store.test_races import together
 
@@ -138,6 +139,9 @@ def test_what_an_older_version_left_is_carried_on_with(url: str, connection: Con
         )
         assert lease is not None
         assert lease.job.id == "job"
+        question = Question(search="SÓNG", kind="audio", sort=Sort.LONGEST)
+        (song,) = database.read(lambda tx: find_media(tx, question, owner_id="local", before=None, limit=5))
+        assert song == lease.source
 
 
 def test_events_from_before_there_were_accounts_are_those_of_the_one_user(url: str, connection: Connection) -> None:

@@ -30,9 +30,11 @@ from balanza.model import LOCAL_USER, Media
 from balanza.protocol import StoredObject
 from balanza.storage import ObjectWriter
 from balanza.store import events, jobs, library
+from balanza.store.search import Question, find_media
 
 log = logging.getLogger("balanza.dispatch")
 
+_EVERYTHING = Question()
 NAMED_AT_MOST = 5
 """Of files that share a name, how many ids are told."""
 
@@ -103,20 +105,39 @@ class Library:
         wanted = dict.fromkeys(media_ids)
         return self._desk.database.read(lambda tx: [existing(tx, media_id, self._owner_id) for media_id in wanted])
 
-    def list_media(self, *, before: str | None, limit: int, in_trash: bool = False) -> list[Media]:
-        """Newest first, or the last deleted first; `before` is the id of the last one of the page before.
+    def list_media(
+        self, *, before: str | None, limit: int, in_trash: bool = False, question: Question = _EVERYTHING
+    ) -> list[Media]:
+        """What answers the question, or the whole trash, the last deleted first.
 
-        Raises InvalidRequest when that is none.
+        `before` is the id of the last one of the page before. Raises InvalidRequest when that is none.
         """
-        list_some = library.list_trash if in_trash else library.list_media
 
         def read(tx: Connection) -> list[Media]:
             last = None if before is None else library.get(tx, before)
             if before is not None and (last is None or last.owner_id != self._owner_id):
                 raise InvalidRequest(f"The query parameter 'cursor' names no file: {before}. Begin again without it.")
-            return list_some(tx, owner_id=self._owner_id, before=before, limit=limit)
+            if in_trash:
+                return library.list_trash(tx, owner_id=self._owner_id, before=before, limit=limit)
+            if question == _EVERYTHING:
+                return library.list_media(tx, owner_id=self._owner_id, before=before, limit=limit)
+            return find_media(tx, question, owner_id=self._owner_id, before=before, limit=limit)
 
         return self._desk.database.read(read)
+
+    def rename(self, media_id: str, name: str) -> Media:
+        """The file under its new display name. Raises NotFound, InTrash, Gone."""
+
+        def operation(tx: Connection) -> Media:
+            media = existing(tx, media_id, self._owner_id, lock=True)
+            library.rename(tx, media, name)
+            now = self._desk.clock()
+            events.append(tx, "media.renamed", now=now, media_id=media_id, owner_id=self._owner_id)
+            return replace(media, name=name)
+
+        media = self._desk.database.write(operation)
+        self._desk.tell()
+        return media
 
     def put_into_trash(self, media_id: str) -> None:
         """Afterwards the file is used for nothing; it can be restored for a while. Raises NotFound, Gone, Conflict."""

@@ -55,6 +55,7 @@ ROUTERS = (
     oidc.router,
     users.router,
     library.router,
+    library.names,
     zips.router,
     derived.router,
     tus.router,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header, Path, Query
 from sqlalchemy import Connection
 
 from balanza.dispatch.dispatcher import Submission, existing
+from balanza.dispatch.estimates import Estimate, estimate
 from balanza.dispatch.load import QueueStats, queue_stats
 from balanza.lifecycle import JobStatus
 from balanza.media import formats
@@ -48,6 +49,17 @@ def convert(
         tags=frozenset(wanted.tags),
     )
     return Submitted.of(parts.dispatcher.submit(submission))
+
+
+@router.post(
+    "/convert/estimate",
+    summary="Say what a conversion would come to",
+    responses=problems(404, 409, 410, *JSON_BODY),
+)
+def estimate_conversion(wanted: ConvertRequest, parts: Converter) -> Estimate:
+    """Its name, about how large, about how long. Nothing is made."""
+    submission = Submission(source=wanted.input_file, output_format=wanted.output_format, options=wanted.options)
+    return estimate(parts.desk.database, submission, parts.asked_by.user_id)
 
 
 @router.get("/jobs", summary="List the jobs, newest first", responses=problems())

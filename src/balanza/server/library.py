@@ -3,16 +3,30 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from balanza.server.auth import Converter, Reader
-from balanza.server.openapi import content, problems
+from balanza.server.bodies import JsonRoute
+from balanza.server.names import display_name
+from balanza.server.openapi import JSON_BODY, content, problems
 from balanza.server.parts import LoopPartsDep
 from balanza.server.serving import media_response, zip_response
-from balanza.server.shapes import MediaInfo, MediaOut, MediaPage, Uploaded
+from balanza.server.shapes import MediaInfo, MediaOut, MediaPage, Shape, Uploaded
 from balanza.server.upload import pour, sink_for
+from balanza.store.search import Kind, Question, Sort
 
 router = APIRouter(tags=["library"])
+
+
+names = APIRouter(tags=["library"], route_class=JsonRoute)
+"""Apart from the others because uploads have no bound."""
+
+
+class NewName(Shape):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Alegrías (en directo).wav"}]})
+
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+
 
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
 MediaId = Annotated[str, Path(pattern=_ID, description="A media id.")]
@@ -58,14 +72,21 @@ async def upload(
     return Uploaded.of(await pour(request, sink, loop_parts.file_threads, finishing=loop_parts.admitting_threads))
 
 
-@router.get("/media", summary="List the files, or those in the trash, newest first", responses=problems())
+@router.get("/media", summary="List the files, or those in the trash", responses=problems())
 def list_media(
     parts: Reader,
     limit: Limit = 100,
     cursor: Annotated[str | None, Query(pattern=_ID, description="`next_cursor` of the page before.")] = None,
-    trash: Annotated[bool, Query(description="Those in the trash, the last deleted first.")] = False,
+    trash: Annotated[bool, Query(description="All in the trash, the last deleted first.")] = False,
+    search: Annotated[
+        str, Query(max_length=255, description="A part of the name; case and accents do not matter.")
+    ] = "",
+    kind: Kind | None = None,
+    sort: Sort = Sort.NEWEST,
 ) -> MediaPage:
-    found = parts.library.list_media(before=cursor, limit=limit + 1, in_trash=trash)
+    """The next page is asked for with the same other parameters."""
+    question = Question(search, kind, sort)
+    found = parts.library.list_media(before=cursor, limit=limit + 1, in_trash=trash, question=question)
     shown = found[:limit]
     more = shown[-1].id if len(found) > limit else None
     return MediaPage(media=[MediaOut.of(media) for media in shown], next_cursor=more)
@@ -127,6 +148,12 @@ def read_media(
 def inspect_media(media_id: MediaId, parts: Reader) -> MediaInfo:
     """What the probe found: container, duration, streams."""
     return MediaInfo.of(parts.library.get(media_id))
+
+
+@names.patch("/media/{media_id}", summary="Rename a file", responses=problems(404, 410, *JSON_BODY))
+def rename_media(media_id: MediaId, wanted: NewName, parts: Converter) -> MediaOut:
+    """Folders and control characters are taken out of the name. Jobs keep the name that their source had."""
+    return MediaOut.of(parts.library.rename(media_id, display_name(wanted.name)))
 
 
 @router.post("/media/{media_id}/restore", summary="Take a file back from the trash", responses=problems(404, 409, 410))

@@ -62,6 +62,8 @@ class MediaOut(Shape):
     sha256: str
     mime_type: str
     kind: Literal["audio", "video"]
+    codecs: list[str]
+    """Of its moving pictures and its sound."""
     duration_seconds: float | None
     job_id: str | None
     """The job whose result it is; null for an upload."""
@@ -293,6 +295,7 @@ def _media_fields(media: Media) -> dict[str, Any]:
         "sha256": media.sha256,
         "mime_type": media.mime_type,
         "kind": "video" if media.probe.video else "audio",
+        "codecs": list(dict.fromkeys(stream.codec for stream in (*media.probe.video, *media.probe.audio))),
         "duration_seconds": media.probe.duration_seconds,
         "job_id": media.job_id,
         "created_at": media.created_at,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, false, not_, null, or_, sele
 
 from balanza.lifecycle import JobStatus
 from balanza.model import Media, result_key, whole_key
+from balanza.store.search import folded, searched
 from balanza.store.tables import IN_TRASH, MEDIA, TO_PURGE, jobs, media
 
 _KEPT = media.c.deleted_at.is_(None)
@@ -53,6 +54,7 @@ _OLD_TRASH = (
     .limit(bindparam("most"))
     .with_for_update(key_share=True)
 )
+_RENAME = update(media).where(_THIS, _LISTED).values(name=bindparam("new_name"), folded_name=bindparam("folded"))
 _DELETE = update(media).where(_THIS, _KEPT).values(deleted_at=bindparam("at"))
 _OF_SOURCE = media.c.derived_from == bindparam("source")
 _DELETE_DERIVED = update(media).where(_OF_SOURCE, _KEPT).values(deleted_at=bindparam("at"))
@@ -68,7 +70,14 @@ _RUNNING = select(jobs.c.id, jobs.c.leases).where(jobs.c.status == JobStatus.PRO
 
 
 def insert(tx: Connection, new: Media) -> None:
-    tx.execute(_INSERT, {column.name: getattr(new, column.name) for column in MEDIA})
+    values = {column.name: getattr(new, column.name) for column in MEDIA}
+    tx.execute(_INSERT, values | searched(new.name, new.probe))
+
+
+def rename(tx: Connection, media_: Media, name: str) -> bool:
+    """False when it is not in the library."""
+    found = tx.execute(_RENAME, {"this_id": media_.id, "new_name": name, "folded": folded(name)})
+    return found.rowcount == 1
 
 
 def get(tx: Connection, media_id: str, *, lock: bool = False) -> Media | None:

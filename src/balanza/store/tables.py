@@ -97,6 +97,10 @@ media = Table(
     # In the trash since then: used for nothing, and deleted after a while unless it is taken back.
     Column("trashed_at", Instant),
     Column("owner_id", String(64), nullable=False, server_default=LOCAL_USER),
+    # To find it by, made of its name and probe (search.searched).
+    Column("folded_name", Prose, nullable=False, server_default=""),
+    Column("kind", String(10), nullable=False, server_default="audio"),
+    Column("duration_seconds", Float),
     # The file of which this is the thumbnail, the waveform …: in no list, and gone with it.
     Column("derived_from", String(64)),
     CheckConstraint("size_bytes >= 0", name="size"),

@@ -5,6 +5,8 @@ And what workers measure of their network.
 All that was there before belongs to the one user of a server without accounts.
 """
 
+import unicodedata
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,6 +19,7 @@ LOCAL_USER = "local"
 def upgrade() -> None:
     for table in ("media", "jobs", "uploads"):
         op.add_column(table, sa.Column("owner_id", sa.String(64), nullable=False, server_default=LOCAL_USER))
+    _to_search()
     op.add_column("media", sa.Column("derived_from", sa.String(64)))
     op.add_column("jobs", sa.Column("priority", sa.Integer(), nullable=False, server_default="50"))
     for column in ("received_bytes_per_second", "sent_bytes_per_second"):
@@ -26,6 +29,25 @@ def upgrade() -> None:
     _indexes()
     _users()
     _secrets()
+
+
+def _to_search() -> None:
+    op.add_column("media", sa.Column("folded_name", sa.Text(), nullable=False, server_default=""))
+    op.add_column("media", sa.Column("kind", sa.String(10), nullable=False, server_default="audio"))
+    op.add_column("media", sa.Column("duration_seconds", sa.Float()))
+    media = sa.table("media", *map(sa.column, ("seq", "name", "folded_name", "kind", "duration_seconds")))
+    probe = sa.column("probe", sa.JSON())
+    connection = op.get_bind()
+    found = connection.execute(sa.select(media.c.seq, media.c.name, probe).select_from(media)).all()
+    for seq, name, said in found:
+        films = [one for one in said["streams"] if one["kind"] == "video" and not one.get("is_cover")]
+        apart = unicodedata.normalize("NFKD", name)
+        values = {
+            "folded_name": "".join(one for one in apart if not unicodedata.combining(one)).casefold(),
+            "kind": "video" if films else "audio",
+            "duration_seconds": said["duration_seconds"],
+        }
+        connection.execute(sa.update(media).where(media.c.seq == seq).values(values))
 
 
 def _indexes() -> None:
