@@ -1,7 +1,7 @@
 """Takes pictures of the page in each of its states.
 
-python -m tests.web.screenshots             into build/screenshots, every state
-python -m tests.web.screenshots --readme    the two pictures of the README, into docs/images
+python -m tests.web.screenshots    into build/screenshots, every state
+python -m tests.web.pictures       into docs/images, those of the README and the manuals
 """
 
 import argparse
@@ -23,7 +23,7 @@ from tests.web.scenes import SCENES
 from tests.web.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
-PHONE, DESKTOP, README = (360, 740), (1440, 900), (1280, 800)
+PHONE, DESKTOP = (360, 740), (1440, 900)
 Scheme = Literal["light", "dark"]
 
 
@@ -171,6 +171,7 @@ PICTURES: Mapping[str, Picture] = {
     "login-wrong": Picture("login", _log_in_wrongly, "login.html", "form"),
     "login-provider": Picture("login", address="login.html#problem=refused", ready=".problem"),
     "signup": Picture("signup", _sign_up_wrongly, "login.html#invitation=x", "form"),
+    "signup-new": Picture("signup", address="login.html#invitation=x", ready="form"),
     "signup-first": Picture("signup-first", address="login.html#invitation=x", ready="form"),
     "signup-inside": Picture("signup-inside", address="login.html#invitation=x", ready=".gate-actions"),
     "login-none": Picture("empty", address="login.html", ready=".gate-card"),
@@ -244,21 +245,13 @@ def take_dashboard(browser: Browser, folder: Path) -> None:
             context.close()
 
 
-def take_for_readme(browser: Browser, folder: Path) -> None:
-    schemes: tuple[Scheme, ...] = ("light", "dark")
-    for scheme in schemes:
-        with shown(browser, "readme", size=README, scheme=scheme, language="en") as page:
-            page.screenshot(path=folder / f"player-{scheme}.png")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--readme", action="store_true", help="only the pictures of the README")
-    take, folder = (take_for_readme, "docs/images") if parser.parse_args().readme else (take_all, "build/screenshots")
-    (ROOT / folder).mkdir(parents=True, exist_ok=True)
+    argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args()
+    folder = ROOT / "build/screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
-        take(browser, ROOT / folder)
-    print(f"The pictures are in {folder}.")
+        take_all(browser, folder)
+    print(f"The pictures are in {folder.relative_to(ROOT)}.")
 
 
 if __name__ == "__main__":
