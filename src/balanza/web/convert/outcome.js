@@ -1,0 +1,86 @@
+// What will come out: its name, about how big it will be, and about how long it will take.
+import { useEffect, useState } from '../vendor/preact/hooks.js';
+import { estimate } from '../api.js';
+import { bytes, span } from '../format.js';
+import { html } from '../html.js';
+import { t, tn } from '../i18n.js';
+import { ProblemText } from '../parts.js';
+
+const PAUSE_MS = 300;
+const AT_ONCE = 4;
+const TOLD = 3;
+const NOTHING = { wanted: null, outcomes: [], problems: [] };
+
+/**
+ * The server's estimates for these files, a moment after the last change; `wanted` says for which choice they are.
+ * The first option that is not valid is not valid for any of them: then the others are not asked about.
+ */
+export function useOutcome(media, format, options) {
+  const [found, setFound] = useState(NOTHING);
+  const wanted = JSON.stringify([format, options]);
+  useEffect(() => {
+    if (!format) return undefined;
+    const asking = new AbortController();
+    const timer = setTimeout(async () => {
+      const all = await askAbout(media, format, options, asking.signal);
+      if (!asking.signal.aborted) setFound({ ...all, wanted });
+    }, PAUSE_MS);
+    return () => {
+      clearTimeout(timer);
+      asking.abort();
+    };
+  }, [wanted]);
+  return { ...found, isCurrent: found.wanted === wanted };
+}
+
+async function askAbout(media, format, options, signal) {
+  const outcomes = [];
+  const problems = [];
+  const ahead = [...media];
+  const askOneByOne = async () => {
+    while (ahead.length > 0 && !signal.aborted) {
+      const item = ahead.shift();
+      try {
+        outcomes.push(await estimate(item.id, format, options, signal));
+      } catch (problem) {
+        if (problem.slug === undefined) throw problem;
+        problems.push({ item, problem });
+        if (problem.slug === 'invalid-option') ahead.length = 0;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, askOneByOne));
+  return { outcomes, problems };
+}
+
+/** `isElsewhere`: the problem is shown at its field. Its room is there from the beginning: nothing moves. */
+export function Outcome({ media, outcomes, problems, isCurrent, isElsewhere }) {
+  const shown = isElsewhere ? [] : problems.slice(0, TOLD);
+  return html`
+    <div class=${`outcome ${isCurrent ? '' : 'old'}`} role="status">
+      <p class="outcome-name">${outcomes.length > 0 && html`<span class="breakable">→ ${outcomes[0].output_file}</span> ${others(outcomes.length - 1)}`}</p>
+      <p class="facts">${factsOf(outcomes).map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>
+      ${shown.map(({ item, problem }) => html`
+        <div key=${item.id}>${media.length > 1 && html`<p class="breakable">${item.name}</p>`}<${ProblemText} problem=${problem} /></div>`)}
+      ${problems.length > shown.length && shown.length > 0 && html`<p>${others(problems.length - shown.length)}</p>`}
+    </div>`;
+}
+
+const others = (count) => count > 0 && t('list.others', { count });
+
+function factsOf(outcomes) {
+  if (outcomes.length === 0) return [];
+  const [size, seconds] = [sum(outcomes, 'size_bytes'), sum(outcomes, 'seconds')];
+  const time = seconds !== null && tn('outcome.time', outcomes.length, { time: span(Math.max(1, seconds), 0) });
+  return [
+    size === null ? t('outcome.no_size') : t('outcome.size', { size: bytes(size) }),
+    time || t('outcome.no_time'),
+    outcomes.every((outcome) => outcome.runs_copy) && t('outcome.copy'),
+  ].filter(Boolean);
+}
+
+/** Null when one of them is not known. */
+function sum(outcomes, name) {
+  const values = outcomes.map((outcome) => outcome[name]);
+  return values.includes(null) ? null : values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,26 @@
+// The strings of the dialog that converts, in English. The body is JSON, so that tests can read it too.
+export default {
+  "advanced.title": "Advanced options",
+  "advanced.some": "Advanced options ({count} set)",
+  "advanced.as_source": "As in the source",
+  "advanced.range": "{least} to {most}",
+  "advanced.like": "Like {examples}",
+  "advanced.time": "Seconds, or a time like 1:30",
+  "option.bitrate": "Bit rate",
+  "option.crf": "Constant quality (CRF)",
+  "option.preset": "Encoding speed",
+  "option.resolution": "Picture size",
+  "option.fps": "Pictures per second",
+  "option.sample_rate": "Sample rate",
+  "option.channels": "Channels",
+  "option.normalize": "Even out the loudness",
+  "option.start": "Start at",
+  "option.end": "End at",
+  "option.copy": "Copy sound and picture unchanged",
+  "outcome.size": "about {size}",
+  "outcome.no_size": "size not known yet",
+  "outcome.time.one": "about {time}",
+  "outcome.time.other": "about {time} of work",
+  "outcome.no_time": "time not known yet",
+  "outcome.copy": "copied unchanged"
+};

@@ -1,0 +1,26 @@
+// The strings of the dialog that converts, in Spanish. The body is JSON, so that tests can read it too.
+export default {
+  "advanced.title": "Opciones avanzadas",
+  "advanced.some": "Opciones avanzadas ({count} cambiadas)",
+  "advanced.as_source": "Como el original",
+  "advanced.range": "De {least} a {most}",
+  "advanced.like": "Como {examples}",
+  "advanced.time": "Segundos, o un tiempo como 1:30",
+  "option.bitrate": "Tasa de bits",
+  "option.crf": "Calidad constante (CRF)",
+  "option.preset": "Velocidad de codificación",
+  "option.resolution": "Tamaño de imagen",
+  "option.fps": "Imágenes por segundo",
+  "option.sample_rate": "Frecuencia de muestreo",
+  "option.channels": "Canales",
+  "option.normalize": "Igualar el volumen",
+  "option.start": "Empezar en",
+  "option.end": "Terminar en",
+  "option.copy": "Copiar sonido e imagen sin cambios",
+  "outcome.size": "unos {size}",
+  "outcome.no_size": "tamaño aún desconocido",
+  "outcome.time.one": "unos {time}",
+  "outcome.time.other": "unos {time} de trabajo",
+  "outcome.no_time": "tiempo aún desconocido",
+  "outcome.copy": "se copia sin cambios"
+};
