@@ -93,7 +93,7 @@ def _open_log(page: Page) -> None:
 
 def _play_sound(page: Page) -> None:
     page.locator(".row-actions button").first.click()
-    eventually(lambda: page.evaluate("document.querySelector('audio').readyState >= 1"))
+    eventually(lambda: page.locator("audio").evaluate("element => element.readyState >= 1"))
     page.evaluate("document.querySelector('audio').pause()")
 
 
@@ -237,6 +237,7 @@ def take_dashboard(browser: Browser, folder: Path) -> None:
             )
             page = context.new_page()
             page.goto(f"{stand.address}/dashboard.html")
+            page.locator("#charts").scroll_into_view_if_needed()
             page.locator("#charts canvas").nth(2).wait_for()
             for part in ("workers", "timeline", "charts", "queues"):
                 page.locator(f"#{part}").evaluate("element => element.scrollIntoView()")

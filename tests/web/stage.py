@@ -15,6 +15,7 @@ from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
 from balanza.media.formats import describe
+from balanza.server import shell
 from balanza.server.guard import DOCS_POLICY, PAGE_POLICY
 from balanza.server.pages import PAGES
 
@@ -254,7 +255,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(WEB / "share.html")
 
     def _file(self, path: Path) -> None:
-        self._send(HTTPStatus.OK, _TYPES[path.suffix], path.read_bytes())
+        content = path.read_text() if path.suffix == ".html" else None
+        if content is not None:
+            content = shell.in_language(content, self.headers.get("Accept-Language", "en")[:2], WEB)
+        self._send(HTTPStatus.OK, _TYPES[path.suffix], path.read_bytes() if content is None else content.encode())
 
     def _json(self, status: HTTPStatus, body: Json) -> None:
         self._send(status, "application/json", json.dumps(body).encode())

@@ -54,6 +54,7 @@ def test_it_shows_the_whole_fleet(stand: Stand, open_page: OpenPage) -> None:
     busy = card(page, "worker_004")
     expect(busy.get_by_role("meter", name="Load score of worker_004")).to_be_visible()
     expect(busy.locator("progress")).to_have_count(1)
+    page.locator("#charts").scroll_into_view_if_needed()
     expect(page.locator("#charts canvas")).to_have_count(3)
     expect(page.locator(".decision").first).to_contain_text("moves from")
     expect(page.locator(".queue").first).to_contain_text("general queue")
@@ -95,6 +96,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
 ) -> None:
     page = open_page(dashboard(stand), width=width, language=language, color_scheme=scheme)
     expect(page.locator(".worker")).to_have_count(8)
+    page.locator("#charts").scroll_into_view_if_needed()
     expect(page.locator("#charts canvas")).to_have_count(3)
     page.evaluate(_AXE)
     found = page.evaluate("rules => axe.run(document, { runOnly: rules })", RULES)
@@ -270,6 +272,7 @@ def test_it_holds_its_frames_with_200_workers_and_5000_jobs(browser: Browser, tm
         page = context.new_page()
         page.goto(dashboard(stand))
         expect(page.locator(".worker")).to_have_count(crowd.workers)
+        page.locator("#charts").scroll_into_view_if_needed()
         expect(page.locator("#charts canvas")).to_have_count(3)
         card(page, name_of(150)).scroll_into_view_if_needed()
         expect(card(page, name_of(150)).locator(".gauge")).to_be_visible()

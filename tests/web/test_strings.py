@@ -26,6 +26,7 @@ ENTRIES = sorted(
     - {WEB / "docs.js", WEB / "vendor/swagger-ui/swagger-ui-bundle.js"}
 )
 """The first module of each page; Swagger UI speaks for itself."""
+TABLE = re.compile(r"\blearn\('(\w+)'\)")
 IMPORT = re.compile(r"""(?:from|import) ?\(?'(\.[^']+)'""")
 
 NEVER_ALONE = {Obstacle.OFFLINE, Obstacle.LEAVING, Obstacle.FAILED_BEFORE}
@@ -88,7 +89,9 @@ def modules_of(entry: Path) -> frozenset[Path]:
         path = ahead.pop().resolve()
         if path not in found and "vendor" not in path.parts:
             found.add(path)
-            ahead += [path.parent / name for name in IMPORT.findall(path.read_text())]
+            text = path.read_text()
+            ahead += [path.parent / name for name in IMPORT.findall(text)]
+            ahead += [WEB / "i18n/en" / f"{table}.js" for table in TABLE.findall(text)]
     return frozenset(found)
 
 

@@ -53,7 +53,7 @@ export function ConvertDialog({ media }) {
     <//>`;
 }
 
-/** The formats of the server: asked for when the page opens, and again here if that failed. */
+/** The formats of the server: asked for with this module, and again here if that failed. */
 function useFormats() {
   useEffect(() => {
     if (store.formats.value === null) attempt(loadFormats);
@@ -61,10 +61,18 @@ function useFormats() {
   return store.formats.value;
 }
 
-export async function loadFormats() {
-  const { groups } = await getFormats();
-  store.formats.value = groups.flatMap((group) => group.formats);
+let asking = null;
+
+function loadFormats() {
+  asking ??= getFormats().then(({ groups }) => {
+    store.formats.value = groups.flatMap((group) => group.formats);
+  }).finally(() => {
+    asking = null;
+  });
+  return asking;
 }
+
+loadFormats().catch(() => {}); // the dialog says what is wrong
 
 function firstFormat(formats, onlySound) {
   if (formats === null) return null;

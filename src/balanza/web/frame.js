@@ -5,7 +5,7 @@ import { Account } from './accounts/menu.js';
 import { html } from './html.js';
 import { language, LANGUAGES, speak, t } from './i18n.js';
 import { Icon } from './icons.js';
-import { IconButton } from './parts.js';
+import { attempt, IconButton } from './parts.js';
 import * as store from './store.js';
 
 const NOTICE_MS = 6000;
@@ -38,7 +38,7 @@ const PageLink = ({ href, page, children }) => html`
 
 const Language = ({ tag }) => html`
   <button type="button" class="language" lang=${tag} aria-pressed=${tag === language.value ? 'true' : 'false'}
-    aria-label=${NAMES[tag]} title=${NAMES[tag]} onClick=${() => speak(tag)}>${tag.toUpperCase()}</button>`;
+    aria-label=${NAMES[tag]} title=${NAMES[tag]} onClick=${() => attempt(() => speak(tag))}>${tag.toUpperCase()}</button>`;
 
 export const Connection = () => html`
   <div class="connection" role="status">

@@ -6,13 +6,13 @@ import { t, tn } from './i18n.js';
 import { Icon } from './icons.js';
 import { play } from './library.js';
 import { jobChanged, moreJobs } from './live.js';
-import { attempt, IconLink, Progress } from './parts.js';
+import { attempt, IconLink, Progress, useGrowing } from './parts.js';
 import * as store from './store.js';
 import { waitsFor } from './waiting.js';
-import { openWhy } from './why.js';
 
 export function Jobs() {
   const items = store.jobs.value;
+  const drawn = useGrowing(items);
   return html`
     <section class="panel" id="conversions" aria-labelledby="conversions-title">
       <header class="panel-head"><h2 id="conversions-title">${t('jobs.title')}</h2>
@@ -21,11 +21,15 @@ export function Jobs() {
       ${store.loaded.value && items.length === 0 && html`
         <div class="empty"><${Icon} name="convert" />
           <p><strong>${t('jobs.empty')}</strong></p><p>${t('jobs.empty_hint')}</p></div>`}
-      <ul class="cards">${items.map((job) => html`<${Card} key=${job.job_id} job=${job} />`)}</ul>
+      <ul class="cards">${drawn.map((job) => html`<${Card} key=${job.job_id} job=${job} />`)}</ul>
       ${store.jobsCursor.value !== null && html`
         <button type="button" class="button more" onClick=${() => attempt(moreJobs)}>${t('list.more')}</button>`}
     </section>`;
 }
+
+const openWhy = (job) => {
+  store.dialog.value = { kind: 'why', job };
+};
 
 function Card({ job }) {
   return html`

@@ -5,14 +5,15 @@ import { bytes, clock } from './format.js';
 import { html } from './html.js';
 import { t, tn } from './i18n.js';
 import { Icon } from './icons.js';
+import { sayMissing } from './lazy.js';
 import { moreMedia } from './live.js';
-import { attempt, IconButton, IconLink } from './parts.js';
+import { attempt, IconButton, IconLink, useGrowing } from './parts.js';
 import * as store from './store.js';
-import { openTrash, trash } from './trash.js';
 import { Zip } from './zip.js';
 
 export function Library() {
   const items = store.media.value;
+  const drawn = useGrowing(items);
   return html`
     <section class="panel" id="library" aria-labelledby="library-title">
       <header class="panel-head">
@@ -20,7 +21,7 @@ export function Library() {
         ${items.length > 0 && html`<${Selection} items=${items} />`}
       </header>
       ${store.loaded.value && items.length === 0 && html`<${Empty} />`}
-      <ul class="rows">${items.map((item) => html`<${Row} key=${item.id} item=${item} />`)}</ul>
+      <ul class="rows">${drawn.map((item) => html`<${Row} key=${item.id} item=${item} />`)}</ul>
       ${store.mediaCursor.value !== null && html`
         <button type="button" class="button more" onClick=${() => attempt(moreMedia)}>${t('list.more')}</button>`}
       ${store.trash.value.length > 0 && html`<${Trash} />`}
@@ -48,6 +49,16 @@ function Selection({ items }) {
         onClick=${(event) => trash(chosen, { toUndo: isByKey(event) })}><${Icon} name="trash" />${t('library.delete_selected')}</button>
     </div>`;
 }
+
+/** What deletes comes with the first thing to delete. */
+async function trash(items, how) {
+  const { trash: put } = await import('./trash.js').catch(() => ({ trash: sayMissing }));
+  await put(items, how);
+}
+
+const openTrash = () => {
+  store.dialog.value = { kind: 'trash', media: [] };
+};
 
 const Trash = () => html`
   <button type="button" class="button quiet open-trash" onClick=${openTrash}>

@@ -1,5 +1,5 @@
 // The small parts that several lists share: buttons, progress, problems, dialogs.
-import { useEffect, useId, useRef } from './vendor/preact/hooks.js';
+import { useEffect, useId, useRef, useState } from './vendor/preact/hooks.js';
 import { html } from './html.js';
 import { isTranslated, t } from './i18n.js';
 import { Icon } from './icons.js';
@@ -16,6 +16,19 @@ export const IconLink = ({ icon, label, href }) => html`
 /** `value` is 0..100, or null while nobody can know. */
 export const Progress = ({ value, label }) => html`
   <progress class="progress" max="100" value=${value ?? undefined} aria-label=${label}></progress>`;
+
+const AT_ONCE = 4;
+
+/** Of a list those that are drawn: a few more at a time, so that the page answers meanwhile; in the end all. */
+export function useGrowing(items) {
+  const [shown, setShown] = useState(AT_ONCE);
+  useEffect(() => {
+    if (shown >= items.length) return undefined;
+    const timer = setTimeout(() => setShown(shown + AT_ONCE));
+    return () => clearTimeout(timer);
+  }, [shown, items.length]);
+  return items.slice(0, shown);
+}
 
 const kindOf = (problem) => (isTranslated(`problem.${problem.slug}`) ? problem.slug : 'unexpected');
 

@@ -48,7 +48,7 @@ async function each(items, call) {
 
 const focusLibrary = () => document.getElementById('library-title').focus();
 
-export const openTrash = () => {
+const openTrash = () => {
   store.dialog.value = { kind: 'trash', media: [] };
 };
 const close = () => {

@@ -1,11 +1,13 @@
 // The files on their way to the server: a few at a time, and how far each and all of them are.
 import { computed, signal } from './vendor/signals/signals.js';
+import { isLeaving } from './api.js';
 import { percent } from './format.js';
 import { t } from './i18n.js';
 import { mediaChanged } from './live.js';
 import { announcement } from './store.js';
 import { transfer } from './transfer.js';
 import { fingerprintOf, unfinished } from './unfinished.js';
+import { isSaving } from './zip.js';
 
 // Of the six connections a browser opens to one server, the event stream and the player take one each.
 const AT_ONCE = 2;
@@ -145,3 +147,7 @@ function speedometer() {
     },
   };
 }
+
+window.addEventListener('beforeunload', (event) => {
+  if (isUploading() && !isLeaving() && !isSaving()) event.preventDefault();
+});

@@ -13,9 +13,6 @@ const UNKNOWN = '–';
 const STEALING = 'stealing';
 const ENDED_ATTEMPTS = ['retried', 'failed', 'expired', 'released']; // what comes from an attempt comes from no queue
 
-export const openWhy = (job) => {
-  store.dialog.value = { kind: 'why', job };
-};
 const close = () => {
   store.dialog.value = null;
 };

@@ -5,8 +5,7 @@ import { effect, signal } from '../vendor/signals/signals.js';
 import { Problem } from '../api.js';
 import { Languages } from '../frame.js';
 import { html } from '../html.js';
-import { language, t } from '../i18n.js';
-import '../i18n/accounts.js';
+import { language, learn, t } from '../i18n.js';
 import { Icon } from '../icons.js';
 import { titleOf } from '../parts.js';
 import { logOut, lookAtInvitation } from './api.js';
@@ -120,6 +119,7 @@ function Unreachable({ problem }) {
     <button type="button" class="button" onClick=${arrive}><${Icon} name="retry" />${t('action.retry')}</button>`;
 }
 
+await learn('accounts');
 effect(() => {
   document.documentElement.lang = language.value;
   document.title = t(shown.value?.view === 'signup' ? 'signup.page_title' : 'login.page_title');

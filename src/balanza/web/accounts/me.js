@@ -11,8 +11,14 @@ export const isAdmin = computed(() => me.value?.scope === 'admin');
 /** Whether it is known that this is none. */
 export const isNoAdmin = computed(() => me.value !== null && !isAdmin.value);
 
+/** Asked with this module, which comes before the others. */
+let first = getMe();
+first.catch(() => {}); // told to whoever asks
+
 export async function ask() {
-  me.value = await getMe();
+  const answer = first ?? getMe();
+  first = null;
+  me.value = await answer;
   return me.value;
 }
 

@@ -4,8 +4,7 @@ import { effect } from '../vendor/signals/signals.js';
 import { bytes, decimal } from '../format.js';
 import { Languages, Notices, Top } from '../frame.js';
 import { html } from '../html.js';
-import { language, t } from '../i18n.js';
-import '../i18n/accounts.js';
+import { language, learn, t } from '../i18n.js';
 import { Icon } from '../icons.js';
 import { logOut } from './api.js';
 import { enter, me } from './me.js';
@@ -87,6 +86,7 @@ function Leave() {
     <//>`;
 }
 
+await learn('accounts');
 effect(() => {
   document.documentElement.lang = language.value;
   document.title = t('settings.page_title');

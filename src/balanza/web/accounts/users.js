@@ -5,8 +5,7 @@ import { effect } from '../vendor/signals/signals.js';
 import { bytes } from '../format.js';
 import { Notices, Top } from '../frame.js';
 import { html } from '../html.js';
-import { language, t, tn } from '../i18n.js';
-import '../i18n/accounts.js';
+import { language, learn, t, tn } from '../i18n.js';
 import { Icon } from '../icons.js';
 import { attempt, ProblemText } from '../parts.js';
 import { notify } from '../store.js';
@@ -105,6 +104,7 @@ const storedBy = ({ stored_bytes: used, quota_bytes: most }) =>
 const jobsOf = ({ live_jobs: count, quota_jobs: most }) =>
   most === null ? tn('users.jobs', count) : t('users.jobs_of', { count, most });
 
+await learn('accounts');
 effect(() => {
   document.documentElement.lang = language.value;
   document.title = t('users.page_title');

@@ -5,25 +5,17 @@ import { enter, isNoAdmin } from '../accounts/me.js';
 import { Sorry } from '../accounts/sorry.js';
 import { Connection, Notices, Top } from '../frame.js';
 import { html } from '../html.js';
-import { language, t } from '../i18n.js';
-import '../i18n/decisions.js';
-import '../i18n/fleet.js';
+import { language, learn, t } from '../i18n.js';
+import { lazy } from '../lazy.js';
 import * as store from '../store.js';
 import { AddDialog, DrainDialog } from './actions.js';
-import { Charts } from './charts.js';
-import { Feed } from './feed.js';
 import * as fleet from './fleet.js';
 import { startLive } from './live.js';
-import { Queues } from './queues.js';
 import { Summary } from './summary.js';
-import { Timeline } from './timeline.js';
 import { Workers } from './workers.js';
 
-/** What lies below the workers comes with them, so that it need not move for them. */
-const Below = () => html`
-  <${Timeline} />
-  <${Charts} />
-  <div class="beside"><${Feed} /><${Queues} /></div>`;
+/** It comes after the workers, so that it need not move for them. */
+const Below = lazy(() => [import('./below.js'), learn('decisions')], 'Below');
 
 const DIALOGS = { drain: DrainDialog, add: AddDialog };
 
@@ -43,6 +35,7 @@ function App() {
     ${dialog && html`<${DIALOGS[dialog.kind]} worker=${dialog.worker} />`}`;
 }
 
+await learn('fleet');
 effect(() => {
   document.documentElement.lang = language.value;
   document.title = t('fleet.page_title');

@@ -1,5 +1,5 @@
 // The charts of the last hour: each worker's load, what waits, what was completed.
-import { useEffect, useRef } from '../vendor/preact/hooks.js';
+import { useEffect, useRef, useState } from '../vendor/preact/hooks.js';
 import { signal } from '../vendor/signals/signals.js';
 import { bytes, decimal, percent, timeOfDay } from '../format.js';
 import { html } from '../html.js';
@@ -10,6 +10,7 @@ import { busiest, meanOf, rates } from './series.js';
 
 const HEIGHT = 200;
 const LINES = 8;
+const MARGIN = '200px';
 const LEAST_SECONDS = 300; // in less the axis would name the same minute twice
 
 const MEASURES = {
@@ -19,7 +20,7 @@ const MEASURES = {
   assigned_jobs: { format: (value) => decimal(value), top: null },
 };
 
-/** The library that draws: it comes when there is something to draw, and the rest of the page need not wait for it. */
+/** The library that draws: it comes when there is something to draw and somebody to see it. */
 const uPlot = signal(null);
 
 const load = () => import('../vendor/uplot/uplot.js').then(
@@ -31,11 +32,13 @@ const load = () => import('../vendor/uplot/uplot.js').then(
 
 export function Charts() {
   const history = fleet.history.value;
+  const panel = useRef(null);
+  const isNear = useNear(panel);
   useEffect(() => {
-    if (history !== null && uPlot.value === null) load();
-  }, [history]);
+    if (isNear && history !== null && uPlot.value === null) load();
+  }, [isNear, history]);
   return html`
-    <section class="panel" id="charts" aria-labelledby="charts-title">
+    <section class="panel" id="charts" ref=${panel} aria-labelledby="charts-title">
       <header class="panel-head"><h2 id="charts-title">${t('charts.title')}</h2></header>
       ${history !== null && history.at.length < 2
         ? html`<p class="facts none">${t('charts.empty')}</p>`
@@ -51,6 +54,17 @@ export function Charts() {
             ]} />
           </div>`}
     </section>`;
+}
+
+/** Whether the element has been in sight, or nearly: what draws comes then, the words are there before. */
+function useNear(ref) {
+  const [isNear, setNear] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && setNear(true), { rootMargin: MARGIN });
+    observer.observe(ref.current);
+    return () => observer.disconnect();
+  }, []);
+  return isNear;
 }
 
 /** Of a large fleet the busiest workers and the mean of all: two hundred lines say nothing. */

@@ -3,16 +3,18 @@ import { useState } from '../vendor/preact/hooks.js';
 import { decimal, percent, timeOfDay } from '../format.js';
 import { html } from '../html.js';
 import { isTranslated, t, tn } from '../i18n.js';
+import { useGrowing } from '../parts.js';
 import * as fleet from './fleet.js';
 
 export function Feed() {
   const decisions = fleet.decisions.value;
+  const drawn = useGrowing(decisions);
   return html`
     <section class="panel" id="decisions" aria-labelledby="decisions-title">
       <header class="panel-head"><h2 id="decisions-title">${t('fleet.decisions')}</h2></header>
       ${fleet.loaded.value && decisions.length === 0 && html`<p class="facts none">${t('feed.empty')}</p>`}
       <ol class="feed" tabindex="0" aria-labelledby="decisions-title">
-        ${decisions.map((decision) => html`<${Decision} key=${decision.id} decision=${decision} />`)}</ol>
+        ${drawn.map((decision) => html`<${Decision} key=${decision.id} decision=${decision} />`)}</ol>
     </section>`;
 }
 

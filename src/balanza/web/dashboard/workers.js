@@ -51,9 +51,22 @@ function Place({ id }) {
 }
 
 const watched = new Map();
+const changed = new Map();
+
+/** One card after the other, so that the page answers meanwhile. */
+function drawNext() {
+  const [next] = changed;
+  if (next === undefined) return;
+  changed.delete(next[0]);
+  watched.get(next[0])?.(next[1]);
+  setTimeout(drawNext);
+}
+
 const observer = new IntersectionObserver(
   (entries) => {
-    for (const entry of entries) watched.get(entry.target)?.(entry.isIntersecting);
+    const isIdle = changed.size === 0;
+    for (const entry of entries) changed.set(entry.target, entry.isIntersecting);
+    if (isIdle) drawNext();
   },
   { rootMargin: MARGIN, scrollMargin: MARGIN },
 );

@@ -28,14 +28,6 @@ export const deck = makeDeck({
   onError: () => failed(store.playing.value),
 });
 
-effect(() => {
-  const item = store.playing.value;
-  untracked(() => (item !== null && isSong(item) ? take(item) : leave()));
-});
-effect(() => {
-  if (store.connection.value === 'live') untracked(goOnWhereItBroke);
-});
-
 function take(song) {
   const isHeld = deck.holds(song) && failure.value === null;
   if (song !== step.song) {
@@ -112,3 +104,12 @@ async function failed(song) {
   store.notify('error', t(`player.skipped_${reason}`, { name: song.name }));
   goTo(other, step.direction);
 }
+
+// At the end: the first song may be chosen before this module is there.
+effect(() => {
+  const item = store.playing.value;
+  untracked(() => (item !== null && isSong(item) ? take(item) : leave()));
+});
+effect(() => {
+  if (store.connection.value === 'live') untracked(goOnWhereItBroke);
+});

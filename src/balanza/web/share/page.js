@@ -4,8 +4,7 @@ import { useEffect, useRef, useState } from '../vendor/preact/hooks.js';
 import { effect, signal } from '../vendor/signals/signals.js';
 import { bytes, clock } from '../format.js';
 import { html } from '../html.js';
-import { language, t } from '../i18n.js';
-import '../i18n/share.js';
+import { language, learn, t } from '../i18n.js';
 import { Icon } from '../icons.js';
 import { titleOf } from '../parts.js';
 import { downloadAddress, look, mediaAddress, unlock } from './link.js';
@@ -118,6 +117,7 @@ function Unreachable() {
     <button type="button" class="button shared-again" onClick=${refresh}><${Icon} name="retry" />${t('action.retry')}</button>`;
 }
 
+await learn('share');
 effect(() => {
   document.documentElement.lang = language.value;
   document.title = shown.value?.name ? `${shown.value.name} · Balanza` : 'Balanza';

@@ -19,6 +19,8 @@ export default {
   "kind.audio": "Audio",
   "kind.video": "Video",
   "action.retry": "Try again",
+  "part.missing": "A part of this page could not be loaded. Try again in a moment; if it stays so, reload the page.",
+  "part.coming": "Loading…",
   "dialog.close": "Close",
   "dialog.cancel": "Cancel",
   "jobs.progress": "Conversion of {name}",

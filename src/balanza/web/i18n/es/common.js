@@ -19,6 +19,8 @@ export default {
   "kind.audio": "Audio",
   "kind.video": "Vídeo",
   "action.retry": "Reintentar",
+  "part.missing": "No se pudo cargar una parte de esta página. Inténtalo dentro de un momento; si sigue igual, recarga la página.",
+  "part.coming": "Cargando…",
   "dialog.close": "Cerrar",
   "dialog.cancel": "Cancelar",
   "jobs.progress": "Conversión de {name}",
