@@ -13,6 +13,8 @@ _LOG = """\
 Error opening input file input.
 Error opening input files: Invalid data found when processing input"""
 
+_CODECS = {"flac": "flac", "wav": "pcm_s16le"}
+
 
 def _media(number: int, name: str, kind: str, seconds: float | None, size: int, job: str | None = None) -> Json:
     mime = "audio/wav" if kind == "audio" else "video/mp4"
@@ -23,6 +25,7 @@ def _media(number: int, name: str, kind: str, seconds: float | None, size: int, 
         "sha256": "0" * 64,
         "mime_type": mime,
         "kind": kind,
+        "codecs": ["h264", "aac"] if kind == "video" else [_CODECS.get(name.rpartition(".")[2], "aac")],
         "duration_seconds": seconds,
         "job_id": job,
         "created_at": f"2026-11-23T10:00:{number:02}.000000Z",
@@ -274,16 +277,26 @@ _TOKENS: Json = {
         {**_TOKEN, "id": "t3", "name": "old", "scope": "admin", "expires_at": "2026-10-09T09:00:00.000000Z"},
     )
 }
+_OUTCOME: Json = {
+    "output_file": "paseo-por-la-playa.mp4",
+    "size_bytes": 94_000_000,
+    "seconds": 205.0,
+    "runs_copy": False,
+}
 
 
-def _slug(slug: str) -> Json:
-    return {"type": f"urn:balanza:{slug}", "detail": "It is refused."}
+def _slug(slug: str, detail: str = "It is refused.") -> Json:
+    return {"type": f"urn:balanza:{slug}", "detail": detail}
+
+
+_WRONG_RATE = _slug("invalid-option", "channels cannot be 9: for mp4 give a whole number from 1 to 8.")
 
 
 SCENES: dict[str, Scene] = {
     "empty": Scene(),
     "uploading": Scene(media=LIBRARY[3:], takes_uploads=False),
-    "library": Scene(media=LIBRARY, sound=_tone()),
+    "library": Scene(media=LIBRARY, sound=_tone(), answers={"/convert/estimate": _OUTCOME}),
+    "refusing": Scene(media=LIBRARY, problem=_WRONG_RATE),
     "converting": Scene(media=LIBRARY, jobs=(_PENDING, _SECOND, _PROCESSING), sound=_tone()),
     "completed": Scene(media=LIBRARY, jobs=(_COMPLETED,), sound=_tone()),
     "failed": Scene(media=LIBRARY, jobs=(_CANCELLED, _FAILED)),

@@ -19,7 +19,7 @@ from tests.server.stand import running
 from tests.support.waiting import eventually
 from tests.web.browser import chromium
 from tests.web.crowd import Crowd, settle
-from tests.web.scenes import SCENES
+from tests.web.scenes import LIBRARY, SCENES
 from tests.web.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +42,47 @@ def _upload(page: Page) -> None:
 def _ask_conversion(page: Page) -> None:
     page.locator(".row-actions button:last-child").nth(1).click()
     page.locator("dialog option").first.wait_for(state="attached")
+    page.locator(".outcome:not(.old)").wait_for()
+
+
+def _ask_advanced(page: Page) -> None:
+    _ask_conversion(page)
+    page.locator("dialog summary").click()
+    page.locator("dialog [name=channels]").fill("9")
+    page.locator("dialog [name=normalize]").check()
+    page.locator(".outcome:not(.old)").wait_for()
+
+
+def _ask_in_vain(page: Page) -> None:
+    _ask_advanced(page)
+    page.locator("dialog [type=submit]").click()
+    page.locator("dialog .option .problem").wait_for()
+
+
+def _open_more(page: Page) -> None:
+    page.locator(".row-actions button").nth(1).click()
+    page.locator(".row-menu").wait_for()
+
+
+def _rename(page: Page) -> None:
+    _open_more(page)
+    page.locator(".row-menu button").first.click()
+    page.locator("dialog [name=name]").wait_for()
+
+
+def _rename_in_vain(page: Page) -> None:
+    _rename(page)
+    page.locator("dialog [name=name]").fill("x")
+    page.locator("dialog [type=submit]").click()
+    page.locator("dialog .problem").wait_for()
+
+
+def _select_unseen(page: Page) -> None:
+    page.locator(".row input").nth(1).check()
+    page.route("**/media?*search=*", lambda route: route.fulfill(json={"media": [LIBRARY[4]], "next_cursor": None}))
+    page.locator("#library-search").fill("holi")
+    page.locator(".row").nth(1).wait_for(state="detached")
+    page.locator(".row input").check()
 
 
 def _delete(page: Page) -> None:
@@ -77,7 +118,8 @@ def _ask_why_moved(page: Page) -> None:
 
 
 def _share(page: Page) -> None:
-    page.locator(".row-actions button").nth(1).click()
+    _open_more(page)
+    page.locator(".row-menu button").last.click()
     page.locator("dialog .share-link").first.wait_for()
 
 
@@ -156,6 +198,13 @@ PICTURES: Mapping[str, Picture] = {
     "all": Picture("all"),
     "playing": Picture("all", _play_sound),
     "dialog": Picture("library", _ask_conversion),
+    "dialog-advanced": Picture("library", _ask_advanced),
+    "dialog-refused": Picture("refusing", _ask_in_vain),
+    "more": Picture("library", _open_more),
+    "rename": Picture("library", _rename),
+    "rename-refused": Picture("refusing", _rename_in_vain),
+    "nothing-fits": Picture("empty", address="?search=zarzuela&sort=name"),
+    "selected-unseen": Picture("library", _select_unseen),
     "readme": Picture("readme", _play_sound),
     "selected": Picture("library", _select),
     "deleted": Picture("library", _delete),

@@ -189,7 +189,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.OK, "audio/wav", b"")
 
     def do_PATCH(self) -> None:
-        """A piece of an upload."""
+        """A piece of an upload, or a change."""
+        if not self.path.startswith("/files/"):
+            self.do_POST()
+            return
         length = int(self.headers["Content-Length"])
         if self.scene.takes_uploads:
             self.rfile.read(length)

@@ -37,9 +37,8 @@ def new_link(live: Live, media: dict[str, str]) -> NewLink:
     return make
 
 
-def open_dialog(screen: Screen, name: str, share: str = "Share") -> Locator:
-    screen.row(name).get_by_role("button", name=f"{share} {name}").click()
-    return screen.page.get_by_role("dialog")
+def open_dialog(screen: Screen, name: str, share: str = "Share…") -> Locator:
+    return screen.more(name, share)
 
 
 def made(dialog: Locator) -> str:
@@ -106,7 +105,7 @@ def test_links_are_listed_and_revoked_in_spanish(
 ) -> None:
     link = new_link("video", password="x", most_downloads=2)
     page = open_page(fleet, language="es-ES")
-    dialog = open_dialog(Screen(page, SPANISH), "film.mp4", "Compartir")
+    dialog = open_dialog(Screen(page, SPANISH), "film.mp4", "Compartir…")
     newest = dialog.locator(".share-link").first
     expect(newest).to_contain_text("Funciona hasta el")
     expect(newest).to_contain_text("0 de 2 descargas")

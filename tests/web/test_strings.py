@@ -11,9 +11,12 @@ import pytest
 
 from balanza.balancer.score import WorkerStatus
 from balanza.lifecycle import JobStatus
+from balanza.media.options import options_of
+from balanza.media.table import FORMATS
 from balanza.model import MetricsSource, Obstacle, Outcome, Reason, Role, Scope
 from balanza.settings import PolicyName
 from balanza.store.points import Measure
+from balanza.store.search import Sort
 from tests.web.stage import WEB
 
 LANGUAGES = ("en", "es")
@@ -41,6 +44,9 @@ DYNAMIC = {
     "announce.": ["completed", "failed"],
     "player.": ["unplayable", "no_preview", "deleted", "unreachable", "skipped_unplayable", "skipped_deleted"],
     "player.repeat_": ["off", "all", "one"],
+    "library.kind_": ["all", "audio", "video"],
+    "library.sort_": [sort.value for sort in Sort],
+    "option.": sorted({name for format_ in FORMATS.values() for name in options_of(format_)} - {"quality"}),
     "share.time_": ["hour", "day", "week", "month"],
     "share.state_": ["open", "expired", "revoked"],
     "role.": [role.value for role in Role],

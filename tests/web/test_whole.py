@@ -52,7 +52,7 @@ def test_the_whole_way_goes_below_the_path_of_a_proxy(live: Live, clips: Path, o
             page.get_by_role("link", name="Download (zip)").click()
         assert zipfile.is_zipfile(download.value.path())
 
-        screen.row("tono.opus").get_by_role("button", name="Share tono.opus").click()
+        screen.more("tono.opus", "Share…")
         page.get_by_role("button", name="Create link").click()
         link = page.get_by_role("dialog").locator("input[readonly]").input_value()
         assert link.startswith(f"{origin}{PREFIX}/s/")

@@ -14,6 +14,7 @@ class Words:
     start: str
     play: str
     delete: str
+    more: str
     cancel: str
     retry: str
     completed: str
@@ -31,6 +32,7 @@ SPANISH = Words(
     start="Empezar",
     play="Reproducir",
     delete="Borrar",
+    more="Más para",
     cancel="Cancelar",
     retry="Reintentar",
     completed="Completada",
@@ -47,6 +49,7 @@ ENGLISH = Words(
     start="Start",
     play="Play",
     delete="Delete",
+    more="More for",
     cancel="Cancel",
     retry="Try again",
     completed="Completed",
@@ -86,6 +89,12 @@ class Screen:
     def card(self, name: str) -> Locator:
         """The newest conversion of the file of that name."""
         return self.page.locator(".card[data-job]", has=self.page.get_by_text(name, exact=True)).first
+
+    def more(self, name: str, action: str) -> Locator:
+        """Chooses from the row's menu; answers the dialog."""
+        self.row(name).get_by_role("button", name=f"{self.words.more} {name}").click()
+        self.row(name).get_by_role("button", name=action).click()
+        return self.page.get_by_role("dialog")
 
     def convert(self, name: str, output_format: str) -> Locator:
         """Converts through the dialog; answers the new card."""

@@ -68,7 +68,9 @@ export const post = (path, body) =>
     body: body && JSON.stringify(body),
   });
 
-export const listMedia = ({ limit, cursor } = {}) => call(query('media', { limit, cursor }));
+/** `search`, `kind` and `sort` are the library's question; with a cursor it is the same as before. */
+export const listMedia = ({ limit, cursor, search, kind, sort } = {}) =>
+  call(query('media', { limit, cursor, search: search || null, kind: kind || null, sort }));
 export const listTrash = (limit) => call(query('media', { limit, trash: true }));
 export const listJobs = ({ limit, cursor, status } = {}) => call(query('jobs', { limit, cursor, status }));
 export const getJob = (id) => call(`jobs/${encodeURIComponent(id)}`);
@@ -78,6 +80,8 @@ export const retryJob = (id) => post(`jobs/${encodeURIComponent(id)}/retry`);
 export const explainJob = (id) => call(`jobs/${encodeURIComponent(id)}/decision`);
 export const getInfo = (id) => call(`${mediaAddress(id)}/info`);
 export const getPreview = (id) => call(`${mediaAddress(id)}/preview`);
+export const renameMedia = (id, name) =>
+  call(mediaAddress(id), { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ name }) });
 export const trashMedia = (id) => call(mediaAddress(id), { method: 'DELETE' });
 export const deleteForever = (id) => call(`${mediaAddress(id)}?forever=true`, { method: 'DELETE' });
 export const restoreMedia = (id) => post(`${mediaAddress(id)}/restore`);
@@ -92,6 +96,15 @@ export const convert = (mediaId, format, options, key) =>
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
     body: JSON.stringify({ input_file: mediaId, output_format: format, options }),
+  });
+
+/** What would come out of it. */
+export const estimate = (mediaId, format, options, signal) =>
+  call('convert/estimate', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ input_file: mediaId, output_format: format, options }),
+    signal,
   });
 
 export const mediaAddress = (id) => `media/${encodeURIComponent(id)}`;

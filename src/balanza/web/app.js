@@ -15,6 +15,7 @@ import * as store from './store.js';
 const DIALOGS = {
   convert: lazy(() => [import('./convert.js'), learn('convert')], 'ConvertDialog'),
   forever: lazy(() => [import('./trash.js')], 'ForeverDialog'),
+  rename: lazy(() => [import('./library/rename.js')], 'RenameDialog'),
   share: lazy(() => [import('./share/dialog.js'), learn('share')], 'ShareDialog'),
   trash: lazy(() => [import('./trash.js')], 'TrashDialog'),
   why: lazy(() => [import('./why.js'), learn('decisions')], 'WhyDialog'),

@@ -1,6 +1,8 @@
 // The dialog that asks into what the chosen files are to be converted, and submits one job for each.
 import { useEffect, useMemo, useState } from './vendor/preact/hooks.js';
 import { convert, getFormats } from './api.js';
+import { Advanced, blamed, given } from './convert/advanced.js';
+import { Outcome, useOutcome } from './convert/outcome.js';
 import { html } from './html.js';
 import { t, tn } from './i18n.js';
 import { jobChanged } from './live.js';
@@ -18,40 +20,59 @@ const close = () => {
 };
 
 export function ConvertDialog({ media }) {
-  const [problems, setProblems] = useState([]);
-  const [isBusy, setBusy] = useState(false);
   const formats = useFormats();
   const onlySound = media.every((item) => item.kind === 'audio');
   const [format, setFormat] = useState(null);
   const [quality, setQuality] = useState(chosen.quality);
+  const [values, setValues] = useState({});
   const current = format ?? firstFormat(formats, onlySound);
-
-  const key = useMemo(newKey, []);
-
-  const start = async (event) => {
-    event.preventDefault();
-    setBusy(true);
-    Object.assign(chosen, { format: current, quality });
-    const failed = await submitAll(media, current, { quality }, key);
-    setBusy(false);
-    setProblems(failed);
-    if (failed.length === 0) close();
-  };
+  const described = formats?.find(({ name }) => name === current);
+  const options = { quality, ...given(described, values) };
+  const outcome = useOutcome(media, described?.name, options);
+  const { problems, isBusy, start } = useStarting(media, current, options);
+  const refused = problems.find(({ problem }) => blamed(problem, described))?.problem ?? null;
+  const invalid = outcome.isCurrent ? outcome.problems.find(({ problem }) => blamed(problem, described))?.problem : null;
 
   return html`
     <${Dialog} title=${tn('convert.title', media.length, { name: media[0].name })} onClose=${close}>
       <form onSubmit=${start}>
         <${FormatField} formats=${formats} current=${current} onlySound=${onlySound} onChange=${setFormat} />
         <${QualityField} current=${quality} onChange=${setQuality} />
-        <div role="alert">${problems.map(({ item, problem }) => html`
-          <div key=${item.id}>${media.length > 1 && html`<p class="breakable">${item.name}</p>`}<${ProblemText} problem=${problem} /></div>`)}</div>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick=${close}>${t('dialog.cancel')}</button>
-          <button type="submit" class="button primary" disabled=${isBusy || !current}>${t('convert.start')}</button>
+        <${Advanced} format=${described} values=${values} onChange=${setValues} problem=${invalid ?? refused} refused=${refused} />
+        <${Refused} media=${media} problems=${refused ? [] : problems} />
+        <div class="convert-foot">
+          <${Outcome} media=${media} ...${outcome} isElsewhere=${Boolean(invalid)} />
+          <div class="dialog-actions">
+            <button type="button" class="button" onClick=${close}>${t('dialog.cancel')}</button>
+            <button type="submit" class="button primary" disabled=${isBusy || !current}>${t('convert.start')}</button>
+          </div>
         </div>
       </form>
     <//>`;
 }
+
+/** Starting, and which files were refused when this was last tried with these options. */
+function useStarting(media, format, options) {
+  const [last, setLast] = useState({ problems: [], wanted: null });
+  const [isBusy, setBusy] = useState(false);
+  const keys = useMemo(() => new Map(), []);
+  const wanted = JSON.stringify([format, options]);
+  const start = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    Object.assign(chosen, { format, quality: options.quality });
+    if (!keys.has(wanted)) keys.set(wanted, newKey());
+    const problems = await submitAll(media, format, options, keys.get(wanted));
+    setBusy(false);
+    setLast({ problems, wanted });
+    if (problems.length === 0) close();
+  };
+  return { isBusy, start, problems: last.wanted === wanted ? last.problems : [] };
+}
+
+const Refused = ({ media, problems }) => html`
+  <div role="alert">${problems.map(({ item, problem }) => html`
+    <div key=${item.id}>${media.length > 1 && html`<p class="breakable">${item.name}</p>`}<${ProblemText} problem=${problem} /></div>`)}</div>`;
 
 /** The formats of the server: asked for with this module, and again here if that failed. */
 function useFormats() {
@@ -103,7 +124,7 @@ function QualityField({ current, onChange }) {
     </fieldset>`;
 }
 
-/** One for each opening of the dialog: starting again after a lost answer gives the same jobs, not new ones. */
+/** One for each choice in an open dialog: starting again after a lost answer gives the same jobs, not new ones. */
 const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** Submits every file, and answers those that were refused. */
@@ -112,7 +133,7 @@ async function submitAll(media, format, options, key) {
   const accepted = [];
   for (const item of media) {
     try {
-      accepted.push(await convert(item.id, format, options, [key, item.id, format, options.quality].join('.')));
+      accepted.push(await convert(item.id, format, options, `${key}.${item.id}`));
     } catch (problem) {
       if (problem.slug === undefined) throw problem;
       failed.push({ item, problem });
@@ -124,6 +145,6 @@ async function submitAll(media, format, options, key) {
 }
 
 function onSubmitted(count, format) {
-  store.selected.value = new Set();
+  store.selected.value = new Map();
   store.notify('done', tn('convert.started', count, { format: format.toUpperCase() }));
 }

@@ -66,3 +66,8 @@ export function timeOfDay(at, seconds = true) {
   const form = { hourCycle: 'h23', hour: '2-digit', minute: '2-digit', ...(seconds && { second: '2-digit' }) };
   return formatter(Intl.DateTimeFormat, isToday ? form : { day: 'numeric', month: 'short', ...form }).format(date);
 }
+
+const CODECS = { av1: 'AV1', h264: 'H.264', hevc: 'HEVC', mpeg2video: 'MPEG-2', mpeg4: 'MPEG-4', opus: 'Opus', vorbis: 'Vorbis', mjpeg: 'Motion JPEG' };
+
+/** A codec by the name that people know it by: `H.264`, `FLAC`, `PCM`. */
+export const codec = (name) => CODECS[name] ?? name.replace(/^(pcm|adpcm)_.*/, '$1').toUpperCase();

@@ -2,7 +2,7 @@
 import { batch } from './vendor/signals/signals.js';
 import { getJob, listJobs, listMedia, listTrash } from './api.js';
 import { derivedLeft, derivedMade, derivedMissed, derivedRestored } from './derived.js';
-import { t } from './i18n.js';
+import { t, tn } from './i18n.js';
 import * as store from './store.js';
 import { follow, reload, schedule } from './stream.js';
 
@@ -14,7 +14,7 @@ const WORKER_EVENTS = [
   'worker.registered', 'worker.left', 'worker.offline', 'worker.draining', 'worker.resumed', 'worker.quarantined',
   'worker.trusted',
 ];
-const MEDIA_EVENTS = ['media.created', 'media.trashed', 'media.restored', 'media.deleted'];
+const MEDIA_EVENTS = ['media.created', 'media.renamed', 'media.trashed', 'media.restored', 'media.deleted'];
 const PAGE = 50;
 const MOST = 200; // the server's largest page
 const PAUSE_MS = 300;
@@ -71,6 +71,7 @@ const isPending = (job) => job.status === 'pending';
 
 function away({ media_id }) {
   derivedLeft(media_id);
+  store.deselect([media_id]);
   mediaChanged();
 }
 
@@ -90,9 +91,11 @@ async function refresh() {
   Object.assign(stale, NOTHING, { jobs: new Set() });
   const fresh = await freshJobs(wanted);
   const unknown = fresh.rows.some((job) => job.output_id && !store.mediaById.value.has(job.output_id));
-  const [library, trash] = wanted.media || unknown ? await freshLibrary() : [];
+  const asked = store.question.value;
+  const [library, trash] = wanted.media || unknown ? await freshLibrary(asked) : [];
+  const isCurrent = asked === store.question.value; // else the answer to the new one is on its way
   batch(() => {
-    if (library) store.setMedia(library.media, library.next_cursor);
+    if (library && isCurrent) showLibrary(library, asked);
     if (trash) store.setTrash(trash.media, trash.next_cursor);
     if (fresh.cursor !== undefined) {
       keepOnly(fresh);
@@ -103,7 +106,16 @@ async function refresh() {
   });
 }
 
-const freshLibrary = () => Promise.all([listMedia({ limit: pageFor(store.media.value.length) }), listTrash(MOST)]);
+function freshLibrary(asked) {
+  const shown = asked === store.answered.value ? store.media.value.length : 0;
+  return Promise.all([listMedia({ limit: pageFor(shown), ...asked }), listTrash(MOST)]);
+}
+
+function showLibrary({ media, next_cursor: cursor }, asked) {
+  const isNew = store.loaded.value && asked !== store.answered.value;
+  store.setMedia(media, cursor, asked);
+  if (isNew) store.announcement.value = tn('library.found', media.length, { count: `${media.length}${cursor === null ? '' : '+'}` });
+}
 
 const pageFor = (shown) => Math.min(MOST, Math.max(PAGE, shown));
 
@@ -137,8 +149,9 @@ function announce(ended) {
 }
 
 export async function moreMedia() {
-  const page = await listMedia({ limit: PAGE, cursor: store.mediaCursor.value });
-  store.addMedia(page.media, page.next_cursor);
+  const [asked, cursor] = [store.answered.value, store.mediaCursor.value];
+  const page = await listMedia({ limit: PAGE, cursor, ...asked });
+  if (asked === store.answered.value && cursor === store.mediaCursor.value) store.addMedia(page.media, page.next_cursor);
 }
 
 export async function moreJobs() {

@@ -8,9 +8,12 @@ import * as store from './store.js';
 export function Player() {
   const item = store.playing.value;
   if (item === null) return null;
-  if (isSong(item)) return html`<${SoundBar} item=${item} onClose=${close} />`;
-  return html`<${Screen} key=${item.id} item=${item} onClose=${close} />`;
+  if (isSong(item)) return html`<${SoundBar} item=${named(item)} onClose=${close} />`;
+  return html`<${Screen} key=${item.id} item=${named(item)} onClose=${close} />`;
 }
+
+/** With the name that it has by now. */
+const named = (item) => ({ ...item, name: store.mediaById.value.get(item.id)?.name ?? item.name });
 
 const close = () => {
   store.playing.value = null;

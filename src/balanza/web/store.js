@@ -5,6 +5,10 @@ export const LIVE = ['pending', 'processing'];
 
 export const media = signal([]);
 export const mediaCursor = signal(null);
+/** What is asked of the library: part of a name, a kind, an order. See library/question.js. */
+export const question = signal({ search: '', kind: '', sort: 'newest' });
+/** The question that `media` answers. */
+export const answered = signal(question.value);
 /** The newest of the trash, the last deleted first; with a cursor when there are more. */
 export const trash = signal([]);
 export const trashCursor = signal(null);
@@ -16,9 +20,10 @@ export const loaded = signal(false);
 export const connection = signal('live');
 export const formats = signal(null);
 export const playing = signal(null);
-/** The open dialog: `{kind: 'convert' | 'share' | 'trash' | 'forever', media: […]}`, `{kind: 'why', job}`, or null. */
+/** The open dialog: `{kind: 'convert' | 'rename' | 'share' | 'trash' | 'forever', media: […]}`, `{kind: 'why', job}`, or null. */
 export const dialog = signal(null);
-export const selected = signal(new Set());
+/** The chosen files by their ids, also those that the library does not show just now. */
+export const selected = signal(new Map());
 /** What happened, newest last: `{id, kind: 'done' | 'error', text, detail, action}`; `action: {label, run, hasFocus}` or null. */
 export const notices = signal([]);
 /** Read aloud by screen readers, not shown. */
@@ -40,12 +45,20 @@ export function dismiss(id) {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
 
-export function setMedia(items, cursor) {
+export const isNarrow = ({ search, kind }) => search !== '' || kind !== '';
+
+/** Whether `media` is the whole library. */
+export const isWhole = computed(() => mediaCursor.value === null && !isNarrow(answered.value));
+
+/** The answer to `asked`. What is chosen stays so, unless it is sure that it is gone. */
+export function setMedia(items, cursor, asked = answered.value) {
   batch(() => {
     media.value = items;
     mediaCursor.value = cursor;
-    const present = new Set(items.map((item) => item.id));
-    selected.value = new Set([...selected.value].filter((id) => present.has(id)));
+    answered.value = asked;
+    const fresh = mediaById.value;
+    const kept = [...selected.value.values()].filter(({ id }) => !isWhole.value || fresh.has(id));
+    selected.value = new Map(kept.map((item) => [item.id, fresh.get(item.id) ?? item]));
   });
 }
 
@@ -65,15 +78,12 @@ export function mergeJobs(fresh) {
   return ended;
 }
 
-export function select(id, on) {
-  const next = new Set(selected.value);
-  if (on) next.add(id);
-  else next.delete(id);
-  selected.value = next;
+export function select(items) {
+  selected.value = new Map([...selected.value, ...items.map((item) => [item.id, item])]);
 }
 
 export function deselect(ids) {
-  const next = new Set(selected.value);
+  const next = new Map(selected.value);
   for (const id of ids) next.delete(id);
   selected.value = next;
 }
@@ -88,5 +98,4 @@ const trashedIds = computed(() => new Set(trash.value.map((item) => item.id)));
 export const isResultTrashed = (job) => trashedIds.value.has(job.output_id);
 
 /** True when the result of `job` has been deleted; only a wholly loaded library can tell. */
-export const isResultGone = (job) =>
-  job.output_id !== null && mediaCursor.value === null && !mediaById.value.has(job.output_id);
+export const isResultGone = (job) => job.output_id !== null && isWhole.value && !mediaById.value.has(job.output_id);

@@ -58,12 +58,19 @@ export function Outcome({ media, outcomes, problems, isCurrent, isElsewhere }) {
   const shown = isElsewhere ? [] : problems.slice(0, TOLD);
   return html`
     <div class=${`outcome ${isCurrent ? '' : 'old'}`} role="status">
-      <p class="outcome-name">${outcomes.length > 0 && html`<span class="breakable">→ ${outcomes[0].output_file}</span> ${others(outcomes.length - 1)}`}</p>
+      ${outcomes.length > 0
+        ? html`<p class="outcome-name"><strong title=${outcomes[0].output_file}>→ ${outcomes[0].output_file}</strong> ${others(outcomes.length - 1)}</p>`
+        : html`<p class="outcome-name">${whyNone(problems, isElsewhere)}</p>`}
       <p class="facts">${factsOf(outcomes).map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>
       ${shown.map(({ item, problem }) => html`
         <div key=${item.id}>${media.length > 1 && html`<p class="breakable">${item.name}</p>`}<${ProblemText} problem=${problem} /></div>`)}
       ${problems.length > shown.length && shown.length > 0 && html`<p>${others(problems.length - shown.length)}</p>`}
     </div>`;
+}
+
+function whyNone(problems, isElsewhere) {
+  if (isElsewhere) return t('outcome.invalid');
+  return problems.length === 0 && t('outcome.coming');
 }
 
 const others = (count) => count > 0 && t('list.others', { count });

@@ -17,6 +17,8 @@ export default {
   "option.start": "Start at",
   "option.end": "End at",
   "option.copy": "Copy sound and picture unchanged",
+  "outcome.coming": "Working out what comes out…",
+  "outcome.invalid": "One of the options is not valid.",
   "outcome.size": "about {size}",
   "outcome.no_size": "size not known yet",
   "outcome.time.one": "about {time}",

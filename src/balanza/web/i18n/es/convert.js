@@ -17,6 +17,8 @@ export default {
   "option.start": "Empezar en",
   "option.end": "Terminar en",
   "option.copy": "Copiar sonido e imagen sin cambios",
+  "outcome.coming": "Calculando el resultado…",
+  "outcome.invalid": "Una de las opciones no es válida.",
   "outcome.size": "unos {size}",
   "outcome.no_size": "tamaño aún desconocido",
   "outcome.time.one": "unos {time}",
