@@ -54,9 +54,9 @@ def test_what_the_framework_refuses_has_a_sentence_too(
 
 
 def test_a_wrong_method_is_answered_with_all_that_are_possible(stand: Stand) -> None:
-    answer = stand.client.patch("/media/x")
+    answer = stand.client.put("/media/x")
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "DELETE, GET, HEAD"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, PATCH"
 
 
 def test_every_wrong_field_is_named_for_programs(stand: Stand) -> None:

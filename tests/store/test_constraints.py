@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from balanza.store.tables import attempts, jobs, media, workers
+from balanza.store.tables import MEDIA, attempts, jobs, media, workers
 from tests.store.scene import START, Scene, a_media
 
 
@@ -122,11 +122,7 @@ def test_two_jobs_never_have_the_same_token(scene: Scene) -> None:
 
 
 def test_a_job_never_has_two_results(scene: Scene) -> None:
-    row = {
-        column.name: getattr(a_media("second", job_id="completed"), column.name)
-        for column in media.c
-        if column.name not in ("seq", "purged")
-    }
+    row = {column.name: getattr(a_media("second", job_id="completed"), column.name) for column in MEDIA}
 
     with scene.unchanged(), pytest.raises(IntegrityError):
         scene.database.write(lambda tx: tx.execute(insert(media), row))

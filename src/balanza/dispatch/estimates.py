@@ -59,4 +59,4 @@ def _seconds(plan: Plan, probe: Probe, speeds: Sequence[float]) -> float | None:
     length = plan.length_seconds if plan.length_seconds is not None else probe.duration_seconds
     if length is None or not speeds:
         return None
-    return round(length / median(speeds), 1)
+    return max(0.1, round(length / median(speeds), 1))
