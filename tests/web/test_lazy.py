@@ -46,7 +46,8 @@ def test_a_slow_part_is_announced_until_it_is_there(open_page: OpenPage) -> None
 
         page.route("**/web/share/dialog.js", hold)
         page.goto(stage.address)
-        page.get_by_role("button", name=f"Share {LIBRARY[0]['name']}").click()
+        page.get_by_role("button", name=f"More for {LIBRARY[0]['name']}").click()
+        page.get_by_role("button", name="Share…").click()
         expect(page.locator(".coming")).to_have_text("Loading…")
         for route in held:
             route.continue_()

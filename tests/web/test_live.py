@@ -10,6 +10,7 @@ from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
 from tests.web.scenes import LIBRARY, SCENES, job
 from tests.web.stage import Scene, Stage
+from tests.web.words import wait_until_drawn
 
 BROKEN = "net::ERR_"
 """What Chromium itself writes on the console when nobody answers."""
@@ -33,6 +34,7 @@ def test_a_page_without_its_stream_asks_every_few_seconds_and_recovers(
     page.goto(live.address)
     bar = page.locator(".connection")
     expect(bar).to_contain_text("Live updates are interrupted")
+    wait_until_drawn(page)
     before = page.locator(".row").count()
     live.upload(clips / "tono.wav", "elsewhere.wav")
     expect(page.locator(".row")).to_have_count(before + 1)
@@ -53,7 +55,7 @@ def test_a_page_whose_server_is_gone_says_so_and_recovers_when_it_is_back(open_p
 
 def test_a_page_that_was_offline_shows_what_happened_meanwhile(live: Live, clips: Path, open_page: OpenPage) -> None:
     page = open_page(live.address, language="es-ES", expected=BROKEN)
-    expect(page.locator(".row, .empty").first).to_be_visible()
+    wait_until_drawn(page)
     before = page.locator(".row").count()
     page.context.set_offline(True)
     page.evaluate("dispatchEvent(new Event('online'))")  # Chromium tells nobody of a stream that it cuts off like this

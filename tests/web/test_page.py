@@ -189,6 +189,7 @@ def test_everything_works_by_keyboard_alone(fleet: str, clips: Path, open_page: 
     eventually(lambda: element(page, "audio", "currentTime") > 0)
     tab_to("More for tono.flac")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Rename…")).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     tab_to("Create link")

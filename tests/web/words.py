@@ -60,6 +60,22 @@ ENGLISH = Words(
     processed_by="⚙️ Processed by: worker_",
 )
 
+_LISTED = """async () => {
+  const query = new URLSearchParams([...new URLSearchParams(location.search), ['limit', 50]]);
+  const get = async (address) => (await fetch(address)).json();
+  const [{ media }, { jobs }] = await Promise.all([get(`media?${query}`), get('jobs?limit=50')]);
+  return [media.length, jobs.length];
+}"""
+"""How many files and conversions the page shows."""
+
+
+def wait_until_drawn(page: Page) -> None:
+    """The lists are drawn a few rows at a time; afterwards they are whole."""
+    expect(page.locator(".row, .empty").first).to_be_visible()
+    files, conversions = page.evaluate(_LISTED)
+    expect(page.locator(".row")).to_have_count(files)
+    expect(page.locator(".card[data-job]")).to_have_count(conversions)
+
 
 class Screen:
     """One open page."""
@@ -69,7 +85,7 @@ class Screen:
         self.words = words
         # Choosers are caught only once Chromium has been told to, which takes a while: so from the start.
         page.on("filechooser", lambda _: None)
-        expect(page.locator(".row, .empty").first).to_be_visible()
+        wait_until_drawn(page)
 
     def add(self, *files: Path) -> None:
         """Uploads, and waits until all are in the library."""

@@ -43,6 +43,7 @@ async function askAbout(media, format, options, signal) {
       try {
         outcomes.push(await estimate(item.id, format, options, signal));
       } catch (problem) {
+        if (signal.aborted) return;
         if (problem.slug === undefined) throw problem;
         problems.push({ item, problem });
         if (problem.slug === 'invalid-option') ahead.length = 0;
