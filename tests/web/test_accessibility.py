@@ -20,6 +20,8 @@ STATES = (
     "all",
     "playing",
     "dialog",
+    "dialog-refused",
+    "selected-unseen",
     "selected",
     "deleted",
     "trash",

@@ -24,7 +24,7 @@ _BOXES = """
 """
 
 
-@pytest.mark.parametrize("name", ["all", "uploading", "playing", "dialog"])
+@pytest.mark.parametrize("name", ["all", "uploading", "playing", "dialog-refused", "selected-unseen"])
 def test_nothing_is_wider_than_the_page(browser: Browser, name: str) -> None:
     with shown(browser, name, size=(320, 800), scheme="light", language="es-ES") as page:
         for width in (320, 360, 768, 1440, 3840):
@@ -32,7 +32,7 @@ def test_nothing_is_wider_than_the_page(browser: Browser, name: str) -> None:
             assert (width, page.evaluate(BEYOND)) == (width, [])
 
 
-@pytest.mark.parametrize("name", ["all", "dialog"])
+@pytest.mark.parametrize("name", ["all", "dialog-refused"])
 def test_everything_that_is_pressed_is_large_enough_for_a_finger(browser: Browser, name: str) -> None:
     with shown(browser, name, size=(360, 740), scheme="light", language="en-GB") as page:
         small = page.evaluate(
