@@ -89,6 +89,28 @@ def test_a_file_is_shared_with_a_password_and_opened_by_somebody_else(
     eventually(lambda: is_playing(reader, "audio"))
 
 
+def test_several_selected_files_get_a_link_each(
+    fleet: str, live: Live, media: dict[str, str], open_page: OpenPage
+) -> None:
+    page = open_page(fleet, width=360)
+    screen = Screen(page, ENGLISH)
+    for media_id in media.values():
+        name = live.api.get(f"/media/{media_id}/info").json()["name"]
+        screen.row(name).get_by_role("checkbox").check()
+    page.locator(".selection").get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog", name="Share 2 files")
+    dialog.get_by_role("button", name="Create link").click()
+
+    told = dialog.get_by_label("The new links, one for each file")
+    expect(told).to_have_value(
+        re.compile(r"^canción\.wav\nhttp.+\nfilm\.mp4\nhttp.+$|^film.mp4\nhttp.+\ncanción\.wav\nhttp.+$")
+    )
+    lines = told.input_value().splitlines()
+    for name, link in zip(lines[::2], lines[1::2], strict=True):
+        assert live.api.get(f"{link}/info").json()["name"] == name
+    assert page.evaluate(BEYOND) == []
+
+
 def test_a_film_is_played_and_sought_in_place(new_link: NewLink, open_page: OpenPage) -> None:
     page = open_page(new_link("video", most_downloads=1))
     expect(page.get_by_role("heading", name="film.mp4")).to_be_visible()

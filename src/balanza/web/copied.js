@@ -4,16 +4,17 @@ import { html } from './html.js';
 import { t } from './i18n.js';
 import { Icon } from './icons.js';
 
-/** `value` in a field, selected, and copied at a press; `hint` says that it is not shown again. */
-export function Copied({ label, value, hint }) {
+/** `value` in a field of so many rows, selected, and copied at a press; `hint` says that it is not shown again. */
+export function Copied({ label, value, hint, rows = 1 }) {
   const [isCopied, setCopied] = useState(false);
   const input = useRef(null);
   useEffect(() => input.current.select(), []);
   const onCopy = async () => setCopied(await copy(input.current));
+  const field = { ref: input, class: 'input', readonly: true, value, spellcheck: false, onFocus: () => input.current.select() };
   return html`
     <div class="copied">
       <label class="field"><span>${label}</span>
-        <input ref=${input} class="input" readonly value=${value} spellcheck=${false} onFocus=${() => input.current.select()} /></label>
+        ${rows === 1 ? html`<input ...${field} />` : html`<textarea ...${field} rows=${rows} wrap="off"></textarea>`}</label>
       <button type="button" class="button" onClick=${onCopy}><${Icon} name=${isCopied ? 'completed' : 'copy'} />${t(isCopied ? 'copy.done' : 'copy.copy')}</button>
       <p class="facts">${hint}</p>
       <p class="unseen" role="status">${isCopied ? t('copy.done') : ''}</p>

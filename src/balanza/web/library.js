@@ -49,6 +49,8 @@ function Selection({ items }) {
       <button type="button" class="button quiet" disabled=${chosen.length === 0} onClick=${() => openConvert(chosen)}>
         <${Icon} name="convert" />${chosen.length ? tn('library.convert_selected', chosen.length) : t('library.convert_none')}</button>
       <${Zip} ids=${chosen.map((item) => item.id)} />
+      <button type="button" class="button quiet" disabled=${chosen.length === 0} onClick=${() => openShare(chosen)}>
+        <${Icon} name="share" />${t('library.share_selected')}</button>
       <button type="button" class="button quiet" disabled=${chosen.length === 0}
         onClick=${(event) => trash(chosen, { toUndo: isByKey(event) })}><${Icon} name="trash" />${t('library.delete_selected')}</button>
       ${unseen.length > 0 && html`<${Unseen} items=${unseen} />`}
@@ -82,6 +84,10 @@ const Trash = () => html`
 
 /** A button pressed with a key: its click has no pointer. */
 const isByKey = (event) => event.detail === 0;
+
+const openShare = (items) => {
+  store.dialog.value = { kind: 'share', media: items };
+};
 
 export const openConvert = (items) => {
   store.dialog.value = { kind: 'convert', media: items };

@@ -1,4 +1,4 @@
-// The dialog that shares one file: makes a link to it, and lists and revokes those that there are.
+// The dialog that shares: makes a link to each file, and lists and revokes those that there are to one.
 import { useEffect, useRef, useState } from '../vendor/preact/hooks.js';
 import { listShares, revokeShare, shareMedia } from '../api.js';
 import { Copied } from '../copied.js';
@@ -17,7 +17,37 @@ const close = () => {
   store.dialog.value = null;
 };
 
-export function ShareDialog({ media: [item] }) {
+export const ShareDialog = ({ media }) =>
+  media.length === 1 ? html`<${ShareOne} item=${media[0]} />` : html`<${ShareSeveral} items=${media} />`;
+
+/** A link to each file, under the same terms. What was refused can be tried again; the others keep their links. */
+function ShareSeveral({ items }) {
+  const [created, setCreated] = useState(new Map());
+  const [refused, setRefused] = useState([]);
+
+  const create = async (terms) => {
+    const made = new Map(created);
+    const failed = [];
+    for (const item of items.filter(({ id }) => !made.has(id))) {
+      await told((problem) => problem && failed.push({ item, problem }), async () => {
+        made.set(item.id, `${item.name}\n${addressOf((await shareMedia(item.id, terms)).url)}`);
+      });
+    }
+    setCreated(made);
+    setRefused(failed);
+  };
+
+  return html`
+    <${Dialog} title=${t('share.title_several', { count: items.length })} onClose=${close}>
+      ${created.size < items.length && html`<${Terms} onCreate=${create} />`}
+      <div role="alert">${refused.map(({ item, problem }) => html`
+        <div key=${item.id}><p class="breakable">${item.name}</p><${ProblemText} problem=${problem} /></div>`)}</div>
+      ${created.size > 0 && html`<${Copied} key=${created.size} label=${t('share.new_links')} rows=${Math.min(12, 2 * created.size)}
+        value=${[...created.values()].join('\n')} hint=${t('copy.once')} />`}
+    <//>`;
+}
+
+function ShareOne({ item }) {
   const links = useLinks(item);
   const [created, setCreated] = useState(null);
   const [problem, setProblem] = useState(null);

@@ -31,6 +31,7 @@ export default {
   "library.convert_selected.other": "Convert {count} selected",
   "library.zip": "Download (zip)",
   "library.zip_most": "Download (zip): {most} at most",
+  "library.share_selected": "Share",
   "library.delete_selected": "Delete",
   "library.search": "Search by name",
   "library.kind": "Kind",

@@ -1,6 +1,8 @@
 // The strings of shared links in English. The body is JSON, so that tests can read it too.
 export default {
   "share.title": "Share {name}",
+  "share.title_several": "Share {count} files",
+  "share.new_links": "The new links, one for each file",
   "share.time": "The link works for",
   "share.time_hour": "1 hour",
   "share.time_day": "1 day",

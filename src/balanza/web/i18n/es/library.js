@@ -31,6 +31,7 @@ export default {
   "library.convert_selected.other": "Convertir {count} seleccionados",
   "library.zip": "Descargar (zip)",
   "library.zip_most": "Descargar (zip): {most} como mucho",
+  "library.share_selected": "Compartir",
   "library.delete_selected": "Borrar",
   "library.search": "Buscar por nombre",
   "library.kind": "Tipo",

@@ -1,6 +1,8 @@
 // The strings of shared links in Spanish. The body is JSON, so that tests can read it too.
 export default {
   "share.title": "Compartir {name}",
+  "share.title_several": "Compartir {count} archivos",
+  "share.new_links": "Los enlaces nuevos, uno por archivo",
   "share.time": "El enlace funciona durante",
   "share.time_hour": "1 hora",
   "share.time_day": "1 día",
