@@ -34,10 +34,18 @@ const kindOf = (problem) => (isTranslated(`problem.${problem.slug}`) ? problem.s
 
 export const titleOf = (problem) => t(`problem.${kindOf(problem)}`);
 
-/** What went wrong, in the reader's language, and the server's own sentence, which is English. */
+const NAMING = new Set(['invalid-option', 'invalid-request']); // of these only the server's sentence names the value
+
+/** What went wrong, in the reader's language; the server's own sentence, which is English, is one click away. */
 export const ProblemText = ({ problem }) => html`
   <div class="problem"><strong>${titleOf(problem)}</strong>
-    ${problem.detail && html`<p lang="en">${problem.detail}</p>`}</div>`;
+    ${problem.detail && html`<${Detail} text=${problem.detail} isOpen=${NAMING.has(problem.slug)} />`}</div>`;
+
+/** A sentence of the server. */
+export function Detail({ text, isOpen = false }) {
+  const sentence = html`<p lang="en">${text}</p>`;
+  return isOpen ? sentence : html`<details><summary>${t('problem.details')}</summary>${sentence}</details>`;
+}
 
 /** Runs an action of a button; a failure becomes a notice. */
 export async function attempt(action) {
