@@ -12,12 +12,13 @@ const HEIGHT = 200;
 const LINES = 8;
 const MARGIN = '200px';
 const LEAST_SECONDS = 300; // in less the axis would name the same minute twice
+const WHOLE = [1, 10, 100, 1000].flatMap((size) => [size, 2 * size, 5 * size]); // the steps of an axis that counts
 
 const MEASURES = {
   cpu_load: { format: (value) => percent(100 * value), top: 1 },
   memory_mb: { format: (value) => bytes(value * 1e6), top: null },
-  running_jobs: { format: (value) => decimal(value), top: null },
-  assigned_jobs: { format: (value) => decimal(value), top: null },
+  running_jobs: { format: decimal, top: null },
+  assigned_jobs: { format: decimal, top: null },
 };
 
 /** The library that draws: it comes when there is something to draw and somebody to see it. */
@@ -145,7 +146,7 @@ function optionsOf(box, { lines, format, top }) {
     },
     axes: [
       { ...axis, space: 72, values: (_, ticks) => ticks.map((tick) => timeOfDay(tick * 1000, false)) },
-      { ...axis, size: 64, space: 40, values: (_, ticks) => ticks.map((tick) => format(tick)) },
+      { ...axis, size: 64, space: 40, values: (_, ticks) => ticks.map((tick) => format(tick)), ...(format === decimal && { incrs: WHOLE }) },
     ],
     series: [
       {},
