@@ -99,12 +99,13 @@ def test_several_selected_files_get_a_link_each(
         screen.row(name).get_by_role("checkbox").check()
     page.locator(".selection").get_by_role("button", name="Share").click()
     dialog = page.get_by_role("dialog", name="Share 2 files")
-    dialog.get_by_role("button", name="Create link").click()
+    dialog.get_by_role("button", name="Create 2 links").click()
 
     told = dialog.get_by_label("The new links, one for each file")
     expect(told).to_have_value(
         re.compile(r"^canción\.wav\nhttp.+\nfilm\.mp4\nhttp.+$|^film.mp4\nhttp.+\ncanción\.wav\nhttp.+$")
     )
+    expect(dialog).to_contain_text("Copy them now: they are not shown again.")
     lines = told.input_value().splitlines()
     for name, link in zip(lines[::2], lines[1::2], strict=True):
         assert live.api.get(f"{link}/info").json()["name"] == name

@@ -42,7 +42,7 @@ export function Invitations({ people }) {
       <p>${t(isClosed ? 'invitation.closed' : 'invitation.hint')}</p>
       ${!isClosed && html`<${Terms} onCreate=${create} />`}
       ${fresh && html`
-        <${Copied} key=${fresh.id} label=${t('invitation.link')} value=${new URL(fresh.url, document.baseURI).href} hint=${t('copy.once')} />`}
+        <${Copied} key=${fresh.id} label=${t('invitation.link')} value=${new URL(fresh.url, document.baseURI).href} hint=${t('copy.once.one')} />`}
       <div role="alert">${problem && html`<${ProblemText} problem=${problem} />`}</div>
       ${answer?.invitations.length === 0 && html`<p class="facts">${t('invitation.none')}</p>`}
       <ul class="lines">${answer?.invitations.map((one) => html`<${Invitation} key=${one.id} invitation=${one} people=${people} onTakeBack=${onTakeBack} />`)}</ul>

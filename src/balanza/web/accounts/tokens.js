@@ -40,7 +40,7 @@ export function Tokens() {
     <${Panel} id="tokens" title=${t('token.title')}>
       <p>${t('token.hint')}</p>
       <${Terms} onCreate=${create} />
-      ${fresh && html`<${Copied} key=${fresh.id} label=${t('token.new', { name: fresh.name })} value=${fresh.token} hint=${t('copy.once')} />`}
+      ${fresh && html`<${Copied} key=${fresh.id} label=${t('token.new', { name: fresh.name })} value=${fresh.token} hint=${t('copy.once.one')} />`}
       <div role="alert">${problem && html`<${ProblemText} problem=${problem} />`}</div>
       ${answer?.tokens.length === 0 && html`<p class="facts">${t('token.none')}</p>`}
       <ul class="lines">${answer?.tokens.map((token) => html`<${Token} key=${token.id} token=${token} onRevoke=${onRevoke} />`)}</ul>

@@ -39,11 +39,11 @@ function ShareSeveral({ items }) {
 
   return html`
     <${Dialog} title=${t('share.title_several', { count: items.length })} onClose=${close}>
-      ${created.size < items.length && html`<${Terms} onCreate=${create} />`}
+      ${created.size < items.length && html`<${Terms} count=${items.length - created.size} onCreate=${create} />`}
       <div role="alert">${refused.map(({ item, problem }) => html`
         <div key=${item.id}><p class="breakable">${item.name}</p><${ProblemText} problem=${problem} /></div>`)}</div>
       ${created.size > 0 && html`<${Copied} key=${created.size} label=${t('share.new_links')} rows=${Math.min(12, 2 * created.size)}
-        value=${[...created.values()].join('\n')} hint=${t('copy.once')} />`}
+        value=${[...created.values()].join('\n')} hint=${tn('copy.once', created.size)} />`}
     <//>`;
 }
 
@@ -63,7 +63,7 @@ function ShareOne({ item }) {
     <${Dialog} title=${t('share.title', { name: item.name })} onClose=${close}>
       <${Terms} onCreate=${create} />
       <div role="alert">${problem && html`<${ProblemText} problem=${problem} />`}</div>
-      ${created && html`<${Copied} key=${created.id} label=${t('share.link')} value=${addressOf(created.url)} hint=${t('copy.once')} />`}
+      ${created && html`<${Copied} key=${created.id} label=${t('share.link')} value=${addressOf(created.url)} hint=${t('copy.once.one')} />`}
       <${Links} ...${links} />
     <//>`;
 }
@@ -79,7 +79,7 @@ async function told(tell, action) {
   }
 }
 
-function Terms({ onCreate }) {
+function Terms({ count = 1, onCreate }) {
   const [isBusy, setBusy] = useState(false);
   const onSubmit = async (event) => {
     event.preventDefault();
@@ -105,7 +105,7 @@ function Terms({ onCreate }) {
           <input class="input" name="downloads" type="number" min="1" max="1000000" step="1" placeholder=${t('share.no_limit')} /></label>
       </div>
       <div class="dialog-actions">
-        <button type="submit" class="button primary" disabled=${isBusy}><${Icon} name="share" />${t('share.create')}</button>
+        <button type="submit" class="button primary" disabled=${isBusy}><${Icon} name="share" />${tn('share.create', count)}</button>
       </div>
     </form>`;
 }
