@@ -76,9 +76,10 @@ const Refused = ({ media, problems }) => html`
 
 /** The formats of the server: asked for with this module, and again here if that failed. */
 function useFormats() {
+  const connection = store.connection.value;
   useEffect(() => {
-    if (store.formats.value === null) attempt(loadFormats);
-  }, []);
+    if (store.formats.value === null) attempt(loadFormats); // again when the server is back
+  }, [connection]);
   return store.formats.value;
 }
 

@@ -3,7 +3,7 @@ import { useEffect, useState } from './vendor/preact/hooks.js';
 import { explainJob } from './api.js';
 import { decimal, percent, span, timeOfDay } from './format.js';
 import { html } from './html.js';
-import { isTranslated, t } from './i18n.js';
+import { isTranslated, language, t } from './i18n.js';
 import { Icon } from './icons.js';
 import { Dialog, ProblemText } from './parts.js';
 import * as store from './store.js';
@@ -43,7 +43,7 @@ function useExplanation({ job_id: id, status, assigned_worker: assigned, worker_
 
 const Now = ({ answer: { status, worker_id: worker, waits_for: waiting } }) => html`
   <p class="why-now"><strong>${status === 'pending' ? `${waitsFor(waiting)}.` : t(`why.${status}`, { worker: worker ?? t('why.nobody') })}</strong></p>
-  ${waiting && html`<p class="facts" lang="en">${waiting.sentence}</p>`}`;
+  ${waiting && language.value === 'en' && html`<p class="facts">${waiting.sentence}</p>`}`;
 
 const History = ({ decisions }) =>
   decisions.length === 0
