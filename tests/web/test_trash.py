@@ -12,6 +12,8 @@ from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
 
 DELETE = "Delete song.wav"
+_WAVEFORMS = "() => performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/waveform')).length"
+"""How many have been asked for and answered."""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,8 @@ def page(stand: Stand, open_page: OpenPage) -> Page:
     stand.upload("song.wav", wav(0.2))
     page = open_page(stand.address)
     expect(page.locator(".row")).to_have_count(2)
+    # What is asked of a file in the moment in which it is deleted is answered 410, which the browser writes to its console.
+    eventually(lambda: page.evaluate(_WAVEFORMS) == 2)
     return page
 
 
