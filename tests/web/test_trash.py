@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import func, select
 
+from balanza.store.tables import jobs
 from tests.server.stand import Stand, running, wav
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
 
 DELETE = "Delete song.wav"
-_WAVEFORMS = "() => performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/waveform')).length"
-"""How many have been asked for and answered."""
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +28,12 @@ def page(stand: Stand, open_page: OpenPage) -> Page:
     for trash in (False, True):
         for one in stand.get("/media", trash=trash)["media"]:
             stand.client.delete(f"/media/{one['id']}", params={"forever": True})
-    stand.upload("film.wav")
-    stand.upload("song.wav", wav(0.2))
+    ids = [stand.upload("film.wav")["id"], stand.upload("song.wav", wav(0.2))["id"]]
+    asked = select(func.count()).where(jobs.c.source_id.in_(ids), jobs.c.kind == "waveform")
     page = open_page(stand.address)
     expect(page.locator(".row")).to_have_count(2)
-    # What is asked of a file in the moment in which it is deleted is answered 410, which the browser writes to its console.
-    eventually(lambda: page.evaluate(_WAVEFORMS) == 2)
+    # What is asked of a file in the moment in which it is deleted is answered 410, and the browser complains.
+    eventually(lambda: stand.parts.desk.database.read(lambda tx: tx.execute(asked).scalar_one()) == len(ids))
     return page
 
 
