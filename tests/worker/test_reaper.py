@@ -42,11 +42,16 @@ def test_what_is_watched_is_killed_at_the_end_and_nothing_else(groups: list[int]
     assert runs(unknown)
 
 
+def _shells() -> list[psutil.Process]:
+    """A child that was just made bears its parent's command line still."""
+    return [child for child in psutil.Process().children() if "forget" in " ".join(child.cmdline())]
+
+
 def test_a_reaper_that_was_killed_is_replaced_by_one_that_knows_all(groups: list[int]) -> None:
     first, second, forgotten = groups
     reaper = Reaper()
     reaper.watch(first)
-    (shell,) = [child for child in psutil.Process().children() if "forget" in " ".join(child.cmdline())]
+    (shell,) = eventually(_shells)
     shell.kill()
     eventually(lambda: shell.status() == psutil.STATUS_ZOMBIE)
     assert runs(first)

@@ -1,5 +1,5 @@
 // The small parts that several lists share: buttons, progress, problems, dialogs.
-import { useEffect, useId, useRef, useState } from './vendor/preact/hooks.js';
+import { useEffect, useId, useLayoutEffect, useRef, useState } from './vendor/preact/hooks.js';
 import { html } from './html.js';
 import { isTranslated, t } from './i18n.js';
 import { Icon } from './icons.js';
@@ -63,7 +63,8 @@ export async function attempt(action) {
 export function Dialog({ title, onClose, otherwise, children }) {
   const ref = useRef(null);
   const id = useId();
-  useEffect(() => {
+  // With its first sight, not after it: a key that is pressed then must reach it.
+  useLayoutEffect(() => {
     const element = ref.current;
     const before = document.activeElement;
     element.showModal();
