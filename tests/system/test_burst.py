@@ -52,8 +52,7 @@ def test_a_burst_keeps_every_worker_busy_whatever_becomes_of_prometheus(tmp_path
     assert len(everything) == len(set(job_ids)) == JOBS
     assert Counter(one.worker_id for one in everything).keys() == {f"worker_{letter}" for letter in "abcdefgh"}
     balance = balance_of(everything)
-    # 1.1 is what `python -m bench burst` shows; on a machine that others use, too, single jobs take twice as long.
-    assert balance.imbalance <= 1.25, balance
+    assert balance.imbalance <= 1.1, balance
     assert balance.longest_idle_seconds <= STUCK_SECONDS, balance
     assert max(seconds for _, seconds in watch.latencies) < STUCK_SECONDS
     for _, source, age in watch.sources:

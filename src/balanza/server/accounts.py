@@ -145,7 +145,7 @@ def make_token(wanted: TokenRequest, response: Response, parts: PartsDep, princi
 def revoke_token(
     token_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")], parts: PartsDep, principal: Asking
 ) -> None:
-    """It opens nothing from now on. A token revokes itself alone."""
+    """It opens nothing from now on. Only who is logged in revokes one: a token does not."""
     if principal.session is None and parts.desk.settings.has_accounts:
         raise Refused("An API token cannot revoke one. Log in to do that.")
     parts.login.revoke_token(principal, token_id)

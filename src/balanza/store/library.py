@@ -11,11 +11,10 @@ from sqlalchemy import Connection, and_, bindparam, false, not_, null, or_, sele
 
 from balanza.lifecycle import JobStatus
 from balanza.model import Media, result_key, whole_key
-from balanza.store.search import folded, searched
+from balanza.store.search import LISTED, folded, searched
 from balanza.store.tables import IN_TRASH, MEDIA, TO_PURGE, jobs, media
 
 _KEPT = media.c.deleted_at.is_(None)
-_LISTED = and_(_KEPT, media.c.trashed_at.is_(None), media.c.derived_from.is_(None))
 _IN_TRASH = text(IN_TRASH)
 _OWN = media.c.owner_id == bindparam("owner")
 _THIS = media.c.id == bindparam("this_id")
@@ -28,11 +27,11 @@ _GET = select(*MEDIA).where(_THIS)
 _GET_LOCKED = _GET.with_for_update(key_share=True)
 _BY_NAME = (
     select(*MEDIA)
-    .where(media.c.name == bindparam("this_name"), _OWN, _LISTED)
+    .where(media.c.name == bindparam("this_name"), _OWN, LISTED)
     .order_by(media.c.seq)
     .limit(bindparam("most"))
 )
-_NEWEST = select(*MEDIA).where(_OWN, _LISTED).order_by(media.c.seq.desc()).limit(bindparam("most"))
+_NEWEST = select(*MEDIA).where(_OWN, LISTED).order_by(media.c.seq.desc()).limit(bindparam("most"))
 _CURSOR = select(media.c.seq).where(media.c.id == bindparam("before")).scalar_subquery()
 _OLDER = _NEWEST.where(media.c.seq < _CURSOR)
 _TRASH = (
@@ -45,7 +44,7 @@ _TRASHED_AT = select(media.c.trashed_at).where(media.c.id == bindparam("before")
 _OLDER_TRASH = _TRASH.where(
     or_(media.c.trashed_at < _TRASHED_AT, and_(media.c.trashed_at == _TRASHED_AT, media.c.seq < _CURSOR))
 )
-_PUT_INTO_TRASH = update(media).where(_THIS, _LISTED).values(trashed_at=bindparam("at"))
+_PUT_INTO_TRASH = update(media).where(_THIS, LISTED).values(trashed_at=bindparam("at"))
 _RESTORE = update(media).where(_THIS, _IN_TRASH).values(trashed_at=null())
 _OLD_TRASH = (
     select(*MEDIA)
@@ -54,7 +53,7 @@ _OLD_TRASH = (
     .limit(bindparam("most"))
     .with_for_update(key_share=True)
 )
-_RENAME = update(media).where(_THIS, _LISTED).values(name=bindparam("new_name"), folded_name=bindparam("folded"))
+_RENAME = update(media).where(_THIS, LISTED).values(name=bindparam("new_name"), folded_name=bindparam("folded"))
 _DELETE = update(media).where(_THIS, _KEPT).values(deleted_at=bindparam("at"))
 _OF_SOURCE = media.c.derived_from == bindparam("source")
 _DELETE_DERIVED = update(media).where(_OF_SOURCE, _KEPT).values(deleted_at=bindparam("at"))

@@ -39,12 +39,13 @@ _ORDERS: dict[Sort, tuple[ColumnElement[Any], bool]] = {
     Sort.LARGEST: (media.c.size_bytes, True),
     Sort.LONGEST: (func.coalesce(media.c.duration_seconds, 0.0), True),
 }
-_LISTED = and_(media.c.deleted_at.is_(None), media.c.trashed_at.is_(None), media.c.derived_from.is_(None))
+LISTED = and_(media.c.deleted_at.is_(None), media.c.trashed_at.is_(None), media.c.derived_from.is_(None))
+"""In the library: neither in the trash nor deleted, nor made of another file."""
 
 
 def find_media(tx: Connection, question: Question, *, owner_id: str, before: str | None, limit: int) -> list[Media]:
     """Those of somebody's library that answer the question; `before` is the id of the last one of the page before."""
-    query: Select[*tuple[Any, ...]] = select(*MEDIA).where(media.c.owner_id == owner_id, _LISTED).limit(limit)
+    query: Select[*tuple[Any, ...]] = select(*MEDIA).where(media.c.owner_id == owner_id, LISTED).limit(limit)
     if question.search:
         query = query.where(media.c.folded_name.contains(folded(question.search), autoescape=True))
     if question.kind is not None:
