@@ -24,11 +24,16 @@ WorkerId = Field(pattern=WORKER_ID)
 Instance = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
 """Drawn anew by each process of a worker."""
 
+OPAQUE = r"^[A-Za-z0-9_-]{1,64}$"
+"""The token of a lease."""
+
 MOST_SLOTS = 1000
 MOST_CPUS = 10_000
 MOST_ENCODERS = 1000
 """FFmpeg has some 250."""
 MOST_LEASES = 2 * MOST_SLOTS
+MOST_TOGETHER = 32
+"""How many tiny jobs one ffmpeg process does at most."""
 MOST_TAGS = 50
 TAG = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
 Tag = Annotated[str, Field(pattern=TAG)]
@@ -76,10 +81,14 @@ class Registered(Message):
 class LeaseReport(Message):
     """How one running attempt is getting on."""
 
-    token: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    token: str = Field(pattern=OPAQUE)
     progress: float = Field(ge=0, le=100)
     speed: float | None = None
     eta_seconds: float | None = None
+    paused: bool = False
+    """Its ffmpeg is stopped while a short job runs in its slot."""
+    paused_seconds: float = Field(default=0, ge=0, le=1e9)
+    """How long it has been so far, all pauses together."""
 
 
 class Heartbeat(Message):
@@ -104,6 +113,12 @@ class LeaseRequest(Message):
     instance: str = Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")
     """Empty, it is that of no worker."""
     wait_seconds: float = Field(default=0, ge=0, le=30)
+    pauses: str | None = Field(default=None, pattern=OPAQUE)
+    """For a slot that is taken: the lease in it that would be paused for a short job. Only such a job is given."""
+    remaining_seconds: float | None = Field(default=None, ge=0, le=1e9)
+    """How long the lease that would be paused has still to run."""
+    most: int = Field(default=1, ge=1, le=MOST_TOGETHER)
+    """How many tiny jobs of one kind may come at once, to share an ffmpeg process."""
 
 
 class Source(Message):
@@ -125,6 +140,10 @@ class LeaseGrant(Message):
     source: Source
     output_key: str
     was_assigned: bool
+    pauses: str | None = None
+    """The lease of this worker that is paused until this job has ended."""
+    companions: tuple["LeaseGrant", ...] = ()
+    """More tiny jobs with the same options, to be done in the same ffmpeg process. They have none themselves."""
 
 
 class Completion(Message):
@@ -134,6 +153,10 @@ class Completion(Message):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     probe: Probe
     log_tail: str = ""
+    paused_seconds: float = Field(default=0, ge=0, le=1e9)
+    """How long the attempt was paused for short jobs."""
+    transfer_seconds: float | None = Field(default=None, ge=0, le=1e9)
+    """How long its source and result travelled between server and worker; None: they share a folder."""
 
 
 class Failure(Message):

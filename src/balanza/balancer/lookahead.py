@@ -1,0 +1,45 @@
+"""Whether a free worker takes a job, or leaves it to a faster one that will end it sooner though it is busy. Pure.
+
+Jobs in their order, each to whoever would complete it first, counting what each has been given before: the earliest
+completion time rule for machines of different speeds (Ibarra and Kim 1977). Docs: docs/balancing.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MOST_PENDING = 256
+"""With more jobs pending whoever is free takes the next: the end is far, and nobody will be without work."""
+EVEN = 1.2
+"""Workers whose slowness differs by less are taken as equally fast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Room for one job on a worker."""
+
+    worker_id: str
+    free_in_seconds: float
+    """0 when it is free now."""
+    slowness: float
+    """How many times as long as a usual worker it takes."""
+
+
+def is_uneven(slots: Sequence[Slot]) -> bool:
+    """Whether looking ahead can change anything."""
+    slownesses = [slot.slowness for slot in slots]
+    return bool(slots) and max(slownesses) > EVEN * min(slownesses)
+
+
+def first_for(worker_id: str, slots: Sequence[Slot], seconds: Sequence[float]) -> int | None:
+    """Which of the pending jobs, `seconds` long on a usual worker and in their order, the free worker takes now.
+
+    None when each of them ends sooner with others: then the worker waits.
+    """
+    free_at = [slot.free_in_seconds for slot in slots]
+    for index, length in enumerate(seconds):
+        ends = [start + length * slot.slowness for start, slot in zip(free_at, slots, strict=True)]
+        best = min(range(len(slots)), key=lambda at: (ends[at], slots[at].worker_id != worker_id))
+        if slots[best].worker_id == worker_id and free_at[best] <= 0:
+            return index
+        free_at[best] = ends[best]
+    return None

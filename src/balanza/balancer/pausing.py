@@ -1,0 +1,31 @@
+"""Whether a running conversion is paused for a short job: the short one does not wait behind films. Pure.
+
+A paused process keeps its memory and loses no work (SIGSTOP, SIGCONT). It is done when the short job is predicted to
+take less than a quarter of what remains of the running one, and only while the running one has not been paused for
+more than its share of time. Docs: docs/balancing.md.
+"""
+
+SHORT_BESIDE = 0.25
+"""Of the remainder of the one that is paused."""
+MOST_PAUSED = 0.5
+"""Of the time since a job started it is paused at most so much, plus `GRACE_SECONDS`."""
+GRACE_SECONDS = 5.0
+LEAST_MEMORY_FREE = 0.2
+"""Of the worker's memory: what is paused keeps its own."""
+
+
+def is_short_beside(predicted_seconds: float, remaining_seconds: float) -> bool:
+    """Whether a job predicted so is worth pausing one with so much left."""
+    return predicted_seconds < SHORT_BESIDE * remaining_seconds
+
+
+def may_be_paused(*, paused_seconds: float, elapsed_seconds: float) -> bool:
+    """Whether a job that has been paused so long, of so long since it started, may be paused once more."""
+    return paused_seconds <= MOST_PAUSED * elapsed_seconds + GRACE_SECONDS
+
+
+def has_room(memory_mb: float | None, memory_total_mb: float | None) -> bool:
+    """Whether another conversion fits beside the paused one; unknown memory has no room."""
+    if memory_mb is None or not memory_total_mb:
+        return False
+    return memory_mb <= (1 - LEAST_MEMORY_FREE) * memory_total_mb
