@@ -5,24 +5,21 @@ Docs: docs/leases.md.
 
 import asyncio
 import logging
-import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from balanza.errors import BalanzaError, WorkerReplaced, WorkerUnknown
 from balanza.protocol import (
     Heartbeat,
     HeartbeatReply,
-    LeaseGrant,
     LeaseReport,
     LeaseRequest,
     Registered,
     Registration,
 )
 from balanza.storage import Storage
-from balanza.worker.attempt import Attempt, Ending
 from balanza.worker.conversion import Tools
 from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
@@ -32,11 +29,9 @@ from balanza.worker.observer import Observer
 from balanza.worker.reaper import Reaper
 from balanza.worker.runner import Runner
 from balanza.worker.shared_storage import shared_storage
+from balanza.worker.slots import Slots
 from balanza.worker.threads import in_thread
 
-LONG_POLL_SECONDS = 20.0
-EMPTY_ANSWER_SECONDS = 0.05
-"""A server that answers "nothing" at once, as it does while it shuts down, must not be asked in a tight loop."""
 HAND_BACK_SECONDS = 2.0
 """What killing the conversions and releasing their leases may take; the leave then gives back what is left."""
 
@@ -81,11 +76,14 @@ class Agent:
         self._sampler = LoadSampler(identity.cpus, tools.scratch.folder, traffic)
         self._instance = uuid.uuid4().hex
         self._registered: Registered | None = None
-        self._runner: Runner | None = None
-        self._attempts: dict[str, Attempt] = {}
-        self._taking = asyncio.Event()
-        self._taking.set()
-        self._leaving = False
+        self._slots = Slots(
+            client,
+            LeaseRequest(worker_id=identity.worker_id, instance=self._instance),
+            self._link,
+            self._log,
+            observer=observer,
+            gone=self.stop,
+        )
         self._news = asyncio.Event()
         """Set when the next heartbeat must not wait for its second."""
         self._stop = asyncio.Event()
@@ -93,7 +91,7 @@ class Agent:
     @property
     def running(self) -> Mapping[str, LeaseReport]:
         """How far each running job is, by job id."""
-        return {attempt.grant.job_id: attempt.report for attempt in self._attempts.values()}
+        return {attempt.grant.job_id: attempt.report for attempt in self._slots.attempts.values()}
 
     def drain(self, grace_seconds: float) -> None:
         """Takes nothing new, says so to the server at once, and has `run` return when what runs has ended.
@@ -101,11 +99,11 @@ class Agent:
         What has not ended after `grace_seconds` is killed and handed back, as by `stop`. Call it from the event loop's
         thread.
         """
-        if self._leaving or self._stop.is_set():
+        if self._slots.leaving or self._stop.is_set():
             return
-        self._leaving = True
-        self._taking.clear()
-        if not self._attempts:
+        self._slots.leaving = True
+        self._slots.taking.clear()
+        if not self._slots.attempts:
             self._log.info("⏸️ Me voy: no tengo nada a medias")
             self.stop()
             return
@@ -144,7 +142,7 @@ class Agent:
 
     async def _serve(self) -> None:
         await self._register()
-        loops = [self._heartbeats(), *(self._slot() for _ in range(self._identity.slots))]
+        loops = [self._heartbeats(), *(self._slots.serve() for _ in range(self._identity.slots))]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -170,7 +168,8 @@ class Agent:
         registered = await self._link.persist(lambda: self._client.register(registration))
         storage = self._storage or await in_thread(shared_storage, registered)
         self._registered = registered
-        self._runner = Runner(self._tools, self._reaper, self._client, self._link, storage)
+        runner = Runner(self._tools, self._reaper, self._client, self._link, storage)
+        self._slots.equip(runner, refused_seconds=registered.heartbeat_seconds)
         self._log.info(
             "✅ Registrado (slots: %d, %s)",
             self._identity.slots,
@@ -203,8 +202,8 @@ class Agent:
             worker_id=self._identity.worker_id,
             instance=self._instance,
             load=load,
-            leases=tuple(attempt.report for attempt in self._attempts.values()),
-            leaving=self._leaving,
+            leases=tuple(attempt.report for attempt in self._slots.attempts.values()),
+            leaving=self._slots.leaving,
         )
         try:
             reply = await self._client.heartbeat(heartbeat)
@@ -220,8 +219,8 @@ class Agent:
 
     async def _start_over(self) -> None:
         """The server has forgotten this worker, and with it every lease."""
-        if self._leaving:
-            for attempt in self._attempts.values():
+        if self._slots.leaving:
+            for attempt in self._slots.attempts.values():
                 attempt.lose()
             return
         self._log.info("El servidor ya no me conoce; me registro otra vez")
@@ -229,90 +228,16 @@ class Agent:
 
     def _obey(self, reply: HeartbeatReply) -> None:
         for token in reply.lost:
-            if attempt := self._attempts.get(token):
+            if attempt := self._slots.attempts.get(token):
                 attempt.lose()
-        if self._leaving:
+        if self._slots.leaving:
             return
-        if reply.drain == self._taking.is_set():
+        if reply.drain == self._slots.taking.is_set():
             self._log.info("⏸️ En drenaje: no tomo más trabajos" if reply.drain else "▶️ Tomo trabajos otra vez")
         if reply.drain:
-            self._taking.clear()
+            self._slots.taking.clear()
         else:
-            self._taking.set()
-
-    # --- Slots: each asks for a lease, runs it, asks again
-
-    async def _slot(self) -> None:
-        while True:
-            await self._taking.wait()
-            asked_at = time.monotonic()
-            grant = await self._ask()
-            if grant is None:
-                await asyncio.sleep(max(0.0, asked_at + EMPTY_ANSWER_SECONDS - time.monotonic()))
-            elif self._leaving:
-                await self._decline(grant)
-            else:
-                await self._attend(grant)
-
-    async def _ask(self) -> LeaseGrant | None:
-        request = LeaseRequest(
-            worker_id=self._identity.worker_id, instance=self._instance, wait_seconds=LONG_POLL_SECONDS
-        )
-
-        async def lease() -> LeaseGrant | None:
-            await self._taking.wait()  # between two tries, too
-            return await self._client.lease(request)
-
-        try:
-            return await self._link.persist(lease)
-        except WorkerUnknown:  # the next heartbeat registers again
-            await asyncio.sleep(self._session.heartbeat_seconds)
-        except WorkerReplaced:
-            raise
-        except BalanzaError as error:
-            self._log.warning("El servidor rechazó mi petición de trabajo: %s", error.sentence)
-            await asyncio.sleep(self._session.heartbeat_seconds)
-        return None
-
-    async def _attend(self, grant: LeaseGrant) -> None:
-        kind = "⭐ Trabajo ASIGNADO" if grant.was_assigned else "📋 Trabajo de cola GENERAL"
-        self._log.info("%s recibido: %s", kind, grant.job_id)
-        started_at = time.monotonic()
-        with self._holding(grant) as attempt:
-            ending = await attempt.run()
-        self._ended(grant, ending, time.monotonic() - started_at)
-
-    async def _decline(self, grant: LeaseGrant) -> None:
-        """The grant crossed the word that this worker leaves. Heartbeats renew it until the server has it back."""
-        with self._holding(grant) as attempt:
-            await attempt.hand_back()
-
-    @contextmanager
-    def _holding(self, grant: LeaseGrant) -> Iterator[Attempt]:
-        """Whoever leaves has gone when the last attempt is over."""
-        assert self._runner is not None  # noqa: S101 - slots start after the registration
-        attempt = Attempt(grant, runner=self._runner, client=self._client, link=self._link, log=self._log)
-        self._attempts[grant.token] = attempt
-        self._count_running()
-        try:
-            yield attempt
-        finally:
-            del self._attempts[grant.token]
-            self._count_running()
-            if self._leaving and not self._attempts:
-                self._stop.set()
-
-    def _ended(self, grant: LeaseGrant, ending: Ending, seconds: float) -> None:
-        if ending is Ending.COMPLETED:
-            self._log.info("✅ Trabajo COMPLETADO: %s en %.1f s", grant.job_id, seconds)
-        elif ending is Ending.LOST:
-            self._log.info("🛑 Trabajo RETIRADO: %s", grant.job_id)
-        if self._observer and grant.kind.is_listed and ending is not Ending.LOST:
-            self._observer.ended("success" if ending is Ending.COMPLETED else "failed", seconds)
-
-    def _count_running(self) -> None:
-        if self._observer:
-            self._observer.running(len(self._attempts))
+            self._slots.taking.set()
 
     @property
     def _session(self) -> Registered:
