@@ -1,0 +1,107 @@
+"""The pending jobs in their order, in memory: what the server's indexes answer. Pure.
+
+A heap per share, and one by arrival; what was removed is dropped from a heap when it comes to its top. So the head of
+a share and the oldest job are found in logarithmic time, whatever order they came and went in.
+"""
+
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush, nsmallest
+from typing import TypeVar
+
+from balanza.balancer.order import Head, joined_at
+
+Entry = TypeVar("Entry", tuple[int, float, int, str], tuple[int, str])
+"""In the heap of a share, and by age: the last is the job's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingJob:
+    """What decides when a job runs."""
+
+    job_id: str
+    seq: int
+    """The order of arrival."""
+    share: str
+    """`order.share_of` its owner."""
+    priority: int
+    order_key: float
+    """`order.order_key` of the job."""
+
+
+@dataclass(slots=True)
+class PendingJobs:
+    """All jobs that wait, and how much each share has been served."""
+
+    served_seconds: dict[str, float] = field(default_factory=dict)
+    """By share; one that is not there has had nothing."""
+    _jobs: dict[str, PendingJob] = field(default_factory=dict)
+    _shares: dict[str, list[tuple[int, float, int, str]]] = field(default_factory=dict)
+    _count: dict[str, int] = field(default_factory=dict)
+    _by_age: list[tuple[int, str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._jobs
+
+    def add(self, job: PendingJob) -> None:
+        """It waits from now on; a share that had nothing pending starts where the least served of the others is."""
+        if not self._count.get(job.share):
+            self._join(job.share)
+        self._jobs[job.job_id] = job
+        self._count[job.share] = self._count.get(job.share, 0) + 1
+        heappush(self._shares.setdefault(job.share, []), (*_rank(job), job.job_id))
+        heappush(self._by_age, (job.seq, job.job_id))
+
+    def remove(self, job_id: str) -> PendingJob:
+        """It was dispatched, or cancelled. Raises KeyError when it does not wait."""
+        job = self._jobs.pop(job_id)
+        self._count[job.share] -= 1
+        self._shed(self._shares[job.share])
+        self._shed(self._by_age)
+        return job
+
+    def serve(self, share: str, seconds: float) -> None:
+        """So much predicted work of the share was dispatched."""
+        self.served_seconds[share] = self.served_seconds.get(share, 0.0) + seconds
+
+    def heads(self) -> list[Head]:
+        """Of each share that has pending jobs the one that comes first; by share."""
+        return [self._head(self._jobs[heap[0][-1]]) for _, heap in sorted(self._shares.items()) if heap]
+
+    def oldest(self) -> Head | None:
+        """What the guard takes."""
+        return self._head(self._jobs[self._by_age[0][-1]]) if self._by_age else None
+
+    def in_order(self, most: int) -> list[Head]:
+        """The first jobs, as `first_of` would take them while no share is served more."""
+        return [self._head(job) for job in nsmallest(most, self._jobs.values(), key=self._place)]
+
+    def _place(self, job: PendingJob) -> tuple[int, float, float, int]:
+        return -job.priority, self.served_seconds.get(job.share, 0.0), job.order_key, job.seq
+
+    def _head(self, job: PendingJob) -> Head:
+        served = self.served_seconds.get(job.share, 0.0)
+        return Head(job.job_id, job.seq, job.share, job.priority, served, job.order_key)
+
+    def _join(self, share: str) -> None:
+        others = [self.served_seconds.get(other, 0.0) for other, count in self._count.items() if count]
+        self.served_seconds[share] = joined_at(self.served_seconds.get(share, 0.0), others)
+
+    def _shed(self, heap: list[Entry]) -> None:
+        """Drops what has gone from its top, and all of it when it is more than what waits."""
+        while heap and not self._waits(heap[0]):
+            heappop(heap)
+        if len(heap) > 64 and len(heap) > 4 * len(self._jobs):
+            heap[:] = [entry for entry in heap if self._waits(entry)]
+            heapify(heap)
+
+    def _waits(self, entry: Entry) -> bool:
+        """Not when the job went and came back, after a failure for one, with another key."""
+        job = self._jobs.get(entry[-1])
+        return job is not None and (len(entry) == 2 or entry[:3] == _rank(job))
+
+
+def _rank(job: PendingJob) -> tuple[int, float, int]:
+    return -job.priority, job.order_key, job.seq
