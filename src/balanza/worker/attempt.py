@@ -1,6 +1,7 @@
 """An attempt from the grant of its lease to what the server was told of it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from logging import Logger, LoggerAdapter
@@ -9,6 +10,7 @@ from balanza.errors import AttemptFailed, BalanzaError, LeaseLost
 from balanza.protocol import Completion, Failure, LeaseGrant, LeaseReport
 from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
+from balanza.worker.pauses import Pauses
 from balanza.worker.runner import Runner
 
 OUTCOME_SECONDS = 1.0
@@ -25,13 +27,15 @@ class Ending(StrEnum):
 
 
 class Attempt:
-    """Runs one lease. `report` is how far it is, at any time."""
+    """Runs one lease, whose ffmpeg can be stopped by its `pauses`."""
 
     def __init__(
         self, grant: LeaseGrant, *, runner: Runner, client: FleetClient, link: Link, log: "LoggerAdapter[Logger]"
     ) -> None:
         self.grant = grant
-        self.report = LeaseReport(token=grant.token, progress=0)
+        self.pauses = Pauses()
+        self._started_at = time.monotonic()
+        self._report = LeaseReport(token=grant.token, progress=0)
         self._runner = runner
         self._client = client
         self._link = link
@@ -39,6 +43,16 @@ class Attempt:
         self._work: asyncio.Task[Ending] | None = None
         self._killed = False
         self._outcome_sent = False
+
+    @property
+    def report(self) -> LeaseReport:
+        """How far it is, at any time."""
+        paused = {"paused": self.pauses.is_paused, "paused_seconds": round(self.pauses.seconds, 3)}
+        return self._report.model_copy(update=paused)
+
+    @property
+    def elapsed_seconds(self) -> float:
+        return time.monotonic() - self._started_at
 
     async def run(self) -> Ending:
         """Returns when the server knows the outcome or has taken the lease away.
@@ -79,7 +93,7 @@ class Attempt:
 
     async def _carry_out(self) -> Ending:
         try:
-            completion = await self._runner.run(self.grant, self._note)
+            completion = await self._runner.run(self.grant, self._note, self.pauses)
         except asyncio.CancelledError:
             await self._withdraw()
             raise
@@ -101,8 +115,9 @@ class Attempt:
 
     async def _complete(self, completion: Completion) -> Ending:
         self._outcome_sent = True
+        told = completion.model_copy(update={"paused_seconds": round(self.pauses.seconds, 3)})
         try:
-            await self._link.persist(lambda: self._client.complete(self.grant.token, completion))
+            await self._link.persist(lambda: self._client.complete(self.grant.token, told))
         except LeaseLost:
             return Ending.LOST  # the server has removed the result
         except BalanzaError as error:
@@ -132,7 +147,7 @@ class Attempt:
             self._log.info("↩️ Trabajo DEVUELTO: %s", self.grant.job_id)
 
     def _note(self, report: LeaseReport) -> None:
-        self.report = report
+        self._report = report
 
 
 Send = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]

@@ -1,7 +1,6 @@
 """One run of ffmpeg for a job: its progress, and the watch over it."""
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from balanza.media.probe import Prober
 from balanza.media.program import Program
 from balanza.protocol import LeaseGrant, LeaseReport
 from balanza.worker.failures import why_ffmpeg_failed
+from balanza.worker.pauses import Pauses
 from balanza.worker.process import Ended, FfmpegProcess
 from balanza.worker.progress import ProgressMeter
 from balanza.worker.reaper import Reaper
@@ -50,21 +50,24 @@ class Conversion:
         tools: Tools,
         reaper: Reaper,
         report: Callable[[LeaseReport], None],
+        pauses: Pauses,
     ) -> None:
         self._grant = grant
         self._folder = folder
         self._tools = tools
         self._report = report
+        self._pauses = pauses
         self._reader = ProgressReader()
         self._meter = ProgressMeter(
             duration_seconds=asked_duration(grant.options, grant.source.probe),
             source_bytes=grant.source.size_bytes,
-            started_at=time.monotonic(),
+            started_at=pauses.working_time(),
         )
         self._progress: Progress | None = None
         self._signs_of_life: tuple[object, ...] = ()
-        self._alive_at = time.monotonic()
-        self._process = FfmpegProcess(argv, folder, reaper)
+        self._alive_at = pauses.working_time()
+        self._paused_before_seconds = pauses.seconds
+        self._process = FfmpegProcess(argv, folder, reaper, pauses)
 
     async def run(self) -> str:
         """The last lines ffmpeg wrote. Raises AttemptFailed when it failed, or made no progress for too long."""
@@ -77,7 +80,8 @@ class Conversion:
     def _hear(self, output: bytes) -> None:
         for progress in self._reader.feed(output):
             self._progress = progress
-            self._meter.update(progress, now=time.monotonic())
+            was_paused = self._pauses.seconds > self._paused_before_seconds
+            self._meter.update(progress, now=self._pauses.working_time(), was_paused=was_paused)
             self._tell()
 
     def _tell(self) -> None:
@@ -92,8 +96,8 @@ class Conversion:
         )
 
     def _has_stalled(self) -> bool:
-        """Whether nothing has moved for `stall_seconds`: neither what ffmpeg reports nor the file it writes."""
-        now = time.monotonic()
+        """Whether nothing has moved for `stall_seconds` of work: neither what ffmpeg reports nor the file it writes."""
+        now = self._pauses.working_time()
         if self._meter.needs_input_position:
             self._meter.update_from_input(self._input_position(), now=now)
             self._tell()

@@ -15,6 +15,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from typing import IO
 
+from balanza.worker.pauses import Pauses
 from balanza.worker.reaper import Reaper, kill_group
 from balanza.worker.threads import in_thread
 
@@ -42,10 +43,12 @@ class Ended:
 class FfmpegProcess:
     """Runs one command in `folder`; whatever happens, its whole process group is gone when `run` returns or raises."""
 
-    def __init__(self, argv: Sequence[str], folder: Path, reaper: Reaper) -> None:
+    def __init__(self, argv: Sequence[str], folder: Path, reaper: Reaper, pauses: Pauses | None = None) -> None:
+        """Without `pauses` it is never paused."""
         self._argv = argv
         self._folder = folder
         self._reaper = reaper
+        self._pauses = pauses or Pauses()
         self._tail = bytearray()
         self.pid: int | None = None
 
@@ -66,8 +69,9 @@ class FfmpegProcess:
             ]
             tasks += listening
             self._reaper.watch(process.pid)  # may need a new shell, which the system may refuse
-            while not stalled and not (await asyncio.wait([exited], timeout=every_seconds))[0]:
-                stalled = has_stalled()
+            with self._pauses.over(process.pid):
+                while not stalled and not (await asyncio.wait([exited], timeout=every_seconds))[0]:
+                    stalled = has_stalled()
             await asyncio.wait(listening, timeout=0 if stalled else LINGER_SECONDS)
         finally:
             kill_group(process.pid)

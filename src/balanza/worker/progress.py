@@ -1,4 +1,7 @@
-"""How far a conversion is, from what ffmpeg says of itself. Pure: the time comes in as an argument."""
+"""How far a conversion is, from what ffmpeg says of itself. Pure: the time comes in as an argument.
+
+All times are of a clock that stands still while the conversion is paused.
+"""
 
 from balanza.media.ffmpeg import Progress
 
@@ -17,13 +20,17 @@ class ProgressMeter:
         self.speed: float | None = None
         self.eta_seconds: float | None = None
 
-    def update(self, progress: Progress, *, now: float) -> None:
-        """Notes what ffmpeg reported `now`, against the duration that was asked for."""
+    def update(self, progress: Progress, *, now: float, was_paused: bool = False) -> None:
+        """Notes what ffmpeg reported `now`, against the duration that was asked for.
+
+        The speed that ffmpeg tells is its mean since it was started, so it counts pauses.
+        """
         converted = progress.out_time_seconds
         if converted is None or converted <= 0:
             return
         elapsed = now - self._started_at
-        self.speed = progress.speed or (converted / elapsed if elapsed > 0 else None)
+        told = None if was_paused else progress.speed
+        self.speed = told or (converted / elapsed if elapsed > 0 else None)
         if self._duration:
             self._raise_to(100 * converted / self._duration)
             if self.speed:

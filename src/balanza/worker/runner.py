@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from balanza.worker.failures import why_not_done
 from balanza.worker.fleet_client import FleetClient
 from balanza.worker.kinds import RECIPES
 from balanza.worker.link import Link
+from balanza.worker.pauses import Pauses
 from balanza.worker.pieces import Pieces
 from balanza.worker.reaper import Reaper
 from balanza.worker.threads import in_thread
@@ -30,7 +32,7 @@ class Runner:
         self._link = link
         self._storage = storage
 
-    async def run(self, grant: LeaseGrant, report: Callable[[LeaseReport], None]) -> Completion:
+    async def run(self, grant: LeaseGrant, report: Callable[[LeaseReport], None], pauses: Pauses) -> Completion:
         """Afterwards the result lies in storage under the lease's output key, checked, and is to be completed.
 
         Raises AttemptFailed with a sentence for the job's history, LeaseLost when the server says so while bytes are
@@ -38,9 +40,9 @@ class Runner:
         """
         folder = self._tools.scratch.folder_of(grant.job_id, grant.attempt)
         try:
-            await self._bring_source(grant, folder)
-            log_tail = await self._make(grant, folder, report)
-            return await self._publish(grant, folder / RESULT, log_tail)
+            fetching_seconds = await self._bring_source(grant, folder)
+            log_tail = await self._make(grant, folder, report, pauses)
+            return await self._publish(grant, folder / RESULT, log_tail, fetching_seconds)
         except (AttemptFailed, LeaseLost):
             raise
         except (OSError, BalanzaError) as error:
@@ -53,41 +55,60 @@ class Runner:
         if self._storage is not None:
             await in_thread(delete_whole, self._storage, grant.output_key)
 
-    async def _bring_source(self, grant: LeaseGrant, folder: Path) -> None:
+    async def _bring_source(self, grant: LeaseGrant, folder: Path) -> float:
+        """How many seconds it travelled."""
         stored = self._storage.path(grant.source.storage_key) if self._storage else None
         await in_thread(_prepare, folder, stored, grant.source.size_bytes)
-        if stored is None:
-            await self._link.transfer("source", lambda: self._client.fetch_source(grant.token, folder / SOURCE))
-            await in_thread(_check_received, folder / SOURCE, grant.source.sha256)
+        if stored is not None:
+            return 0.0
+        started_at = time.monotonic()
+        await self._link.transfer("source", lambda: self._client.fetch_source(grant.token, folder / SOURCE))
+        seconds = time.monotonic() - started_at
+        await in_thread(_check_received, folder / SOURCE, grant.source.sha256)
+        return seconds
 
-    async def _make(self, grant: LeaseGrant, folder: Path, report: Callable[[LeaseReport], None]) -> str:
+    async def _make(
+        self, grant: LeaseGrant, folder: Path, report: Callable[[LeaseReport], None], pauses: Pauses
+    ) -> str:
         """Runs ffmpeg, again with the next command line as long as nothing came of it; the last lines it wrote."""
         *others, last = await RECIPES[grant.kind].commands(grant, folder, self._tools, self._reaper)
         for argv in others:
             with suppress(AttemptFailed):
-                log_tail = await self._convert(grant, argv, folder, report)
+                log_tail = await self._convert(grant, argv, folder, report, pauses)
                 if await in_thread(_holds_something, folder / RESULT):
                     return log_tail
-        return await self._convert(grant, last, folder, report)
+        return await self._convert(grant, last, folder, report, pauses)
 
     async def _convert(
-        self, grant: LeaseGrant, argv: Sequence[str], folder: Path, report: Callable[[LeaseReport], None]
+        self,
+        grant: LeaseGrant,
+        argv: Sequence[str],
+        folder: Path,
+        report: Callable[[LeaseReport], None],
+        pauses: Pauses,
     ) -> str:
-        conversion = Conversion(grant, argv, folder, self._tools, self._reaper, report).run()
+        conversion = Conversion(grant, argv, folder, self._tools, self._reaper, report, pauses).run()
         if grant.kind is not JobKind.PREVIEW:
             return await conversion
         return await Pieces(grant, folder, self._client, self._link, self._storage).store_during(conversion)
 
-    async def _publish(self, grant: LeaseGrant, result: Path, log_tail: str) -> Completion:
+    async def _publish(self, grant: LeaseGrant, result: Path, log_tail: str, fetching_seconds: float) -> Completion:
+        transfer_seconds = None
         try:
             if self._storage is not None:
                 probe, stored = await in_thread(self._check_and_adopt, self._storage, grant, result)
             else:
                 probe, stored = await in_thread(self._check_and_digest, grant, result)
-                await self._send(grant, result, stored)
+                transfer_seconds = round(fetching_seconds + await self._send(grant, result, stored), 3)
         except (AttemptFailed, CallerError) as error:
             raise AttemptFailed(error.sentence, log_tail=log_tail) from error
-        return Completion(size_bytes=stored.size_bytes, sha256=stored.sha256, probe=probe, log_tail=log_tail)
+        return Completion(
+            size_bytes=stored.size_bytes,
+            sha256=stored.sha256,
+            probe=probe,
+            log_tail=log_tail,
+            transfer_seconds=transfer_seconds,
+        )
 
     def _check_and_adopt(self, storage: Storage, grant: LeaseGrant, result: Path) -> tuple[Probe, StoredObject]:
         """In one go, because each change of thread costs as much as probing a small file."""
@@ -102,13 +123,16 @@ class Runner:
             raise AttemptFailed("ffmpeg ended without an error but wrote no result.")
         return RECIPES[grant.kind].finish(grant, result, self._tools)
 
-    async def _send(self, grant: LeaseGrant, result: Path, sent: StoredObject) -> None:
+    async def _send(self, grant: LeaseGrant, result: Path, sent: StoredObject) -> float:
+        """How many seconds it travelled."""
+        started_at = time.monotonic()
         received = await self._link.transfer("result", lambda: self._client.send_result(grant.token, result))
         if received != sent:
             raise AttemptFailed(
                 f"The result was damaged on its way to the server: {sent.size_bytes} bytes were sent, "
                 f"{received.size_bytes} arrived."
             )
+        return time.monotonic() - started_at
 
 
 def _prepare(folder: Path, stored: Path | None, source_bytes: int) -> None:
