@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from balanza.model import JobKind, OptionValue, Probe
+from balanza.wording import Value
 
 MIB = 1024 * 1024
 
@@ -178,3 +179,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    code: str | None = None
+    """Which sentence `detail` is, such as `file_empty`, to say it in another language; not every one has a code."""
+    values: dict[str, Value] = {}
+    """What stands in it, such as `{"name": "song.wav"}`."""

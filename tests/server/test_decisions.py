@@ -125,6 +125,10 @@ def test_a_pending_job_says_what_it_waits_for_wherever_it_is_shown(stand: Stand,
             "code": "slot",
             "worker_id": "worker_a",
             "sentence": "It waits for its turn with worker_a, which runs 1 job.",
+            "sentence_code": "turn",
+            "sentence_values": {"worker": "worker_a", "count": 1},
+            "obstacles": [],
+            "more": 0,
         }
         assert stand.get(f"/jobs/{waiting}")["waits_for"] == expected
         assert stand.get(f"/jobs/{waiting}/decision")["waits_for"] == expected
@@ -144,7 +148,15 @@ def test_a_job_that_nobody_can_run_says_why_at_once(stand: Stand, song: str) -> 
         assert "worker_a has no tags fast, gpu" in job["waits_for"]["sentence"]
         decision = stand.get(f"/jobs/{job_id}/decision")["decision"]
         assert decision["worker_id"] is None
-        assert candidates(decision, "worker_a")[0]["why_not"] == "has no tags fast, gpu"
+        (unable,) = candidates(decision, "worker_a")
+        assert unable["why_not"] == "has no tags fast, gpu"
+        assert (unable["why_not_code"], unable["why_not_values"]) == ("tag", {"tags": "fast, gpu"})
+        (obstacle,) = job["waits_for"]["obstacles"]
+        assert (obstacle["worker_id"], obstacle["code"], obstacle["values"]) == (
+            "worker_a",
+            "tag",
+            {"tags": "fast, gpu"},
+        )
 
 
 def test_jobs_of_the_same_kind_wait_each_for_its_own_worker(stand: Stand, song: str) -> None:

@@ -97,7 +97,7 @@ def _worker(number: int, jobs: list[dict[str, Any]], chance: random.Random, now:
         "memory_total_mb": 8000.0, "received_bytes_per_second": 1.2e6, "sent_bytes_per_second": 340_000.0,
         "draining": number == 0, "offline": is_offline,
         "quarantined_until": now + timedelta(minutes=9) if is_suspect else None,
-        "quarantine_reason": "It failed at 3 jobs that other workers then completed." if is_suspect else None,
+        "quarantine_reason": "It failed at 3 jobs that others completed." if is_suspect else None,
         "assigned_jobs": sum(job["status"] == "pending" and job["assigned_worker"] == name for job in mine),
         "running_jobs": sum(job["status"] == "processing" and job["worker_id"] == name for job in mine),
         "conversions_success": sum(job["status"] == "completed" for job in mine),

@@ -4,7 +4,11 @@ import io
 import math
 import struct
 import wave
+from collections.abc import Sequence
 
+from balanza.model import Obstacle, Waiting, WhyNot
+from balanza.server.shapes import WaitingOut
+from balanza.wording import clause
 from tests.web.stage import ALONE, Json, Scene
 
 _LOG = """\
@@ -63,8 +67,17 @@ def job(number: int, name: str, to: str, status: str, **more: object) -> Json:
     return job | more
 
 
-def waits(code: str, worker_id: str | None = None) -> Json:
-    return {"code": code, "worker_id": worker_id, "sentence": "It waits."}
+def waits(code: str, worker_id: str | None = None, obstacles: Sequence[tuple[str, str]] = (), more: int = 0) -> Json:
+    """`obstacles`: what follows the name of each worker."""
+    needs = [WhyNot(Obstacle.TAG, clause) for _, clause in obstacles]
+    found = tuple(zip((worker for worker, _ in obstacles), needs, strict=True))
+    listed = "; ".join(
+        [*(f"{worker} {clause}" for worker, clause in obstacles), *([f"and {more} more"] if more else [])]
+    )
+    sentence = f"No worker can take it: {listed}." if obstacles else "It waits for the first worker with a free slot."
+    told = WaitingOut.of(Waiting(code, worker_id, sentence, found, more))
+    assert told is not None
+    return told.model_dump()
 
 
 def _tone(seconds: int = 2) -> bytes:
@@ -181,6 +194,8 @@ def _candidate(worker: str, jobs: int, cpu: float | None, why_not: str | None, s
         "load_score": score,
         "chosen": why_not is None,
         "why_not": why_not,
+        "why_not_code": clause(why_not).code,
+        "why_not_values": clause(why_not).values,
     }
 
 
@@ -206,7 +221,7 @@ _THEFT: Json = {
     "policy": "stealing",
     "worker_id": "worker_a",
     "source": "worker_b",
-    "candidates": [_candidate("worker_a", 0, 0.11, None, 8), _candidate("worker_b", 3, 0.97, "had 3 jobs", 88)],
+    "candidates": [_candidate("worker_a", 0, 0.11, None, 8), _candidate("worker_b", 3, 0.97, "is on strike", 88)],
 }
 _WHY: Json = {"job_id": "j3", "status": "processing", "worker_id": "worker_a", "waits_for": None}
 _TRASH = [one | {"trashed_at": "2026-11-22T18:04:00.000000Z"} for one in (dict(LIBRARY[2]), dict(LIBRARY[4]))]
@@ -315,7 +330,7 @@ SCENES: dict[str, Scene] = {
             **_WHY,
             "status": "pending",
             "worker_id": None,
-            "waits_for": waits("tag"),
+            "waits_for": waits("tag", None, [("worker_a", "has no tag gpu"), ("worker_b", "is offline")], 2),
             "decision": None,
             "history": ({**_CHOICE, "worker_id": None, "candidates": ()},),
         },

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -17,6 +17,7 @@ from balanza.model import MetricsSource, Obstacle, Outcome, Reason, Role, Scope
 from balanza.settings import PolicyName
 from balanza.store.points import Measure
 from balanza.store.search import Sort
+from balanza.wording import CLAUSES, FAULTS, PROBLEMS, WAITS
 from tests.web.stage import WEB
 
 LANGUAGES = ("en", "es")
@@ -35,6 +36,16 @@ IMPORT = re.compile(r"""(?:from|import) ?\(?'(\.[^']+)'""")
 NEVER_ALONE = {Obstacle.OFFLINE, Obstacle.LEAVING, Obstacle.FAILED_BEFORE}
 """Obstacles that no job waits for: who is gone is no worker, and who failed at a job gets it when nobody else can."""
 
+
+def put_in_words(sentences: Mapping[str, str]) -> list[str]:
+    """The keys of what the server says under these codes, with both forms where it counts something."""
+    return [
+        key
+        for code, sentence in sentences.items()
+        for key in ([f"{code}.one", f"{code}.other"] if "{count:whole} job[s]" in sentence else [code])
+    ]
+
+
 DYNAMIC = {
     "state.": [status.value for status in JobStatus],
     "waits.": ["slot", "any_slot", "worker", *(obstacle.value for obstacle in Obstacle if obstacle not in NEVER_ALONE)],
@@ -42,7 +53,7 @@ DYNAMIC = {
     "quality.": ["small", "balanced", "best", "small_hint", "balanced_hint", "best_hint"],
     "kind.": ["audio", "video"],
     "announce.": ["completed", "failed"],
-    "player.": ["unplayable", "no_preview", "deleted", "unreachable", "skipped_unplayable", "skipped_deleted"],
+    "player.": ["unplayable", "no_preview", "deleted", "unreachable", "skipped_no_preview", "skipped_deleted"],
     "player.repeat_": ["off", "all", "one"],
     "library.kind_": ["all", "audio", "video"],
     "library.sort_": [sort.value for sort in Sort],
@@ -64,6 +75,11 @@ DYNAMIC = {
     "because.": [reason.value for reason in Reason],
     "outcome.": ["running", *(outcome.value for outcome in Outcome)],
     "timeline.": ["processing", "completed", "failed", "cancelled"],
+    "format.": [one.title for one in FORMATS.values() if re.search(r"\b[a-z]", one.title)],
+    "clause.": put_in_words(CLAUSES),
+    "wait.": put_in_words(WAITS),
+    "fault.": put_in_words(FAULTS),
+    "detail.": put_in_words(PROBLEMS),
     "grace.": ["null", "0", "60", "600", "3600"],
     "fleet.": [f"{action}{what}" for action in ("drain", "resume", "remove") for what in ("", "_name")]
     + ["drained", "resumed", "removed"],

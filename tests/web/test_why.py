@@ -23,12 +23,13 @@ def test_it_names_the_chosen_one_the_policy_every_candidate_and_the_moves(open_p
         expect(rows).to_have_count(3)
         expect(rows.first).to_have_class("chosen")
         expect(rows.nth(1)).to_contain_text("worker_a")
-        expect(rows.nth(1).locator("[lang=en]")).to_have_text("had 2 jobs, worker_b 0")
+        expect(rows.nth(1)).to_contain_text("tenía 2 trabajos; worker_b, 0")
         expect(rows.nth(1)).to_contain_text("latido de hace 0,8")
         expect(move).to_contain_text("Pasó de worker_b a worker_a: worker_a no tenía nada que hacer.")
         expect(move.locator("table")).to_be_hidden()
         move.locator("summary").click()
         expect(move.locator("table")).to_be_visible()
+        expect(move.locator("[lang=en]")).to_have_text("is on strike")  # of a newer server than the page
         page.keyboard.press("Escape")
         expect(page.get_by_role("button", name="¿Por qué holiday.mkv")).to_be_focused()
         page.context.close()
@@ -40,6 +41,9 @@ def test_it_follows_the_job_while_it_is_open(open_page: OpenPage) -> None:
         page.locator(".card").get_by_role("button", name="Why").click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text("Waits: no worker has the tags it asks for.")
+        expect(dialog).to_contain_text(
+            "No worker can take it: worker_a has no tag gpu; worker_b is offline; and 2 more."
+        )
         expect(dialog).to_contain_text("Nobody could take it then: it went to the general queue.")
         (job,) = stage.scene.jobs
         running = {**job, "status": "processing", "worker_id": "worker_c", "waits_for": None}

@@ -79,7 +79,8 @@ def _for_an_obstacle(obstacles: Sequence[_Obstructed], needs: Needs) -> Waiting 
     listed = "; ".join(f"{worker.id} {found.clause}" for worker, found in named)
     sentence = f"No worker can take it: {listed}{f'; and {more} more' if more else ''}."
     nearest, found = ranked[0]
-    return Waiting(found.obstacle, nearest.id if found.obstacle in _ITS_OWN else None, sentence)
+    own = nearest.id if found.obstacle in _ITS_OWN else None
+    return Waiting(found.obstacle, own, sentence, tuple((worker.id, one) for worker, one in named), more)
 
 
 def _rank(one: _Obstructed) -> tuple[int, str]:

@@ -1,17 +1,19 @@
 """How loaded the fleet is: live counts from the store, measurements from Prometheus or the last heartbeats."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 
 from sqlalchemy import Connection
 
+from balanza import wording
 from balanza.balancer.score import WorkerStatus, load_score, worker_status
 from balanza.dispatch.measurements import Measurements
 from balanza.lifecycle import JobStatus
 from balanza.model import GENERAL_QUEUE, MetricsSource, Worker, own_queue
 from balanza.store import jobs, workers
+from balanza.wording import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,9 @@ class WorkerStats:
     """Of sources, over the network, as its last heartbeat said; null when it is offline or does not measure it."""
     sent_bytes_per_second: float | None
     """Of results."""
+    quarantine_code: str | None
+    """Which sentence `quarantine_reason` is, to say it in another language; null for one that has no code."""
+    quarantine_values: Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ def get_worker_stats(worker: Worker, measurements: Measurements, now: datetime) 
     metrics = get_worker_metrics(worker, measurements, now)
     score = load_score(metrics.jobs_in_progress, metrics.cpu_load)
     is_quarantined = worker.quarantined_until is not None and worker.quarantined_until > now
+    fault = wording.coded(wording.FAULTS, worker.quarantine_reason)
     return WorkerStats(
         worker_id=worker.id,
         cpu_load=metrics.cpu_load,
@@ -150,6 +156,8 @@ def get_worker_stats(worker: Worker, measurements: Measurements, now: datetime) 
         quarantine_reason=worker.quarantine_reason,
         received_bytes_per_second=None if worker.offline else worker.received_bytes_per_second,
         sent_bytes_per_second=None if worker.offline else worker.sent_bytes_per_second,
+        quarantine_code=fault.code,
+        quarantine_values=fault.values,
     )
 
 

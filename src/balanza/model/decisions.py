@@ -1,6 +1,6 @@
 """Decisions: which worker was chosen for a job, from which candidates, and why not the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -79,3 +79,7 @@ class Waiting:
     """`slot`: for its turn with `worker_id`; `worker`: for any worker at all; otherwise the obstacle in its way."""
     worker_id: str | None
     sentence: str
+    obstacles: tuple[tuple[str, WhyNot], ...] = field(default=(), compare=False)
+    """What the sentence lists: workers by their ids, each with what stands between it and the job."""
+    more: int = field(default=0, compare=False)
+    """How many workers besides are in its way."""

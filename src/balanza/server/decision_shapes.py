@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
+from balanza import wording
 from balanza.lifecycle import JobStatus
 from balanza.model import Candidate, DecisionRecord, Job, MetricsSource, Reason, Waiting
 from balanza.server.shapes import Shape, WaitingOut
+from balanza.wording import Value
 
 
 class CandidateOut(Shape):
@@ -25,11 +27,16 @@ class CandidateOut(Shape):
     chosen: bool
     why_not: str | None
     """A clause that follows the worker's name, such as `had 1 job, worker_a 0`; null for the chosen one."""
+    why_not_code: str | None
+    """Which clause it is, such as `more_jobs`, to say it in another language; null for one that has no code."""
+    why_not_values: dict[str, Value]
+    """What stands in it, such as `{"count": 1, "winner": "worker_a", "least": 0}`."""
 
     @classmethod
     def of(cls, candidate: Candidate, *, chosen: bool) -> "CandidateOut":
-        same = {name: getattr(candidate, name) for name in cls.model_fields if name != "chosen"}
-        return cls(**same, chosen=chosen)
+        same = {name: getattr(candidate, name) for name in cls.model_fields if hasattr(candidate, name)}
+        said = wording.clause(candidate.why_not)
+        return cls(**same, chosen=chosen, why_not_code=said.code, why_not_values=dict(said.values))
 
 
 class DecisionOut(Shape):

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from balanza import wording
 from balanza.errors import BalanzaError, LoginNeeded, Retryable, TooManyAttempts, WrongLogin
 from balanza.server import sentences
 
@@ -39,8 +40,14 @@ class ProblemResponse(JSONResponse):
 def problem(
     *, status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
 ) -> ProblemResponse:
-    content = {"type": URN + slug, "title": title, "status": status, "detail": detail, **more}
+    content = {"type": URN + slug, "title": title, "status": status, "detail": detail, **_coded(detail), **more}
     return ProblemResponse(content, status_code=status, headers=headers)
+
+
+def _coded(detail: str) -> dict[str, Any]:
+    """The code of the sentence and what stands in it, for those who say it in another language."""
+    said = wording.coded(wording.PROBLEMS, detail)
+    return {"code": said.code, "values": said.values} if said.code else {}
 
 
 def of_error(error: BalanzaError) -> ProblemResponse:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from balanza import wording
 from balanza.lifecycle import JobStatus
 from balanza.model import (
     Attempt,
@@ -17,8 +18,10 @@ from balanza.model import (
     Stream,
     StreamKind,
     Waiting,
+    WhyNot,
 )
 from balanza.protocol import MOST_TAGS, Instance, Tag, WorkerId
+from balanza.wording import Value
 
 _NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]+$"
 
@@ -161,6 +164,22 @@ class Submitted(Shape):
         return cls(job_id=job.id, status=job.status, assigned_worker=job.assigned_worker)
 
 
+class ObstacleOut(Shape):
+    """What stands between a worker and a job."""
+
+    worker_id: str
+    clause: str
+    """It follows the worker's name: `has no tag gpu`."""
+    code: str | None
+    """Which clause it is; null for one that has no code."""
+    values: dict[str, Value]
+
+    @classmethod
+    def of(cls, worker_id: str, found: WhyNot) -> "ObstacleOut":
+        said = wording.clause(found.clause)
+        return cls(worker_id=worker_id, clause=found.clause, code=said.code, values=dict(said.values))
+
+
 class WaitingOut(Shape):
     """What a pending job waits for."""
 
@@ -170,10 +189,29 @@ class WaitingOut(Shape):
     worker_id: str | None
     """The worker it waits for; null when any will do, or none can run it."""
     sentence: str
+    sentence_code: str | None
+    """Which sentence it is, such as `turn`, to say it in another language."""
+    sentence_values: dict[str, Value]
+    """What stands in it, such as `{"worker": "worker_a", "count": 2}`."""
+    obstacles: list[ObstacleOut]
+    """What it lists when no worker can take the job, the most nearly able one first."""
+    more: int
+    """How many workers besides those are in its way."""
 
     @classmethod
     def of(cls, waiting: Waiting | None) -> "WaitingOut | None":
-        return None if waiting is None else cls(**{name: getattr(waiting, name) for name in cls.model_fields})
+        if waiting is None:
+            return None
+        said = wording.coded(wording.WAITS, waiting.sentence)
+        return cls(
+            code=waiting.code,
+            worker_id=waiting.worker_id,
+            sentence=waiting.sentence,
+            sentence_code=said.code,
+            sentence_values=dict(said.values),
+            obstacles=[ObstacleOut.of(worker_id, found) for worker_id, found in waiting.obstacles],
+            more=waiting.more,
+        )
 
 
 class JobOut(Shape):

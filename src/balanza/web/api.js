@@ -1,10 +1,11 @@
 // The server's HTTP interface. Addresses are relative to the page, so that it works below any path of a proxy.
 
-/** An answer that says no: `slug` is the kind of problem, `detail` the server's sentence. */
+/** An answer that says no: `slug` is the kind of problem, `detail` the server's sentence, `code` and `values` the same for
+ * those who say it in another language. */
 export class Problem extends Error {
-  constructor(slug, detail, status = 0) {
+  constructor(slug, detail, status = 0, { code = null, values = {} } = {}) {
     super(detail);
-    Object.assign(this, { slug, detail, status });
+    Object.assign(this, { slug, detail, status, code, values });
   }
 }
 
@@ -34,8 +35,8 @@ export function problemFrom(status, text) {
 
 function read(status, text) {
   try {
-    const { type, detail } = JSON.parse(text);
-    if (typeof type === 'string') return new Problem(type.split(/[:/]/).at(-1), detail ?? '', status);
+    const { type, detail, code, values } = JSON.parse(text);
+    if (typeof type === 'string') return new Problem(type.split(/[:/]/).at(-1), detail ?? '', status, { code, values });
   } catch {
     // not ours: a proxy's page
   }

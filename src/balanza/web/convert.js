@@ -4,7 +4,7 @@ import { convert, getFormats } from './api.js';
 import { Advanced, blamed, given } from './convert/advanced.js';
 import { Outcome, useOutcome } from './convert/outcome.js';
 import { html } from './html.js';
-import { t, tn } from './i18n.js';
+import { isTranslated, t, tn } from './i18n.js';
 import { jobChanged } from './live.js';
 import { attempt, Dialog, ProblemText } from './parts.js';
 import * as store from './store.js';
@@ -103,9 +103,12 @@ function firstFormat(formats, onlySound) {
   return remembered?.name ?? FIRST[kinds.at(-1)];
 }
 
+/** Most titles are names, the same in every language. */
+const wordsFor = (title) => (isTranslated(`format.${title}`) ? t(`format.${title}`) : title);
+
 function FormatField({ formats, current, onlySound, onChange }) {
   const options = (kind) => (formats ?? []).filter((format) => format.kind === kind).map(({ name, title }) => html`
-    <option key=${name} value=${name} selected=${name === current}>${title}</option>`);
+    <option key=${name} value=${name} selected=${name === current}>${wordsFor(title)}</option>`);
   return html`
     <label class="field"><span>${t('convert.format')}</span>
       <select class="select" data-first onChange=${(event) => onChange(event.currentTarget.value)}>

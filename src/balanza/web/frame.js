@@ -5,7 +5,7 @@ import { Account } from './accounts/menu.js';
 import { html } from './html.js';
 import { language, LANGUAGES, speak, t } from './i18n.js';
 import { Icon } from './icons.js';
-import { attempt, Detail, IconButton } from './parts.js';
+import { attempt, Details, IconButton } from './parts.js';
 import * as store from './store.js';
 
 const NOTICE_MS = 6000;
@@ -70,7 +70,7 @@ function Notice({ notice }) {
   return html`
     <div class=${`notice ${notice.kind}`} ref=${ref}>
       <${Icon} name=${notice.kind === 'error' ? 'failed' : 'completed'} />
-      <div><p>${notice.text}</p>${notice.detail && html`<${Detail} text=${notice.detail} />`}</div>
+      <div><p>${notice.text}</p><${Details} problems=${notice.problems} /></div>
       ${action && html`<button type="button" class="button notice-undo" onClick=${onAct}>${action.label}</button>`}
       <${IconButton} icon="close" label=${t('notice.close')} onClick=${() => store.dismiss(id)} />
     </div>`;

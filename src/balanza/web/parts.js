@@ -1,9 +1,11 @@
 // The small parts that several lists share: buttons, progress, problems, dialogs.
 import { useEffect, useId, useLayoutEffect, useRef, useState } from './vendor/preact/hooks.js';
 import { html } from './html.js';
-import { isTranslated, t } from './i18n.js';
+import { isTranslated, learn, t } from './i18n.js';
 import { Icon } from './icons.js';
 import { notify } from './store.js';
+import { signal } from './vendor/signals/signals.js';
+import { inWords } from './wording.js';
 
 /** A button with an icon alone; `label` names it, and the thing it acts on, for those who cannot see it. */
 export const IconButton = ({ icon, label, onClick }) => html`
@@ -36,15 +38,35 @@ export const titleOf = (problem) => t(`problem.${kindOf(problem)}`);
 
 const NAMING = new Set(['invalid-option', 'invalid-request']); // of these only the server's sentence names the value
 
-/** What went wrong, in the reader's language; the server's own sentence, which is English, is one click away. */
+/** What went wrong, in the reader's language; what exactly it was is one click away. */
 export const ProblemText = ({ problem }) => html`
   <div class="problem"><strong>${titleOf(problem)}</strong>
-    ${problem.detail && html`<${Detail} text=${problem.detail} isOpen=${NAMING.has(problem.slug)} />`}</div>`;
+    <${Details} problems=${[problem]} isOpen=${NAMING.has(problem.slug)} /></div>`;
 
-/** A sentence of the server. */
-export function Detail({ text, isOpen = false }) {
-  const sentence = html`<p lang="en">${text}</p>`;
-  return isOpen ? sentence : html`<details><summary>${t('problem.details')}</summary>${sentence}</details>`;
+/** Whether the strings that say it exactly are there; null until they have been asked for. */
+const hasDetails = signal(null);
+
+function learnDetails() {
+  if (hasDetails.value) return;
+  learn('details').then(() => true, () => false).then((learnt) => {
+    hasDetails.value = learnt;
+  });
+}
+
+/** What the server says of these problems; of those that this page has no words for, in English. */
+export function Details({ problems, isOpen = false }) {
+  const told = problems.filter(({ detail }) => detail);
+  const isLearnt = hasDetails.value;
+  useEffect(() => {
+    if (told.some(({ code }) => code)) learnDetails();
+    else hasDetails.value ??= false;
+  }, [told.length]);
+  if (told.length === 0 || (isOpen && isLearnt === null)) return null;
+  const sentences = told.map(({ detail, code, values }) => {
+    const words = inWords(`detail.${code}`, values);
+    return words ? html`<p>${words}</p>` : html`<p lang="en">${detail}</p>`;
+  });
+  return isOpen ? sentences : html`<details><summary>${t('problem.details')}</summary>${sentences}</details>`;
 }
 
 /** Runs an action of a button; a failure becomes a notice. */
@@ -53,7 +75,7 @@ export async function attempt(action) {
     return await action();
   } catch (problem) {
     if (problem.slug === undefined) throw problem;
-    notify('error', titleOf(problem), problem.detail);
+    notify('error', titleOf(problem), [problem]);
     return null;
   }
 }

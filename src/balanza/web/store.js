@@ -24,7 +24,7 @@ export const playing = signal(null);
 export const dialog = signal(null);
 /** The chosen files by their ids, also those that the library does not show just now. */
 export const selected = signal(new Map());
-/** What happened, newest last: `{id, kind: 'done' | 'error', text, detail, action}`; `action: {label, run, hasFocus}` or null. */
+/** What happened, newest last: `{id, kind: 'done' | 'error', text, problems, action}`; `action: {label, run, hasFocus}` or null. */
 export const notices = signal([]);
 /** Read aloud by screen readers, not shown. */
 export const announcement = signal('');
@@ -35,10 +35,10 @@ export const liveJobs = computed(() => jobs.value.filter((job) => LIVE.includes(
 let lastNotice = 0;
 
 /** Good news replaces good news, so that notices never cover the page; errors stay until dismissed. */
-export function notify(kind, text, detail = '', action = null) {
+export function notify(kind, text, problems = [], action = null) {
   lastNotice += 1;
   const errors = notices.value.filter((notice) => notice.kind === 'error').slice(-2);
-  notices.value = [...errors, { id: lastNotice, kind, text, detail, action }];
+  notices.value = [...errors, { id: lastNotice, kind, text, problems, action }];
 }
 
 export function dismiss(id) {

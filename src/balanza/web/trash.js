@@ -18,7 +18,7 @@ export async function trash(items, { toUndo = false } = {}) {
   if (done.some((item) => item.id === store.playing.value?.id)) store.playing.value = null;
   store.deselect(done.map((item) => item.id));
   const text = tn('trash.done', done.length, { name: done[0].name });
-  store.notify('done', text, '', { label: t('trash.undo'), hasFocus: toUndo, run: () => restore(done) });
+  store.notify('done', text, [], { label: t('trash.undo'), hasFocus: toUndo, run: () => restore(done) });
   if (!toUndo) focusLibrary(); // the button that had the focus goes with its row
 }
 
@@ -41,7 +41,7 @@ async function each(items, call) {
       problems.push(problem);
     }
   }
-  if (problems.length > 0) store.notify('error', titleOf(problems[0]), problems.map(({ detail }) => detail).join(' '));
+  if (problems.length > 0) store.notify('error', titleOf(problems[0]), problems);
   mediaChanged();
   return done;
 }

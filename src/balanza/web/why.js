@@ -3,11 +3,12 @@ import { useEffect, useState } from './vendor/preact/hooks.js';
 import { explainJob } from './api.js';
 import { decimal, percent, span, timeOfDay } from './format.js';
 import { html } from './html.js';
-import { isTranslated, language, t } from './i18n.js';
+import { isTranslated, t } from './i18n.js';
 import { Icon } from './icons.js';
 import { Dialog, ProblemText } from './parts.js';
 import * as store from './store.js';
 import { waitsFor } from './waiting.js';
+import { Waits, WhyNot } from './whynot.js';
 
 const UNKNOWN = '–';
 const STEALING = 'stealing';
@@ -43,7 +44,7 @@ function useExplanation({ job_id: id, status, assigned_worker: assigned, worker_
 
 const Now = ({ answer: { status, worker_id: worker, waits_for: waiting } }) => html`
   <p class="why-now"><strong>${status === 'pending' ? `${waitsFor(waiting)}.` : t(`why.${status}`, { worker: worker ?? t('why.nobody') })}</strong></p>
-  ${waiting && language.value === 'en' && html`<p class="facts">${waiting.sentence}</p>`}`;
+  ${waiting && html`<${Waits} waiting=${waiting} />`}`;
 
 const History = ({ decisions }) =>
   decisions.length === 0
@@ -88,7 +89,7 @@ const Candidate = ({ one }) => html`
       <td class="number">${decimal(one.load_score)}</td></tr>
     <tr><td colspan="4" class="facts">
       ${one.chosen && html`<span class="is-chosen"><${Icon} name="completed" />${t('why.is_chosen')}</span>`}
-      ${one.why_not && html`<span lang="en">${one.why_not}</span>`}<span>${sampleOf(one)}</span></td></tr>
+      ${one.why_not && html`<${WhyNot} one=${one} />`}<span>${sampleOf(one)}</span></td></tr>
   </tbody>`;
 
 const sampleOf = ({ metrics_source: source, metrics_age_seconds: age }) =>

@@ -4,6 +4,7 @@ import { decimal, percent, timeOfDay } from '../format.js';
 import { html } from '../html.js';
 import { isTranslated, t, tn } from '../i18n.js';
 import { useGrowing } from '../parts.js';
+import { WhyNot } from '../whynot.js';
 import * as fleet from './fleet.js';
 
 export function Feed() {
@@ -55,6 +56,6 @@ function Others({ others }) {
   return html`
     <details class="others" onToggle=${(event) => setOpen(event.target.open)}><summary>${t('feed.others')}</summary>
       ${isOpen && html`
-        <ul lang="en">${others.map((one) => html`<li key=${one.worker_id} class="facts">${one.worker_id} ${one.why_not}</li>`)}</ul>`}
+        <ul>${others.map((one) => html`<li key=${one.worker_id} class="facts">${one.worker_id} <${WhyNot} one=${one} /></li>`)}</ul>`}
     </details>`;
 }

@@ -6,6 +6,7 @@ import { html } from '../html.js';
 import { t, tn } from '../i18n.js';
 import { Icon } from '../icons.js';
 import { Progress } from '../parts.js';
+import { inWords } from '../wording.js';
 import { Actions, openAdd } from './actions.js';
 import * as fleet from './fleet.js';
 
@@ -142,7 +143,13 @@ function Gauge({ worker }) {
 const Quarantine = ({ worker }) => html`
   <p class="problem"><strong>${worker.quarantined_until > new Date(fleet.now()).toISOString()
     ? t('worker.quarantined_until', { time: timeOfDay(worker.quarantined_until, false) })
-    : t('worker.probation')}</strong> <span lang="en">${worker.quarantine_reason}</span></p>`;
+    : t('worker.probation')}</strong> <${Fault} worker=${worker} /></p>`;
+
+/** Why it is in quarantine. */
+function Fault({ worker: { quarantine_reason: reason, quarantine_code: code, quarantine_values: values } }) {
+  const words = inWords(`fault.${code}`, values);
+  return words ? html`<span>${words}</span>` : html`<span lang="en">${reason}</span>`;
+}
 
 function Running({ id }) {
   const jobs = fleet.runningOn(id).value;

@@ -24,5 +24,6 @@ export default {
   "outcome.time.one": "about {time}",
   "outcome.time.other": "about {time} of work",
   "outcome.no_time": "time not known yet",
-  "outcome.copy": "copied unchanged"
+  "outcome.copy": "copied unchanged",
+  "format.GIF animation": "GIF animation"
 };

@@ -112,5 +112,7 @@ export default {
   "feed.others": "Why not the others?",
   "queue.empty": "Nothing waits.",
   "queue.depth": "Jobs in {queue}",
-  "queue.oldest": "longest wait: {time}"
+  "queue.oldest": "longest wait: {time}",
+  "fault.job_failed": "It failed at a job that others completed.",
+  "fault.jobs_failed": "It failed at {count} jobs that others completed."
 };

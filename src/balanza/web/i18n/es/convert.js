@@ -24,5 +24,6 @@ export default {
   "outcome.time.one": "unos {time}",
   "outcome.time.other": "unos {time} de trabajo",
   "outcome.no_time": "tiempo aún desconocido",
-  "outcome.copy": "se copia sin cambios"
+  "outcome.copy": "se copia sin cambios",
+  "format.GIF animation": "animación GIF"
 };

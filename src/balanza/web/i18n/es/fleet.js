@@ -112,5 +112,7 @@ export default {
   "feed.others": "¿Por qué no los otros?",
   "queue.empty": "Nada espera.",
   "queue.depth": "Trabajos en {queue}",
-  "queue.oldest": "la espera más larga: {time}"
+  "queue.oldest": "la espera más larga: {time}",
+  "fault.job_failed": "Falló en un trabajo que otros completaron.",
+  "fault.jobs_failed": "Falló en {count} trabajos que otros completaron."
 };
