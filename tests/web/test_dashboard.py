@@ -48,7 +48,7 @@ def test_it_shows_the_whole_fleet(stand: Stand, open_page: OpenPage) -> None:
     expect(page.locator(".worker")).to_have_count(8)
     expect(page.locator(".figure").first).to_contain_text("7 / 8")
     expect(card(page, "worker_001")).to_contain_text("Draining")
-    expect(card(page, "worker_002")).to_contain_text("It failed at 3 jobs that other workers then completed.")
+    expect(card(page, "worker_002")).to_contain_text("It failed at 3 jobs that others completed.")
     expect(card(page, "worker_003")).to_contain_text("Offline")
     expect(card(page, "worker_003")).to_contain_text("Last seen")
     busy = card(page, "worker_004")
@@ -62,6 +62,30 @@ def test_it_shows_the_whole_fleet(stand: Stand, open_page: OpenPage) -> None:
     expect(card(page, "worker_003")).to_contain_text("Desconectado")
     expect(page.locator("#timeline-title")).to_have_text("Los últimos 15 minutos")
     expect(page).to_have_title("Balanza · la flota")
+
+
+_SHIFTS = """
+new PerformanceObserver((list) => {
+  for (const { value } of list.getEntries()) window.shifted = (window.shifted ?? 0) + value;
+}).observe({ type: 'layout-shift', buffered: true });
+"""
+
+
+def test_what_is_seen_first_is_whole_and_stays_in_its_place(stand: Stand, open_page: OpenPage) -> None:
+    page = open_page("about:blank", width=412)
+    page.add_init_script(_SHIFTS)
+    page.route("**/workers/stats", lambda route: late.append(route))  # noqa: PLW0108 - needs a Python function
+    page.route("**/workers/history?*", lambda route: None)
+    page.route("**/web/*/i18n/*/decisions.js", lambda route: None)
+    late: list[Any] = []
+    page.goto(dashboard(stand))
+    expect(page.locator("#workers")).to_contain_text("Waiting for the first news of the fleet")
+    eventually(lambda: bool(late))
+    late[0].continue_()
+    expect(card(page, "worker_001")).to_contain_text("CPU")
+    expect(card(page, "worker_001")).to_contain_text("heartbeat")
+    expect(page.locator("#workers")).not_to_contain_text("Waiting for the first news")
+    assert page.evaluate("window.shifted ?? 0") < 0.01
 
 
 def test_the_two_pages_lead_to_each_other(stand: Stand, open_page: OpenPage) -> None:

@@ -25,6 +25,7 @@ LATER = {
         "queues.js",
         "series.js",
         "timeline.js",
+        "whynot.js",
         "decisions.js",
         "uplot.js",
     ),

@@ -24,12 +24,23 @@ const MEASURES = {
 /** The library that draws: it comes when there is something to draw and somebody to see it. */
 const uPlot = signal(null);
 
-const load = () => import('../vendor/uplot/uplot.js').then(
-  (module) => {
+const load = () => Promise.all([import('../vendor/uplot/uplot.js'), styled()]).then(
+  ([module]) => {
     uPlot.value = module.default;
   },
   () => {}, // asked for again with the next points
 );
+
+/** Its style sheet: without it the plots would lie in the wrong place. */
+const styled = () => new Promise((done, fail) => {
+  const sheet = document.createElement('link');
+  const onerror = () => {
+    sheet.remove();
+    fail();
+  };
+  const href = new URL('../vendor/uplot/uplot.css', import.meta.url);
+  document.head.append(Object.assign(sheet, { rel: 'stylesheet', href, onload: done, onerror }));
+});
 
 export function Charts() {
   const history = fleet.history.value;

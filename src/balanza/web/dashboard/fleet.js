@@ -34,7 +34,8 @@ function recordOf(id) {
   let record = records.get(id);
   if (record === undefined) {
     const stats = signal(null);
-    record = { stats, running: signal([]), status: computed(() => stats.value?.status) };
+    const status = computed(() => stats.value?.status);
+    record = { stats, status, running: signal([]), isSuspect: computed(() => Boolean(stats.value?.quarantine_reason)) };
     records.set(id, record);
   }
   return record;
@@ -43,6 +44,8 @@ function recordOf(id) {
 export const statsOf = (id) => recordOf(id).stats;
 export const runningOn = (id) => recordOf(id).running;
 export const statusOf = (id) => recordOf(id).status;
+/** Whether it is in quarantine or on trial. */
+export const isSuspect = (id) => recordOf(id).isSuspect;
 
 const byName = new Intl.Collator('en', { numeric: true }).compare;
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);

@@ -52,23 +52,29 @@ export function loadChanged() {
   schedule();
 }
 
+/** The first time what is seen first comes alone: history and decisions are twenty times as long. */
 async function refresh() {
   const wanted = { ...stale };
   Object.assign(stale, { load: false, jobs: false, all: false });
   const started = performance.now();
   const hasJobs = wanted.all || wanted.jobs;
-  const put = await Promise.all([
-    freshLoad(),
+  const isFirst = !fleet.loaded.value;
+  const seen = () => [freshLoad(), hasJobs ? freshBars(wanted.all) : null, hasJobs ? freshQueues() : null];
+  if (isFirst) await show(seen());
+  await show([
+    ...(isFirst ? [] : seen()),
     isHistoryOld() || wanted.all ? freshHistory() : null,
-    hasJobs ? freshBars(wanted.all) : null,
-    hasJobs ? freshQueues() : null,
     hasJobs ? freshDecisions(wanted.all) : null,
   ]);
+  took = performance.now() - started;
+}
+
+async function show(fetched) {
+  const put = await Promise.all(fetched);
   batch(() => {
     for (const store of put) store?.();
     fleet.loaded.value = true;
   });
-  took = performance.now() - started;
 }
 
 /** Each of these fetches and answers with what then puts it into the store, so that all is drawn at once. */

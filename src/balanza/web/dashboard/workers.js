@@ -22,6 +22,7 @@ export function Workers() {
     <section class="panel" id="workers" aria-labelledby="workers-title">
       <header class="panel-head"><h2 id="workers-title">${t('fleet.workers')}</h2>
         <button type="button" class="button end" onClick=${openAdd}><${Icon} name="add" />${t('fleet.add')}</button></header>
+      ${!fleet.loaded.value && html`<p class="first-word">${t('fleet.coming')}</p>`}
       ${fleet.loaded.value && ids.length === 0 && html`
         <div class="empty"><${Icon} name="balance" /><p><strong>${t('fleet.empty')}</strong></p>
           <p>${t('fleet.empty_hint')}</p></div>`}
@@ -45,7 +46,7 @@ function Place({ id }) {
   }, []);
   const status = fleet.statusOf(id).value;
   return html`
-    <li ref=${ref} class="worker" data-worker=${id} data-status=${status}>
+    <li ref=${ref} class=${`worker ${fleet.isSuspect(id).value ? 'suspect' : ''}`} data-worker=${id} data-status=${status}>
       <div class="card-head"><h3 class="name" title=${id}>${id}</h3><${Status} status=${status} /></div>
       ${isNear && html`<${Card} id=${id} />`}
     </li>`;

@@ -61,5 +61,9 @@ export default {
   "problem.refused": "The server does not allow this.",
   "problem.unavailable": "The server cannot do this just now. Try again in a moment.",
   "problem.storage-full": "The server has no room left. Delete some files for good and try again.",
-  "problem.storage-error": "The server cannot read or write its files. Ask an administrator to look at its storage."
+  "problem.storage-error": "The server cannot read or write its files. Ask an administrator to look at its storage.",
+  "worker.cpu": "CPU",
+  "worker.unmeasured": "not measured lately",
+  "source.heartbeat": "heartbeat, {time} old",
+  "source.prometheus": "Prometheus, {time} old"
 };

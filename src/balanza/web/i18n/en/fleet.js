@@ -11,6 +11,7 @@ export default {
   "fleet.failed": "Failed",
   "fleet.per_minute": "Per minute",
   "fleet.workers": "Workers",
+  "fleet.coming": "Waiting for the first news of the fleet…",
   "fleet.empty": "No worker yet",
   "fleet.empty_hint": "Press “Add a worker” and run the command it shows: the worker appears here by itself.",
   "fleet.queues": "Queues",

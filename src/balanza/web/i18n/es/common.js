@@ -61,5 +61,9 @@ export default {
   "problem.refused": "El servidor no lo permite.",
   "problem.unavailable": "El servidor no puede hacerlo ahora mismo. Inténtalo dentro de un momento.",
   "problem.storage-full": "El servidor no tiene espacio. Borra algún archivo para siempre e inténtalo de nuevo.",
-  "problem.storage-error": "El servidor no puede leer o escribir sus archivos. Pide a quien lo administra que revise el almacenamiento."
+  "problem.storage-error": "El servidor no puede leer o escribir sus archivos. Pide a quien lo administra que revise el almacenamiento.",
+  "worker.cpu": "CPU",
+  "worker.unmeasured": "sin mediciones recientes",
+  "source.heartbeat": "latido de hace {time}",
+  "source.prometheus": "Prometheus, hace {time}"
 };

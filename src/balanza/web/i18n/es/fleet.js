@@ -11,6 +11,7 @@ export default {
   "fleet.failed": "Fallidas",
   "fleet.per_minute": "Por minuto",
   "fleet.workers": "Workers",
+  "fleet.coming": "Esperando las primeras noticias de la flota…",
   "fleet.empty": "Todavía no hay ningún worker",
   "fleet.empty_hint": "Pulsa «Añadir un worker» y ejecuta la orden que aparece: el worker se mostrará aquí solo.",
   "fleet.queues": "Colas",
