@@ -37,14 +37,22 @@ def _hints(page: str, folder: Path, language: str) -> Iterator[str]:
 
 
 def _needed(entries: list[Path], folder: Path, language: str) -> list[Path]:
-    """The modules and all that they import, the nearest first."""
-    found = list(entries)
+    """The modules and all that they import: first all of the first, which runs while the others come; the nearest first."""
+    found: list[Path] = []
+    for entry in entries:
+        found += _imported(entry, folder, language, known=frozenset(found))
+    return found
+
+
+def _imported(entry: Path, folder: Path, language: str, known: frozenset[Path]) -> list[Path]:
+    """The module and what it needs besides those known."""
+    found = [entry]
     for module in found:
         text = module.read_text("utf-8")
         tables = re.findall(r"'(\w+)'", " ".join(_LEARN.findall(text)))
         imported = [Path(module.parent, address).resolve() for address in _IMPORT.findall(text)]
         for path in (*imported, *(folder / "i18n" / language / f"{table}.js" for table in tables)):
-            if path not in found:
+            if path not in found and path not in known:
                 found.append(path)
     return found
 
