@@ -37,7 +37,7 @@ def _hints(page: str, folder: Path, language: str) -> Iterator[str]:
 
 
 def _needed(entries: list[Path], folder: Path, language: str) -> list[Path]:
-    """The modules and all that they import: first all of the first, which runs while the others come; the nearest first."""
+    """The modules and all that they import; first all of the first, which runs while the others come."""
     found: list[Path] = []
     for entry in entries:
         found += _imported(entry, folder, language, known=frozenset(found))
