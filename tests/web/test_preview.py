@@ -29,6 +29,16 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def song_id(live: Live, tmp_path: Path) -> Iterator[str]:
+    """Windows Media Audio, which no browser plays."""
+    path = tmp_path / "old song.wma"
+    run_ffmpeg("-f", "lavfi", "-i", "sine=330:d=30", "-c:a", "wmav2", str(path))
+    media_id = live.upload(path)
+    yield media_id
+    live.api.delete(f"/media/{media_id}", params={"forever": "true"})
+
+
+@pytest.fixture
 def film_id(live: Live, film: Path) -> Iterator[str]:
     media_id = live.upload(film)
     yield media_id
@@ -79,6 +89,23 @@ def test_it_plays_before_it_is_complete_goes_on_after_a_loss_and_can_be_sought_i
     page.locator(".player video").evaluate("film => { film.currentTime = 50; }")
     eventually(lambda: time_of(page) > 51)
     assert page.locator(".player video").evaluate("film => film.videoWidth") == 320
+
+
+@pytest.mark.usefixtures("song_id")
+def test_a_song_plays_as_a_preview_in_the_bar(open_page: OpenPage, fleet: str) -> None:
+    page = open_page(f"{fleet}?search=old+song", width=360, expected="404")
+    page.locator(".row").get_by_role("button", name="Play old song.wma").click()
+    bar, song = page.locator(".player.audio"), page.locator(".player audio")
+    expect(bar.get_by_role("status")).to_have_text("This browser cannot play this file as it is: this is a preview.")
+    eventually(lambda: song.evaluate("song => song.currentTime > 0.5 && song.duration > 29"))
+    bar.get_by_role("slider", name="Position").fill("20")
+    eventually(lambda: song.evaluate("song => song.currentTime > 20.5"))
+    expect(bar.get_by_role("button", name="Pause")).to_be_visible()
+    assert complaints(page) == []
+    bar.get_by_role("slider", name="Position").fill("29.5")
+    expect(bar.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    bar.get_by_role("button", name="Play", exact=True).click()
+    eventually(lambda: song.evaluate("song => !song.paused && song.currentTime < 10"))
 
 
 def test_a_preview_that_cannot_be_made_is_said(open_page: OpenPage) -> None:

@@ -9,6 +9,7 @@ import { IconButton } from '../parts.js';
 import * as store from '../store.js';
 import { Waveform } from '../waveform.js';
 import { songs } from './playlist.js';
+import { HowFar } from './preview.js';
 import * as settings from './settings.js';
 import * as sound from './sound.js';
 import { keysFor, seekBy, seekTo, STEP_SECONDS } from './steer.js';
@@ -34,7 +35,7 @@ export function SoundBar({ item, onClose }) {
       <div class="transport">
         <${Control} icon="previous" label=${t('player.previous')} onClick=${sound.previous} />
         <${Control} icon=${isPlaying ? 'pause' : 'play'} label=${t(isPlaying ? 'player.pause' : 'player.play')} main
-          onClick=${sound.turnSound} />
+          disabled=${sound.isWaiting.value} onClick=${sound.turnSound} />
         <${Control} icon="next" label=${t('player.next')} onClick=${sound.next} disabled=${isAlone} />
       </div>
       <div class="way">${sound.failure.value === null
@@ -44,6 +45,7 @@ export function SoundBar({ item, onClose }) {
       <div class="order"><${Order} /><${Speed} /></div>
       <${Volume} />
       <${IconButton} icon="close" label=${t('player.close')} onClick=${onClose} />
+      ${sound.preview.value !== null && html`<${HowFar} known=${sound.preview.value} />`}
     </section>`;
 }
 
@@ -61,8 +63,11 @@ const Control = ({ icon, label, onClick, disabled = false, pressed, on = pressed
     disabled=${disabled} aria-pressed=${pressed === undefined ? undefined : String(pressed)} onClick=${onClick}>
     <${Icon} name=${icon} /></button>`;
 
-/** As the element says, and until it knows, as the library does. */
-const lengthOf = (item) => sound.deck.length.value || store.mediaById.value.get(item.id)?.duration_seconds || 0;
+/** As the element says, and until it knows, as the library does; of a preview the element knows what is made of it. */
+function lengthOf(item) {
+  const [heard, known] = [sound.deck.length.value, store.mediaById.value.get(item.id)?.duration_seconds];
+  return (sound.preview.value === null ? heard || known : known || heard) || 0;
+}
 
 const Time = ({ item }) => html`
   <p class="facts">${clock(Math.floor(sound.deck.time.value))} / ${clock(lengthOf(item))}</p>`;

@@ -1,19 +1,16 @@
-// Two audio elements that take turns: while one plays, the other has the next file loaded.
-//
-// The other one is started when `ended` of the first arrives. That leaves out finding and fetching the file, but the
-// order still goes through the browser's audio output and the page: in Chromium, files of 3 s began 3.1 s after each
-// other. So what is heard is a gap of about a tenth of a second, not none. Browsers join two files sample by sample
-// only through Web Audio (which decodes whole files into memory) or Media Source Extensions (which know neither FLAC
-// nor WAV everywhere). A browser that wants a press for each element may refuse to start the other one while nobody
-// looks: then it stands paused, and says so.
+// Two audio elements that take turns: while one plays, the other has the next file loaded, and is started as the first one
+// ends (join.js). A browser that wants a press for each element may refuse to start the other one while nobody looks: then
+// it stands paused, and says so.
 import { computed, signal } from '../vendor/signals/signals.js';
 import { mediaAddress } from '../api.js';
+import { makeJoin } from './join.js';
 import { govern } from './settings.js';
 
 const LOAD_AHEAD_SECONDS = 20;
 
 /** `onEnd()` and `onError()` tell of the song that plays; `next()` answers the one to load before this one ends. */
 export function makeDeck({ onEnd, onError, next }) {
+  const join = makeJoin();
   const [isPaused, time, known, element] = [signal(true), signal(0), signal(0), signal(makeElement())];
   const ahead = { element: makeElement(), id: null };
   let id = null;
@@ -22,27 +19,40 @@ export function makeDeck({ onEnd, onError, next }) {
     const made = new Audio();
     made.preload = 'auto';
     govern(made);
-    const listeners = { play: follow, pause: follow, seeked: follow, timeupdate: advance, durationchange: follow };
-    for (const [type, listener] of Object.entries({ ...listeners, ended: onEnd, error: onError })) {
+    const listeners = { play: follow, pause: stop, seeking: join.cancel, seeked: advance, ratechange: advance };
+    const others = { timeupdate: advance, durationchange: follow, ended: onEnd, error: onError };
+    for (const [type, listener] of Object.entries({ ...listeners, ...others })) {
       made.addEventListener(type, () => made === element.value && listener());
     }
     return made;
   }
 
   function follow() {
-    isPaused.value = element.value.paused;
-    time.value = element.value.currentTime;
-    known.value = element.value.duration;
+    const { paused, ended, currentTime, duration } = element.value;
+    isPaused.value = paused && !(ended && join.isBegun());
+    time.value = currentTime;
+    known.value = duration;
+  }
+
+  function stop() {
+    if (!element.value.ended) join.cancel();
+    follow();
   }
 
   function advance() {
     follow();
+    join.learn(element.value);
     const { currentTime, duration } = element.value;
-    if (duration - currentTime < LOAD_AHEAD_SECONDS) loadAhead(next());
+    if (!(duration - currentTime < LOAD_AHEAD_SECONDS)) return;
+    const song = next();
+    loadAhead(song);
+    if (song) join.plan(element.value, ahead.element);
+    else join.cancel();
   }
 
   function loadAhead(song) {
     if (song === undefined || song.id === ahead.id) return;
+    join.cancel();
     ahead.id = song.id;
     ahead.element.src = mediaAddress(song.id);
   }
@@ -54,6 +64,8 @@ export function makeDeck({ onEnd, onError, next }) {
     const isReady = song.id === ahead.id && ahead.element.error === null;
     if (isReady) element.value = ahead.element;
     else last.src = mediaAddress(song.id);
+    if (isReady) join.finish();
+    else join.cancel();
     id = song.id;
     if (seconds > 0) element.value.currentTime = seconds;
     play();
@@ -64,6 +76,7 @@ export function makeDeck({ onEnd, onError, next }) {
   }
 
   function close() {
+    join.cancel();
     for (const one of [element.value, ahead.element]) release(one);
     [id, ahead.id] = [null, null];
     follow();

@@ -1,8 +1,9 @@
 // What plays among the songs: follows `store.playing`, goes on at the end of one, passes over those that cannot be played.
-import { batch, effect, signal, untracked } from '../vendor/signals/signals.js';
+import { batch, computed, effect, signal, untracked } from '../vendor/signals/signals.js';
 import { t } from '../i18n.js';
 import * as store from '../store.js';
 import { makeDeck } from './deck.js';
+import { NOTHING, playPreview } from './hls.js';
 import { drawFrom, isSong, neighbour } from './playlist.js';
 import { isShuffled, repeat } from './settings.js';
 import { hold } from './session.js';
@@ -11,19 +12,31 @@ import { reasonOf } from './unplayable.js';
 
 const RESTART_SECONDS = 3; // from here on "previous" begins the song anew, as players do
 
-/** Why the song does not play: `unplayable`, `deleted` or `unreachable`; null while it does. */
+/** Why the song does not play: `no_preview`, `deleted` or `unreachable`; null while it does. */
 export const failure = signal(null);
+/** How far the preview is that plays in the place of the song; null while it plays itself. */
+export const preview = signal(null);
 
 /** The ids of what could not be played, until somebody chooses it again. */
 const broken = new Set();
 /** The song that the playlist itself went to last, and in which direction. */
 let step = { song: null, direction: 1 };
 let letSessionGo = () => {};
+let endPreview = () => {};
+
+/** There is nothing to hear yet. */
+export const isWaiting = computed(() => preview.value !== null && preview.value.playlist === null);
 
 const following = () => neighbour(store.playing.value.id, 1, { isRound: repeat.value === 'all', without: broken });
 
+/** After this one; the same where it is repeated. */
+function upcoming() {
+  const song = repeat.value === 'one' ? undefined : following();
+  return song ?? (repeat.value === 'off' ? undefined : store.playing.value);
+}
+
 export const deck = makeDeck({
-  next: () => (repeat.value === 'one' ? undefined : following()),
+  next: () => (preview.value === null ? upcoming() : undefined), // how long a growing preview will be it does not tell
   onEnd: ended,
   onError: () => failed(store.playing.value),
 });
@@ -39,15 +52,26 @@ function take(song) {
   else start(song);
 }
 
-function leave() {
+/** Lets go of what played, and of why it did not. */
+function letGo() {
   letSessionGo();
+  letPreviewGo();
   failure.value = null;
+}
+
+function letPreviewGo() {
+  endPreview();
+  endPreview = () => {};
+  preview.value = null;
+}
+
+function leave() {
+  letGo();
   deck.close();
 }
 
 function start(song, seconds = 0) {
-  letSessionGo();
-  failure.value = null;
+  letGo();
   deck.open(song, seconds);
   letSessionGo = hold(song.name, deck.element.value, { previous, next, play: turnSound });
 }
@@ -57,9 +81,10 @@ function goOnWhereItBroke() {
 }
 
 function ended() {
-  const song = repeat.value === 'one' ? undefined : following();
-  if (song !== undefined) goTo(song, 1);
-  else if (repeat.value !== 'off') deck.play();
+  const song = upcoming();
+  if (song !== store.playing.value) goTo(song, 1);
+  else if (preview.value === null) start(song);
+  else deck.play();
 }
 
 function goTo(song, direction) {
@@ -79,6 +104,7 @@ export function previous() {
 
 /** Plays or pauses; after a failure tries again where it stopped. */
 export function turnSound() {
+  if (isWaiting.value) return;
   if (failure.value === null) turn(deck.element.value);
   else start(store.playing.value, deck.time.value);
 }
@@ -90,10 +116,31 @@ export function turnShuffle() {
   });
 }
 
-/** A song that somebody chose says why it does not play; one that the playlist came to is passed over, with a notice. */
+/** What this browser cannot play is heard as a preview. */
 async function failed(song) {
+  if (preview.value !== null) return; // what plays it mends that, or says so
+  const reason = await reasonOf(song);
+  if (song !== store.playing.value || preview.value !== null) return;
+  if (reason !== 'unplayable') {
+    giveUp(song, reason);
+    return;
+  }
+  preview.value = NOTHING;
+  const onKnown = (known) => {
+    preview.value = known;
+  };
+  endPreview = playPreview(deck.element.value, song.id, { onKnown, onNone: () => failedAgain(song) });
+}
+
+async function failedAgain(song) {
   const reason = await reasonOf(song);
   if (song !== store.playing.value) return;
+  letPreviewGo();
+  giveUp(song, reason === 'unplayable' ? 'no_preview' : reason);
+}
+
+/** A song that somebody chose says why it does not play; one that the playlist came to is passed over, with a notice. */
+function giveUp(song, reason) {
   const wasChosen = step.song !== song;
   if (reason !== 'unreachable') broken.add(song.id);
   const other = neighbour(song.id, step.direction, { isRound: repeat.value === 'all', without: broken });

@@ -3,7 +3,7 @@ export default {
   "player.title": "Player",
   "player.close": "Close the player",
   "player.unplayable": "This browser cannot play this kind of file. Convert it to MP3 or MP4, or download it.",
-  "player.no_preview": "This browser cannot play this kind of file, and no preview of it could be made. Convert it to MP4, or download it.",
+  "player.no_preview": "This browser cannot play this kind of file, and no preview of it could be made. Convert it to MP3 or MP4, or download it.",
   "preview.waiting": "This browser cannot play this file as it is. A preview is being made, and plays as soon as it begins.",
   "preview.processing": "This browser cannot play this file as it is: this is a preview, still being made.",
   "preview.completed": "This browser cannot play this file as it is: this is a preview.",
@@ -31,6 +31,6 @@ export default {
   "player.time": "{time} of {length}",
   "player.pip": "Picture in picture",
   "player.fullscreen": "Full screen",
-  "player.skipped_unplayable": "{name} was skipped: this browser cannot play it.",
+  "player.skipped_no_preview": "{name} was skipped: this browser cannot play it, and no preview of it could be made.",
   "player.skipped_deleted": "{name} was skipped: it has been deleted."
 };

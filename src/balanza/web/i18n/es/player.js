@@ -3,8 +3,8 @@ export default {
   "player.title": "Reproductor",
   "player.close": "Cerrar el reproductor",
   "player.unplayable": "Este navegador no sabe reproducir este tipo de archivo. Conviértelo a MP3 o MP4, o descárgalo.",
-  "player.no_preview": "Este navegador no sabe reproducir este tipo de archivo, y no se ha podido hacer una vista previa. Conviértelo a MP4, o descárgalo.",
-  "preview.waiting": "Este navegador no sabe reproducir este archivo tal cual. Se está haciendo una vista previa; se verá en cuanto empiece.",
+  "player.no_preview": "Este navegador no sabe reproducir este tipo de archivo, y no se ha podido hacer una vista previa. Conviértelo a MP3 o MP4, o descárgalo.",
+  "preview.waiting": "Este navegador no sabe reproducir este archivo tal cual. Se está haciendo una vista previa; se reproducirá en cuanto empiece.",
   "preview.processing": "Este navegador no sabe reproducir este archivo tal cual: esto es una vista previa que aún se está haciendo.",
   "preview.completed": "Este navegador no sabe reproducir este archivo tal cual: esto es una vista previa.",
   "preview.progress": "Cuánto de la vista previa está hecho",
@@ -31,6 +31,6 @@ export default {
   "player.time": "{time} de {length}",
   "player.pip": "Imagen en imagen",
   "player.fullscreen": "Pantalla completa",
-  "player.skipped_unplayable": "Se ha saltado {name}: este navegador no sabe reproducirlo.",
+  "player.skipped_no_preview": "Se ha saltado {name}: este navegador no sabe reproducirlo, y no se ha podido hacer una vista previa.",
   "player.skipped_deleted": "Se ha saltado {name}: se ha borrado."
 };
