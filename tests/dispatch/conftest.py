@@ -29,6 +29,7 @@ from balanza.settings import Settings
 from balanza.storage import LocalStorage
 from balanza.store import decisions, jobs, library, workers
 from balanza.store.database import Database
+from balanza.store.search import list_media
 
 SONG = Probe(
     container="wav",
@@ -66,9 +67,7 @@ class World:
         self.desk.signals.subscribe(self.heard.append)
 
     def song(self, name: str = "song.wav") -> Media:
-        count = len(
-            self.desk.database.read(lambda tx: library.list_media(tx, owner_id="local", before=None, limit=100))
-        )
+        count = len(self.desk.database.read(lambda tx: list_media(tx, owner_id="local", before=None, limit=100)))
         media_id = f"source-{count}"
         writer = self.desk.storage.writer(f"media-{media_id}")
         writer.write(b"sound")

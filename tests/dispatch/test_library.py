@@ -15,6 +15,7 @@ from balanza.media.probe import Prober
 from balanza.model import Media
 from balanza.store import events
 from balanza.store import library as rows
+from balanza.store.search import list_media
 from tests.dispatch.conftest import World
 
 
@@ -46,7 +47,7 @@ def receive(library: Library, content: bytes, name: str = "song.wav") -> Media:
 
 
 def everything(world: World) -> list[Media]:
-    return world.desk.database.read(lambda tx: rows.list_media(tx, owner_id="local", before=None, limit=10))
+    return world.desk.database.read(lambda tx: list_media(tx, owner_id="local", before=None, limit=10))
 
 
 def test_a_received_file_is_probed_hashed_and_found(world: World, library: Library) -> None:

@@ -16,6 +16,7 @@ from balanza.model import Media
 from balanza.protocol import StoredObject
 from balanza.storage import LocalPart, LocalStorage
 from balanza.store import library as rows
+from balanza.store.search import list_media
 from tests.dispatch.conftest import World
 from tests.server.stand import wav
 
@@ -58,8 +59,7 @@ def incoming(world: World) -> list[Path]:
 
 def media(world: World) -> list[str]:
     return [
-        one.id
-        for one in world.desk.database.read(lambda tx: rows.list_media(tx, owner_id="local", before=None, limit=10))
+        one.id for one in world.desk.database.read(lambda tx: list_media(tx, owner_id="local", before=None, limit=10))
     ]
 
 

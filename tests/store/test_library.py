@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from balanza.store import library
+from balanza.store.search import list_media
 from tests.store.scene import START, Scene, a_media
 
 
@@ -53,19 +54,19 @@ def test_the_library_is_listed_newest_first_page_by_page_without_the_deleted(sce
         scene.do(library.insert, a_media(f"media {number}"))
     scene.do(library.mark_deleted, "media 2", START)
 
-    first = scene.see(library.list_media, owner_id="local", before=None, limit=3)
-    second = scene.see(library.list_media, owner_id="local", before=first[-1].id, limit=3)
+    first = scene.see(list_media, owner_id="local", before=None, limit=3)
+    second = scene.see(list_media, owner_id="local", before=first[-1].id, limit=3)
 
     assert [media.id for media in first] == ["media 4", "media 3", "media 1"]
     assert [media.id for media in second] == ["media 0", "song"]
-    assert scene.see(library.list_media, owner_id="local", before="nothing", limit=3) == []
+    assert scene.see(list_media, owner_id="local", before="nothing", limit=3) == []
 
 
 def test_a_page_can_begin_after_media_that_were_deleted_since(scene: Scene) -> None:
     scene.do(library.insert, a_media("newer"))
     scene.do(library.mark_deleted, "newer", START)
 
-    assert [media.id for media in scene.see(library.list_media, owner_id="local", before="newer", limit=3)] == ["song"]
+    assert [media.id for media in scene.see(list_media, owner_id="local", before="newer", limit=3)] == ["song"]
 
 
 def test_deleted_media_are_known_but_gone_and_their_bytes_go_later(scene: Scene) -> None:
@@ -93,7 +94,7 @@ def test_what_is_in_the_trash_is_listed_there_alone_the_last_first(scene: Scene)
 
     assert [media.id for media in first + second] == ["media 3", "media 0", "media 2"]
     assert [media.trashed_at for media in second] == [START]
-    assert [media.id for media in scene.see(library.list_media, owner_id="local", before=None, limit=9)] == [
+    assert [media.id for media in scene.see(list_media, owner_id="local", before=None, limit=9)] == [
         "media 1",
         "song",
     ]

@@ -6,15 +6,37 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from balanza.lifecycle import JobStatus
-from balanza.model import Needs
+from balanza.model import Job, Needs
 from balanza.protocol import LeaseReport
-from balanza.store import decisions, events, jobs, library, points, requirements, shares, timeline, uploads, workers
+from balanza.store import (
+    decisions,
+    events,
+    fairness,
+    jobs,
+    library,
+    next_jobs,
+    points,
+    requirements,
+    shares,
+    timeline,
+    uploads,
+    workers,
+)
+from balanza.store.search import list_media
 from tests.store.scene import START, TABLES, Scene, a_media
 
 ABLE = jobs.Ability((1, 2), 2**62)
+TAKER = next_jobs.Taker("worker_a", ABLE, START)
+
+
+def _job(tx: Connection) -> Job:
+    job = jobs.get(tx, "job")
+    assert job is not None
+    return job
+
 
 HOT: dict[str, Callable[[Connection], object]] = {
-    "lease": lambda tx: jobs.lease(tx, worker_id="worker_a", ability=ABLE, token="token", now=START, expires_at=START),
+    "lease": lambda tx: jobs.lease(tx, "job", worker_id="worker_a", token="token", now=START, expires_at=START),
     "held": lambda tx: jobs.held(tx, "token"),
     "tokens_of": lambda tx: jobs.tokens_of(tx, "worker_a"),
     "renew": lambda tx: jobs.renew(
@@ -28,8 +50,15 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "general queue": lambda tx: jobs.pending_of(tx, None, 5),
     "any_pending": jobs.any_pending,
     "any_runnable": lambda tx: jobs.any_runnable(tx, ABLE),
-    "has_leasable": lambda tx: jobs.has_leasable(tx, "worker_a", ABLE),
-    "stealable": lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ABLE, waiting_since=START),
+    "heads": lambda tx: next_jobs.heads(tx, TAKER, 2),
+    "oldest": lambda tx: next_jobs.oldest(tx, TAKER),
+    "tied in an own queue": lambda tx: next_jobs.tied(tx, TAKER, _job(tx), "worker_a"),
+    "tied in the general queue": lambda tx: next_jobs.tied(tx, TAKER, _job(tx), None),
+    "those after it": lambda tx: next_jobs.after(tx, TAKER, _job(tx), 5),
+    "some of all": lambda tx: next_jobs.some_of_all(tx, TAKER, 5),
+    "running": jobs.running,
+    "served": fairness.pending_count,
+    "stealable": lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ABLE),
     "tried_in_general": lambda tx: jobs.tried_in_general(tx, ABLE, 5),
     "unrunnable_of": lambda tx: jobs.unrunnable_of(tx, "worker_a", ABLE, 5),
     "requirement": lambda tx: requirements.id_of(tx, Needs(frozenset({"flac"}))),
@@ -47,7 +76,7 @@ HOT: dict[str, Callable[[Connection], object]] = {
         tx, owner_id="local", status=JobStatus.COMPLETED, worker_id=None, before_seq=None, limit=5
     ),
     "a later page": lambda tx: jobs.list_jobs(tx, owner_id="local", status=None, worker_id=None, before_seq=9, limit=5),
-    "library page": lambda tx: library.list_media(tx, owner_id="local", before="song", limit=5),
+    "library page": lambda tx: list_media(tx, owner_id="local", before="song", limit=5),
     "media by name": lambda tx: library.by_name(tx, "song.mp3", owner_id="local"),
     "trash": lambda tx: library.list_trash(tx, owner_id="local", before="song", limit=5),
     "old trash": lambda tx: library.trashed_until(tx, START, 5),

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from balanza.errors import Retryable, StartupError
 from balanza.store import events, jobs, schema, workers
 from balanza.store.database import Database
-from balanza.store.search import Question, Sort, find_media
+from balanza.store.search import Question, Sort, list_media
 from tests.store.scene import START
 from tests.store.test_races import together
 
@@ -130,17 +130,15 @@ def test_what_an_older_version_left_is_carried_on_with(url: str, connection: Con
         (job,) = database.read(lambda tx: jobs.pending_of(tx, "worker_a", 5))
         assert (job.requirement_id, job.scratch_bytes, job.assigned_at) == (None, 0, None)
         ability = jobs.Ability((), 0)
-        stealable = database.read(
-            lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ability, waiting_since=START)
-        )
+        stealable = database.read(lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ability))
         assert stealable == job
         lease = database.write(
-            lambda tx: jobs.lease(tx, worker_id="worker_a", ability=ability, token="t", now=START, expires_at=START)
+            lambda tx: jobs.lease(tx, "job", worker_id="worker_a", token="t", now=START, expires_at=START)
         )
         assert lease is not None
         assert lease.job.id == "job"
         question = Question(search="SÓNG", kind="audio", sort=Sort.LONGEST)
-        (song,) = database.read(lambda tx: find_media(tx, question, owner_id="local", before=None, limit=5))
+        (song,) = database.read(lambda tx: list_media(tx, question, owner_id="local", before=None, limit=5))
         assert song == lease.source
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from balanza.model import Probe, Stream, StreamKind
 from balanza.store import library
-from balanza.store.search import Question, Sort, find_media
+from balanza.store.search import Question, Sort, list_media
 from tests.store.scene import Scene, a_media
 
 SOUND = Stream(0, StreamKind.AUDIO, "flac")
@@ -36,7 +36,7 @@ def found(scene: Scene, limit: int = 9, **question: Any) -> list[str]:
 
 def pages(scene: Scene, limit: int, question: Question) -> Iterator[list[str]]:
     before = None
-    while page := scene.see(find_media, question, owner_id="local", before=before, limit=limit):
+    while page := scene.see(list_media, question, owner_id="local", before=before, limit=limit):
         yield [media.name for media in page if media.id != "song"]
         before = page[-1].id
 

@@ -30,11 +30,10 @@ from balanza.model import LOCAL_USER, Media
 from balanza.protocol import StoredObject
 from balanza.storage import ObjectWriter
 from balanza.store import events, jobs, library
-from balanza.store.search import Question, find_media
+from balanza.store.search import EVERYTHING, Question, list_media
 
 log = logging.getLogger("balanza.dispatch")
 
-_EVERYTHING = Question()
 NAMED_AT_MOST = 5
 """Of files that share a name, how many ids are told."""
 
@@ -106,7 +105,7 @@ class Library:
         return self._desk.database.read(lambda tx: [existing(tx, media_id, self._owner_id) for media_id in wanted])
 
     def list_media(
-        self, *, before: str | None, limit: int, in_trash: bool = False, question: Question = _EVERYTHING
+        self, *, before: str | None, limit: int, in_trash: bool = False, question: Question = EVERYTHING
     ) -> list[Media]:
         """What answers the question, or the whole trash, the last deleted first.
 
@@ -119,9 +118,7 @@ class Library:
                 raise InvalidRequest(f"The query parameter 'cursor' names no file: {before}. Begin again without it.")
             if in_trash:
                 return library.list_trash(tx, owner_id=self._owner_id, before=before, limit=limit)
-            if question == _EVERYTHING:
-                return library.list_media(tx, owner_id=self._owner_id, before=before, limit=limit)
-            return find_media(tx, question, owner_id=self._owner_id, before=before, limit=limit)
+            return list_media(tx, question, owner_id=self._owner_id, before=before, limit=limit)
 
         return self._desk.database.read(read)
 

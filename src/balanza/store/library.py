@@ -31,9 +31,7 @@ _BY_NAME = (
     .order_by(media.c.seq)
     .limit(bindparam("most"))
 )
-_NEWEST = select(*MEDIA).where(_OWN, LISTED).order_by(media.c.seq.desc()).limit(bindparam("most"))
 _CURSOR = select(media.c.seq).where(media.c.id == bindparam("before")).scalar_subquery()
-_OLDER = _NEWEST.where(media.c.seq < _CURSOR)
 _TRASH = (
     select(*MEDIA)
     .where(_OWN, _IN_TRASH)
@@ -92,13 +90,6 @@ def by_name(tx: Connection, name: str, *, owner_id: str, limit: int = 6) -> list
     """The oldest of those in somebody's library that bear exactly this name, oldest first."""
     values = {"this_name": name, "owner": owner_id, "most": limit}
     return [Media(*row) for row in tx.execute(_BY_NAME, values)]
-
-
-def list_media(tx: Connection, *, owner_id: str, before: str | None, limit: int) -> list[Media]:
-    """Those in somebody's library, newest first; `before` is the id of the last one of the page before."""
-    values = {"owner": owner_id, "most": limit}
-    rows = tx.execute(_NEWEST, values) if before is None else tx.execute(_OLDER, {**values, "before": before})
-    return [Media(*row) for row in rows]
 
 
 def put_into_trash(tx: Connection, media_id: str, now: datetime) -> bool:

@@ -43,7 +43,12 @@ LISTED = and_(media.c.deleted_at.is_(None), media.c.trashed_at.is_(None), media.
 """In the library: neither in the trash nor deleted, nor made of another file."""
 
 
-def find_media(tx: Connection, question: Question, *, owner_id: str, before: str | None, limit: int) -> list[Media]:
+EVERYTHING = Question()
+
+
+def list_media(
+    tx: Connection, question: Question = EVERYTHING, *, owner_id: str, before: str | None, limit: int
+) -> list[Media]:
     """Those of somebody's library that answer the question; `before` is the id of the last one of the page before."""
     query: Select[*tuple[Any, ...]] = select(*MEDIA).where(media.c.owner_id == owner_id, LISTED).limit(limit)
     if question.search:
@@ -54,13 +59,16 @@ def find_media(tx: Connection, question: Question, *, owner_id: str, before: str
     if before is not None:
         query = query.where(_follows(key, before, greatest_first=greatest_first))
     order = key.desc() if greatest_first else key.asc()
-    return [Media(*row) for row in tx.execute(query.order_by(order, media.c.seq.desc()))]
+    alike = [] if key is media.c.seq else [media.c.seq.desc()]
+    return [Media(*row) for row in tx.execute(query.order_by(order, *alike))]
 
 
 def _follows(key: ColumnElement[Any], before: str, *, greatest_first: bool) -> ColumnElement[bool]:
     """The row comes after that one in the order of `key`."""
     last_key, last_seq = (select(one).where(media.c.id == before).scalar_subquery() for one in (key, media.c.seq))
     beyond = key < last_key if greatest_first else key > last_key
+    if key is media.c.seq:
+        return beyond
     return or_(beyond, and_(key == last_key, media.c.seq < last_seq))
 
 
