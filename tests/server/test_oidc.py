@@ -119,6 +119,13 @@ def test_who_presses_cancel_at_the_provider_is_told_so(browser: Browser) -> None
     assert browser.come_back(browser.go(None)) == "login.html#problem=login-denied"
 
 
+def test_who_logs_in_is_led_to_the_page_they_came_from(stand: Stand, browser: Browser) -> None:
+    assert browser.come_back(browser.go(None, page="users.html")) == "login.html#problem=login-denied&next=users.html"
+    assert browser.log_in("barbara", invitation(stand), "settings.html") == "settings.html"
+    for elsewhere in ("https://evil.example/", "//evil.example/player.html", "/s/token", "player.html?x", "..", ""):
+        assert browser.log_in("barbara", page=elsewhere) == HOME
+
+
 def test_only_the_browser_that_began_comes_back_and_only_once(stand: Stand, browser: Browser) -> None:
     way_back = browser.go("edsger", invitation(stand))
     state = parse_qs(urlsplit(way_back).query)["state"][0]

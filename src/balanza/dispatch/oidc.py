@@ -38,6 +38,8 @@ class Attempt:
     secret_hash: str
     """Of what the browser's cookie holds: whoever comes back is who went."""
     begun: float
+    page: str | None = None
+    """Where the browser is sent afterwards."""
 
 
 class Attempts:
@@ -49,10 +51,10 @@ class Attempts:
         self._under_way: dict[str, Attempt] = {}
         """By their state, the oldest first."""
 
-    def begin(self, redirect_uri: str, invitation: str | None) -> tuple[Attempt, str]:
+    def begin(self, redirect_uri: str, invitation: str | None, page: str | None = None) -> tuple[Attempt, str]:
         """A new attempt, and the secret for the browser's cookie."""
         secret, now = _random(), self._clock()
-        new = Attempt(_random(), _random(), _random(), redirect_uri, invitation, hash_of(secret), now)
+        new = Attempt(_random(), _random(), _random(), redirect_uri, invitation, hash_of(secret), now, page)
         with self._lock:
             self._forget_old(now)
             self._under_way[new.state] = new

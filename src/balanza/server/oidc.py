@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
@@ -24,8 +25,10 @@ log = logging.getLogger("balanza.server")
 router = APIRouter(prefix="/auth/oidc", tags=["accounts"], default_response_class=RedirectResponse)
 
 # Relative, since a proxy may have put us anywhere.
-_PAGE = "../../player.html"
-_PROBLEM = "../../login.html#problem="
+_PAGES = "../../"
+_HOME = "player.html"
+_PAGE = re.compile(r"(player|dashboard|settings|users)\.html")
+"""Those that somebody may come from: never an address that somebody else wrote into a link."""
 
 _COOKIE = "balanza_oidc_"
 """And the first characters of the state: log-ins in two tabs do not disturb each other."""
@@ -43,12 +46,17 @@ async def begin(
     parts: PartsDep,
     loop_parts: LoopPartsDep,
     invitation: Annotated[str | None, Query(max_length=1000, description="Decides the role of a new account.")] = None,
+    asked_page: Annotated[
+        str | None,
+        Query(alias="next", max_length=1000, description="The page to come back to, one of ours: `settings.html`."),
+    ] = None,
 ) -> Response:
     """For browsers: leads to the provider, or to the log-in page with `#problem=` when that cannot be reached."""
     provider = _provider_of(parts)
+    page = asked_page if asked_page and _PAGE.fullmatch(asked_page) else None
 
     def work() -> Response:
-        attempt, secret = parts.attempts.begin(_redirect_uri(request, parts), invitation)
+        attempt, secret = parts.attempts.begin(_redirect_uri(request, parts), invitation, page)
         response = _to(provider.address_for(attempt))
         response.set_cookie(
             _cookie_of(attempt.state),
@@ -61,7 +69,7 @@ async def begin(
         )
         return response
 
-    return await to_thread.run_sync(_or_told, work, limiter=loop_parts.provider_threads)
+    return await to_thread.run_sync(_or_told, work, page, limiter=loop_parts.provider_threads)
 
 
 @router.get("/callback", status_code=303, summary="Come back from the identity provider", responses=problems(404))
@@ -74,20 +82,26 @@ async def come_back(
     error: Text = None,
     iss: Text = None,
 ) -> Response:
-    """For browsers: whoever is let in has a session then. Leads to the page, or to the log-in page with `#problem=`."""
+    """For browsers: whoever is let in has a session then.
+
+    Leads to the page that the log-in began from, or to the log-in page with `#problem=`.
+    """
     provider = _provider_of(parts)
+    attempt = _attempt_of(request, parts, state)
 
     def work() -> Response:
-        attempt = _attempt_of(request, parts, state)
+        if attempt is None:
+            raise ProviderFailed(_NOT_FROM_HERE)
         if code is None:
             raise _refusal(error)
         found = provider.identity_of(code, attempt, iss)
         user = oidc.admit(parts.accounts, found.subject, lambda: provider.names_of(found), attempt.invitation)
-        response = _to(_PAGE)
+        response = _to(_PAGES + (attempt.page or _HOME))
         start_session(request, response, parts, user, secure=_is_secure(attempt))
         return response
 
-    response = await to_thread.run_sync(_or_told, work, limiter=loop_parts.provider_threads)
+    page = attempt.page if attempt else None
+    response = await to_thread.run_sync(_or_told, work, page, limiter=loop_parts.provider_threads)
     if state is not None and _STATE.fullmatch(state):
         response.delete_cookie(_cookie_of(state), path=cookie_path(parts))
     return response
@@ -110,12 +124,9 @@ def _is_secure(attempt: Attempt) -> bool:
     return attempt.redirect_uri.startswith("https:")
 
 
-def _attempt_of(request: Request, parts: Parts, state: str | None) -> Attempt:
+def _attempt_of(request: Request, parts: Parts, state: str | None) -> Attempt | None:
     """The one that this browser began. It is over then, whatever comes of it."""
-    attempt = parts.attempts.take(state, request.cookies.get(_cookie_of(state), "")) if state else None
-    if attempt is None:
-        raise ProviderFailed(_NOT_FROM_HERE)
-    return attempt
+    return parts.attempts.take(state, request.cookies.get(_cookie_of(state), "")) if state else None
 
 
 def _cookie_of(state: str) -> str:
@@ -133,10 +144,12 @@ def _to(address: str) -> Response:
     return RedirectResponse(address, status_code=303, headers={"Cache-Control": "no-store"})
 
 
-def _or_told(work: Callable[[], Response]) -> Response:
-    """Whoever is on their way sees the log-in page say what is wrong, in their language; the log says it exactly."""
+def _or_told(work: Callable[[], Response], page: str | None) -> Response:
+    """Whoever is on their way sees the log-in page say what is wrong, in their language; the log says it exactly. From
+    there the next try leads to the same `page`."""
     try:
         return work()
     except BalanzaError as error:
         log.warning("Log-in through the identity provider: %s", error.sentence)
-        return _to(_PROBLEM + error.slug)
+        said = {"problem": error.slug} | ({"next": page} if page else {})
+        return _to(f"{_PAGES}login.html#{urlencode(said)}")

@@ -89,13 +89,15 @@ class Browser:
     ) -> None:
         self.http.close()
 
-    def log_in(self, name: str, invitation: str | None = None) -> str:
+    def log_in(self, name: str, invitation: str | None = None, page: str | None = None) -> str:
         """All the way; where it ends, such as `player.html` or `login.html#problem=refused`."""
-        return self.come_back(self.go(name, invitation))
+        return self.come_back(self.go(name, invitation, page))
 
-    def go(self, name: str | None, invitation: str | None = None) -> str:
-        """The address at which the provider sends this person back to us, not yet opened. `None` presses Cancel."""
-        query = {} if invitation is None else {"invitation": invitation}
+    def go(self, name: str | None, invitation: str | None = None, page: str | None = None) -> str:
+        """The address at which the provider sends this person back to us, not yet opened. `None` presses Cancel; `page`
+        is where somebody wants to be afterwards."""
+        said = {"invitation": invitation, "next": page}
+        query = {key: value for key, value in said.items() if value is not None}
         answer = self.http.get("/auth/oidc/login", params=query)
         for _ in range(20):
             if answer.next_request is None:

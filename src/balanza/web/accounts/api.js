@@ -25,5 +25,8 @@ export const listInvitations = () => call('invitations');
 export const invite = (role, hours) => post('invitations', { role, expires_hours: hours });
 export const takeBack = (id) => call(one('invitations', id), { method: 'DELETE' });
 
-export const oidcAddress = (invitation) =>
-  invitation ? `auth/oidc/login?${new URLSearchParams({ invitation })}` : 'auth/oidc/login';
+/** `next` is the page to come back to. */
+export function oidcAddress(invitation, next) {
+  const said = new URLSearchParams({ ...(invitation && { invitation }), ...(next && { next }) });
+  return said.size > 0 ? `auth/oidc/login?${said}` : 'auth/oidc/login';
+}

@@ -8,7 +8,7 @@ import { logIn, oidcAddress } from './api.js';
 import { NameField, PasswordField } from './fields.js';
 import { me } from './me.js';
 
-export function LogIn({ told, onDone, onSignUp }) {
+export function LogIn({ told, next, onDone, onSignUp }) {
   const { signup, oidc } = me.value;
   const [said, setSaid] = useState(told ?? null);
   const { isBusy, problem, send } = useSending();
@@ -30,17 +30,17 @@ export function LogIn({ told, onDone, onSignUp }) {
       <${PasswordField} label=${t('login.password')} name="password" kind="current" />
       <button type="submit" class="button primary" disabled=${isBusy}>${t('login.submit')}</button>
     </form>
-    <${Provider} oidc=${oidc} />
+    <${Provider} oidc=${oidc} next=${next} />
     ${signup === 'open' && html`
       <p class="gate-other">${t('login.no_account')} <button type="button" class="link" onClick=${onSignUp}>${t('signup.submit')}</button></p>`}
     ${signup === 'invitation' && html`<p class="facts gate-other">${t('login.by_invitation')}</p>`}`;
 }
 
 /** The way through the identity provider, where there is one. */
-export const Provider = ({ oidc, invitation }) =>
+export const Provider = ({ oidc, invitation, next }) =>
   oidc && html`
     <p class="or"><span>${t('login.or')}</span></p>
-    <a class="button" href=${oidcAddress(invitation)}>${t('login.with', { provider: oidc.name })}</a>`;
+    <a class="button" href=${oidcAddress(invitation, next)}>${t('login.with', { provider: oidc.name })}</a>`;
 
 /** One request at a time: whether it is under way, why the last one was refused, and what sends one. */
 export function useSending() {

@@ -39,9 +39,9 @@ async function viewOf({ invitation, next, problem }) {
     return null;
   }
   const onDone = () => leaveFor(next);
-  if (!invitation) return { view: 'login', onDone, told: problem && oidcProblem(problem, oidc) };
+  if (!invitation) return { view: 'login', next, onDone, told: problem && oidcProblem(problem, oidc) };
   try {
-    return { view: 'signup', onDone, invitation, ...(await lookAtInvitation(invitation)) };
+    return { view: 'signup', onDone, invitation, next, ...(await lookAtInvitation(invitation)) };
   } catch (failure) {
     if (failure.status !== 404) throw failure;
     return { view: 'stale' };

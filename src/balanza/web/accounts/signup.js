@@ -9,7 +9,7 @@ import { me } from './me.js';
 import { wrongName, wrongPassword } from './rules.js';
 
 /** `role` and `first` are those of the `invitation`; without one anybody may come. */
-export function SignUp({ invitation, role, first, onDone, onLogIn, onStale }) {
+export function SignUp({ invitation, next, role, first, onDone, onLogIn, onStale }) {
   const [said, setSaid] = useState(null);
   const { isBusy, problem, setProblem, send } = useSending();
   const form = useRef(null);
@@ -39,7 +39,7 @@ export function SignUp({ invitation, role, first, onDone, onLogIn, onStale }) {
       <${NewPasswordField} label=${t('login.password')} name="password" nameOf=${() => form.current.elements.username.value} />
       <button type="submit" class="button primary" disabled=${isBusy}>${t('signup.submit')}</button>
     </form>
-    <${Provider} oidc=${me.value.oidc} invitation=${invitation} />
+    <${Provider} oidc=${me.value.oidc} invitation=${invitation} next=${next} />
     <p class="gate-other">${t('signup.has_account')} <button type="button" class="link" onClick=${onLogIn}>${t('login.title')}</button></p>`;
 }
 
