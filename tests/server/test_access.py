@@ -300,6 +300,7 @@ def test_who_is_no_administrator_hears_nothing_of_the_jobs_of_others(people: Tow
         thread.start()
     ready.wait()
     things = Things(people)
+    people.berta.delete(f"/shares/{things.share_id}")
     people.admin.post("/workers/worker_a/drain")
     for thread in threads:
         thread.join()
@@ -311,6 +312,8 @@ def test_who_is_no_administrator_hears_nothing_of_the_jobs_of_others(people: Tow
         assert things.job_id not in heard[name]
         assert things.media_id not in heard[name]
     assert "fleet.changed" in heard["admin"]
+    assert [f"share.{what}" in heard["berta"] for what in ("created", "revoked")] == [True, True]
+    assert all("share" not in heard[name] for name in ("carla", "admin"))
     assert "job" not in heard["carla"].replace("job.progress", "")
 
 

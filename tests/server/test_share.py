@@ -104,9 +104,17 @@ def test_nothing_that_a_link_answers_is_kept_listed_or_told_on(
     assert "x-robots-tag" not in reader.get("/media").headers
 
 
-def test_the_page_of_every_link_is_the_same(stand: Stand, media: dict[str, Any], reader: httpx2.Client) -> None:
-    pages = [reader.get(url) for url in (shared(stand, media)["url"], "/s/nothing", "/s/%FF")]
-    assert {(page.status_code, page.content) for page in pages} == {(200, pages[0].content)}
+def test_the_page_of_every_link_is_the_same_but_for_its_status(
+    stand: Stand, media: dict[str, Any], reader: httpx2.Client
+) -> None:
+    share, revoked = shared(stand, media, password=PASSWORD), shared(stand, media)
+    stand.client.delete(f"/shares/{revoked['id']}")
+    pages = [reader.get(url) for url in (share["url"], revoked["url"], "/s/nothing", "/s/%FF")]
+    assert {page.content for page in pages} == {pages[0].content}
+    assert [page.status_code for page in pages] == [200, 404, 404, 404]
+    kept = {"If-None-Match": pages[0].headers["etag"]}
+    assert reader.get(revoked["url"], headers=kept).status_code == 404
+    assert reader.head(revoked["url"]).status_code == 404
     assert pages[0].headers["content-type"].startswith("text/html")
     assert "script-src 'self'" in pages[0].headers["content-security-policy"]
 

@@ -26,7 +26,7 @@ from balanza.dispatch.desk import Desk
 from balanza.dispatch.library import existing
 from balanza.errors import InvalidRequest, NotFound, PasswordNeeded, TooManyAttempts, UsedUp, WrongPassword
 from balanza.model import LOCAL_USER, Media, Share
-from balanza.store import library, shares
+from balanza.store import events, library, shares
 
 SHORTEST_SECONDS = 60
 LONGEST_SECONDS = 30 * 24 * 3600
@@ -87,6 +87,7 @@ class Sharing:
         def operation(tx: Connection) -> None:
             existing(tx, media_id, self._owner_id)
             shares.insert(tx, new)
+            events.append(tx, "share.created", now=now, media_id=media_id, owner_id=self._owner_id)
 
         self._desk.database.write(operation)
         return new, token
@@ -114,7 +115,9 @@ class Sharing:
             media = None if share is None else library.get(tx, share.media_id)
             if media is None or media.owner_id != self._owner_id:
                 raise NotFound(f"There is no link with the id {share_id}. GET /shares lists those of a file.")
-            shares.revoke(tx, share_id, self._desk.clock())
+            now = self._desk.clock()
+            if shares.revoke(tx, share_id, now):
+                events.append(tx, "share.revoked", now=now, media_id=media.id, owner_id=self._owner_id)
 
         self._desk.database.write(operation)
 
@@ -122,11 +125,18 @@ class Sharing:
 
     def look(self, token: str) -> tuple[Share, Media]:
         """What the link leads to, be it locked or not. Raises NotFound, the same for all that opens nothing."""
-        token_hash, now = _hash(token), self._desk.clock()
-        found = self._desk.database.read(lambda tx: shares.opened(tx, token_hash, now))
+        found = self._opened(token)
         if found is None:
             raise NotFound(_NOTHING_THERE)
         return found
+
+    def leads_somewhere(self, token: str) -> bool:
+        """Whether `look` finds something."""
+        return self._opened(token) is not None
+
+    def _opened(self, token: str) -> tuple[Share, Media] | None:
+        token_hash, now = _hash(token), self._desk.clock()
+        return self._desk.database.read(lambda tx: shares.opened(tx, token_hash, now))
 
     def is_locked(self, share: Share, key: str | None) -> bool:
         """Whether it asks for a password and `key` is none that `unlock` gave for it."""

@@ -40,8 +40,8 @@ class Told:
     owner_id: str | None
     whole: bytes
     """For the owner of what it is about; of the fleet, for administrators."""
-    hint: bytes
-    """For others who may know that something happened."""
+    hint: bytes | None
+    """For others who may know that something happened; None when nobody may."""
 
     def frame_for(self, principal: Principal) -> bytes | None:
         """None when it is nothing to them: nobody learns of other people's jobs and files."""
@@ -65,7 +65,8 @@ def encode(event: Event) -> Told:
     }
     kind = event.type if event.owner_id is None else FLEET_CHANGED
     hint = {"type": kind, "at": at, "worker_id": event.worker_id}
-    return Told(event.id, event.owner_id, _frame(event.type, data, event.id), _frame(kind, hint, event.id))
+    told = None if event.type.startswith(_OF_ONE_PERSON) else _frame(kind, hint, event.id)
+    return Told(event.id, event.owner_id, _frame(event.type, data, event.id), told)
 
 
 def _frame(name: str, data: Mapping[str, object], event_id: int | None = None) -> bytes:
@@ -80,6 +81,8 @@ PROGRESS = _frame("job.progress", {"type": "job.progress"})
 
 FLEET_CHANGED = "fleet.changed"
 """What administrators hear of other people's jobs."""
+_OF_ONE_PERSON = "share."
+"""What begins so changes nothing in the fleet."""
 
 
 class Feed:

@@ -113,9 +113,12 @@ def install(app: FastAPI) -> None:
     app.mount("/web", _files)
 
 
-async def shared_page(request: Request) -> Response:
-    """The same for every link."""
-    return await _files.get_response(SHARED, request.scope)
+async def shared_page(request: Request, *, status: int) -> Response:
+    """The same for every link, whole: whoever has the page may not have had it with this status."""
+    asked = [(name, value) for name, value in request.scope["headers"] if name != b"if-none-match"]
+    response = await _files.get_response(SHARED, {**request.scope, "headers": asked})
+    response.status_code = status
+    return response
 
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:

@@ -7,6 +7,7 @@ answer is neither kept by caches nor listed by search engines.
 from datetime import datetime
 from typing import Annotated, Literal
 
+from anyio import to_thread
 from fastapi import APIRouter, Cookie, Path, Query, Request, Response
 from pydantic import ConfigDict, Field
 
@@ -174,9 +175,10 @@ def revoke_share(share_id: ShareId, parts: Converter) -> None:
 
 
 @router.api_route("/s/{token}", methods=["GET", "HEAD"], include_in_schema=False)
-async def read_page(token: Token, request: Request) -> Response:
-    """The same page for every token, so that it tells nothing; what it shows comes from `info`."""
-    return await shared_page(request)
+async def read_page(token: Token, request: Request, parts: PartsDep) -> Response:
+    """The same page for every token, with 404 for one that opens nothing; what it shows comes from `info`."""
+    is_there = await to_thread.run_sync(parts.sharing.leads_somewhere, token)
+    return await shared_page(request, status=200 if is_there else 404)
 
 
 @router.get("/s/{token}/info", summary="Look at a shared file", responses=problems(404))

@@ -15,6 +15,7 @@ const WORKER_EVENTS = [
   'worker.trusted',
 ];
 const MEDIA_EVENTS = ['media.created', 'media.renamed', 'media.trashed', 'media.restored', 'media.deleted'];
+const SHARE_EVENTS = ['share.created', 'share.revoked'];
 const PAGE = 50;
 const MOST = 200; // the server's largest page
 const PAUSE_MS = 300;
@@ -34,6 +35,7 @@ export function startLive() {
     'media.trashed': away,
     'media.deleted': away,
     'media.restored': back,
+    ...each(SHARE_EVENTS, (event) => store.linksChanged(event.media_id)),
   };
   follow({ listeners, expire, isStale, refresh, pause: () => PAUSE_MS });
 }
@@ -44,6 +46,7 @@ function expire() {
   stale.allJobs = true;
   stale.media = true;
   derivedMissed();
+  store.linksChanged();
 }
 
 const isStale = () => Object.values(stale).some((value) => value === true) || stale.jobs.size > 0;

@@ -32,6 +32,13 @@ export const announcement = signal('');
 export const mediaById = computed(() => new Map(media.value.map((item) => [item.id, item])));
 export const liveJobs = computed(() => jobs.value.filter((job) => LIVE.includes(job.status)).length);
 
+/** Whose links have changed last: the id of the file, null for anybody's; and how often some have. */
+export const shared = signal({ media: null, times: 0 });
+
+export function linksChanged(media = null) {
+  shared.value = { media, times: shared.value.times + 1 };
+}
+
 let lastNotice = 0;
 
 /** Good news replaces good news, so that notices never cover the page; errors stay until dismissed. */

@@ -126,9 +126,10 @@ function useLinks(item) {
     await revokeShare(id);
     setPage({ ...page, shares: page.shares.map((share) => (share.id === id ? { ...share, state: 'revoked' } : share)) });
   });
+  const { media, times } = store.shared.value;
   useEffect(() => {
-    reload();
-  }, []);
+    if (page === null || media === null || media === item.id) reload(); // at first, and when they were changed elsewhere
+  }, [times]);
   return { page, problem, reload, more, revoke };
 }
 
