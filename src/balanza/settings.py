@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PolicyName = Literal["least_loaded", "power_of_two", "round_robin", "random"]
+PolicyName = Literal["least_loaded", "earliest_finish", "power_of_two", "round_robin", "random"]
+OrderName = Literal["balanced", "fifo", "lpt"]
 Seconds = Annotated[float, Field(gt=0, le=30 * 86400)]
 """A duration. Bounded, because a date that much later must still be one."""
 
@@ -34,6 +35,8 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     stall_seconds: Seconds = 60.0
     """A conversion without any progress for this long is killed, and its attempt has failed."""
+    pausing: bool = True
+    """Whether a long conversion pauses for a short job when all slots of its worker are taken."""
     trash_days: float = Field(default=7.0, ge=0, le=3650)
     """How long a deleted file can be taken back from the trash."""
     events_kept: int = Field(default=100_000, ge=1000)
@@ -41,6 +44,8 @@ class Settings(BaseSettings):
 
     policy: PolicyName = "least_loaded"
     """How a worker is chosen for a job; docs/balancing.md says what each guarantees."""
+    order: OrderName = "balanced"
+    """Which pending job runs next: fair and short ones first, in order of arrival, or the longest first."""
     decisions_kept: int = Field(default=20_000, ge=100)
     """How many decisions about jobs that have ended are kept."""
     quarantine_after: int = Field(default=3, ge=1)

@@ -73,12 +73,20 @@ def working(fleet: Fleet, tools: Tools) -> Working:
     """`async with working(program=…, slots=…, …) as agent` runs an agent of `fleet`; it must end without an error."""
 
     @asynccontextmanager
-    async def work(*, slots: int = 1, observer: object = None, **changed: object) -> AsyncIterator[Agent]:
+    async def work(
+        *,
+        slots: int = 1,
+        observer: object = None,
+        memory_mb: float | None = None,
+        pausing: bool = True,
+        **changed: object,
+    ) -> AsyncIterator[Agent]:
         agent = Agent(
             fleet,
-            Identity("worker_a", slots, 2.0),
+            Identity("worker_a", slots, 2.0, memory_total_mb=memory_mb),
             replace(tools, **changed),  # type: ignore[arg-type]
             observer=observer,  # type: ignore[arg-type]
+            pausing=pausing,
         )
         running = asyncio.create_task(agent.run())
         try:

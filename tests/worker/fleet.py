@@ -87,7 +87,10 @@ class Fleet:
     released: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     polls: int = 0
+    offers: list[LeaseRequest] = field(default_factory=list)
+    """The requests that offered to pause something."""
     _pending: deque[LeaseGrant] = field(default_factory=deque)
+    _short: deque[LeaseGrant] = field(default_factory=deque)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def derive(self, source: Path, kind: JobKind, **options: int) -> LeaseGrant:
@@ -121,6 +124,12 @@ class Fleet:
             was_assigned=assigned,
         )
         self._pending.append(grant)
+        return grant
+
+    def add_short(self, source: Path, to: str = "flac", **options: object) -> LeaseGrant:
+        """A pending job that is given in a pause only."""
+        grant = self.add(source, to, assigned=True, **options)
+        self._short.append(self._pending.pop())
         return grant
 
     def take_away(self, grant: LeaseGrant) -> None:
@@ -158,6 +167,8 @@ class Fleet:
     async def lease(self, request: LeaseRequest) -> LeaseGrant | None:
         self._reach()
         self._check(request.instance)
+        if request.pauses:
+            return await self._lease_in_pause(request, request.pauses)
         self.polls += 1
         deadline = time.monotonic() + request.wait_seconds
         while not self._pending or self.draining:
@@ -166,6 +177,18 @@ class Fleet:
             await asyncio.sleep(0.005)
             self._reach()
         grant = self._pending.popleft()
+        self.live[grant.token] = grant
+        return grant
+
+    async def _lease_in_pause(self, request: LeaseRequest, long: str) -> LeaseGrant | None:
+        self.offers.append(request)
+        deadline = time.monotonic() + request.wait_seconds
+        while not self._short or self.draining:
+            if time.monotonic() > deadline or long not in self.live:
+                return None
+            await asyncio.sleep(0.005)
+            self._reach()
+        grant = self._short.popleft().model_copy(update={"pauses": long})
         self.live[grant.token] = grant
         return grant
 

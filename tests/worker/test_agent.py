@@ -42,18 +42,28 @@ async def test_a_job_is_converted_checked_stored_and_completed(
     assert prober.probe(result) == completion.probe
     assert completion.probe.container == "flac"
     assert completion.size_bytes == result.stat().st_size
+    assert completion.transfer_seconds is None
     assert not fleet.failed
 
 
 async def test_without_shared_storage_source_and_result_go_through_the_server(
-    fleet: Fleet, working: Working, song: Path, prober: Prober
+    fleet: Fleet, working: Working, song: Path, prober: Prober, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleet.shared = False
+    fetch_source = fleet.fetch_source
+
+    async def slowly(token: str, target: Path) -> None:
+        await asyncio.sleep(0.02)
+        await fetch_source(token, target)
+
+    monkeypatch.setattr(fleet, "fetch_source", slowly)
     grant = fleet.add(song, "mp3")
     async with working():
         completion = await until(lambda: fleet.completed.get(grant.token))
     assert prober.probe(fleet.storage.path(grant.output_key)).audio[0].codec == "mp3"
     assert completion.size_bytes == fleet.storage.size(grant.output_key)
+    assert completion.transfer_seconds is not None
+    assert 0.02 < completion.transfer_seconds < 10
 
 
 async def test_cover_art_is_carried_where_it_takes_a_step_of_its_own(

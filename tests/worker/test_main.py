@@ -17,8 +17,10 @@ import pytest
 
 from balanza.media.program import Program
 from balanza.protocol import MIB
+from balanza.worker import main as worker_main
+from balanza.worker.main import WorkerSettings
 from balanza.worker.metrics import address_of
-from tests.support.commands import balanza, command, said
+from tests.support.commands import balanza, balanza_here, command, said
 from tests.support.live import free_port
 from tests.support.waiting import eventually as eventually_within
 from tests.worker.fleet import Fleet
@@ -239,12 +241,15 @@ def test_one_more_signal_ends_it_at_once(
     assert time.monotonic() - asked_at < 1
 
 
-def test_sigkill_takes_the_conversion_with_it_and_the_next_worker_clears_up(
+def test_sigkill_takes_the_conversions_with_it_a_paused_one_too_and_the_next_worker_clears_up(
     fleet: Fleet, start: Start, long_song: Path, song: Path, slow: str, tmp_path: Path
 ) -> None:
     fleet.add(long_song)
     worker = start(ffmpeg=slow)
     conversion = running_conversion(tmp_path)
+    eventually(lambda: fleet.offers)
+    fleet.add_short(long_song)
+    eventually(lambda: conversion.status() == psutil.STATUS_STOPPED and len(conversions(tmp_path / "scratch")) == 2)
     children = psutil.Process(worker.pid).children(recursive=True)
     assert conversion in children
     worker.kill()
@@ -446,11 +451,30 @@ def test_options_are_above_the_environment(fleet: Fleet, environment: dict[str, 
 
 
 @pytest.mark.parametrize(
+    ("set_to", "options", "pausing"),
+    [(None, (), True), ("off", (), False), ("on", ("--no-pausing",), False), ("off", ("--pausing",), True)],
+)
+def test_long_conversions_pause_for_short_ones_unless_it_is_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, set_to: str | None, options: tuple[str, ...], pausing: bool
+) -> None:
+    started: list[WorkerSettings] = []
+
+    async def start(settings: WorkerSettings) -> None:
+        started.append(settings)
+
+    monkeypatch.setattr(worker_main, "run_worker", start)
+    environment = {"BALANZA_PAUSING": set_to} if set_to else {}
+    assert balanza_here("worker", "--id", "worker_x", *options, environment=environment).returncode == 0
+    assert [settings.pausing for settings in started] == [pausing]
+
+
+@pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
         ("BALANZA_TAGS", "gpu,big disk", "balanza: 'big disk' cannot be a tag."),
         ("BALANZA_SLOTS", "many", "Invalid value for '--slots' (env var: 'BALANZA_SLOTS')"),
         ("BALANZA_GRACE_SECONDS", "-1", "Invalid value for '--grace' (env var: 'BALANZA_GRACE_SECONDS')"),
+        ("BALANZA_PAUSING", "perhaps", "BALANZA_PAUSING cannot be 'perhaps'"),
         ("BALANZA_METRICS_PORT", "70000", "Invalid value for '--metrics-port' (env var: 'BALANZA_METRICS_PORT')"),
         ("BALANZA_WORKER_ID", "../x", "balanza: '../x' cannot be the name of a worker."),
     ],

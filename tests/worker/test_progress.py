@@ -32,6 +32,12 @@ def test_speed_that_ffmpeg_does_not_say_is_measured() -> None:
     assert (tested.speed, tested.eta_seconds) == (2.0, 40.0)
 
 
+def test_speed_is_measured_once_there_was_a_pause_because_ffmpeg_counts_it() -> None:
+    tested = meter()
+    tested.update(Progress(out_time_seconds=20.0, speed=0.5), now=60.0, was_paused=True)
+    assert (tested.speed, tested.eta_seconds) == (2.0, 40.0)
+
+
 @pytest.mark.parametrize("out_time", [None, 0.0, -0.02])
 def test_reports_before_the_first_picture_change_nothing(out_time: float | None) -> None:
     tested = meter()

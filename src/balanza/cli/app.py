@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from balanza.cli.asking import jobs_app, why, workers_app
-from balanza.cli.options import ASK, DEFAULT_SERVER, Json, settings_from
+from balanza.cli.options import ASK, DEFAULT_SERVER, Json, Pausing, settings_from
 from balanza.cli.people import user_app
+from balanza.cli.simulate import simulate
 
 app = typer.Typer(
     help="Converts media files on a fleet of workers: each job goes to the least loaded one.",
@@ -21,6 +22,7 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(workers_app, name="workers")
 app.add_typer(user_app, name="user")
 app.command("why")(why)
+app.command("simulate")(simulate)
 
 Host = Annotated[
     str | None,
@@ -55,12 +57,14 @@ def up(
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="The metrics port of the first worker; 0 is none.")
     ] = 9101,
+    pausing: Pausing = None,
 ) -> None:
     """Start the server and its workers, and keep them running. Ctrl-C stops them; nothing is lost."""
     from balanza.cli.up import Fleet
     from balanza.cli.up import up as start
 
-    raise typer.Exit(start(settings_from(host=host, port=port, data=data), Fleet(workers, slots, metrics_port)))
+    settings = settings_from(host=host, port=port, data=data, pausing=pausing)
+    raise typer.Exit(start(settings, Fleet(workers, slots, metrics_port)))
 
 
 @app.command()
@@ -103,6 +107,7 @@ def worker(
     metrics_host: Annotated[
         str, typer.Option(metavar="ADDRESS", envvar="BALANZA_METRICS_HOST", help="Where it serves them.")
     ] = "127.0.0.1",
+    pausing: Pausing = None,
     scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to work in.")] = None,
 ) -> None:
     """Start one worker. It reaches its server over HTTP only. SIGTERM has it finish what it can, and leave."""
@@ -110,7 +115,7 @@ def worker(
 
     from balanza.worker.main import WorkerSettings, run_worker, tags_from
 
-    settings = settings_from()
+    settings = settings_from(pausing=pausing)
     asyncio.run(
         run_worker(
             WorkerSettings(
@@ -124,6 +129,7 @@ def worker(
                 scratch=scratch or settings.scratch_folder,
                 ffmpeg=settings.ffmpeg,
                 stall_seconds=settings.stall_seconds,
+                pausing=settings.pausing,
                 fleet_token=settings.fleet_token.get_secret_value() if settings.fleet_token else None,
             )
         )

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 ASK = {"help_option_names": ["-h", "--help"]}
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 
+Pausing = Annotated[
+    bool | None,
+    typer.Option("--pausing/--no-pausing", help="Whether a long conversion pauses for a short job [BALANZA_PAUSING]."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -109,6 +109,7 @@ def _worker_specs(settings: Settings, fleet: Fleet, server: str, worker_ids: Seq
                 *("worker", "--server", server, "--id", worker_id, "--slots", str(fleet.slots)),
                 *("--metrics-port", str(port), "--metrics-host", METRICS_HOST),
                 *("--scratch", str(settings.scratch_folder), "--grace", "0"),
+                "--pausing" if settings.pausing else "--no-pausing",
             ],
         )
         for worker_id, port in zip(worker_ids, fleet.metrics_ports(), strict=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from balanza.balancer.pausing import has_room
 from balanza.errors import BalanzaError, WorkerReplaced, WorkerUnknown
 from balanza.protocol import (
     Heartbeat,
@@ -60,22 +61,26 @@ class Agent:
         storage: Storage | None = None,
         observer: Observer | None = None,
         traffic: Traffic | None = None,
+        pausing: bool = True,
     ) -> None:
         """With a `storage` it is used as it is; otherwise the server's folder is, when it can be reached from here.
 
-        `traffic` is what the client counts.
+        `traffic` is what the client counts. With `pausing` long conversions pause for short ones, if there is memory.
         """
         self._client = client
         self._identity = identity
         self._tools = tools
         self._storage = storage
         self._observer = observer
+        self._pausing = pausing
         self._log = NamedLog(logging.getLogger("balanza.worker"), {"worker_id": identity.worker_id})
         self._link = Link(self._log)
         self._reaper = Reaper()
         self._sampler = LoadSampler(identity.cpus, tools.scratch.folder, traffic)
         self._instance = uuid.uuid4().hex
         self._registered: Registered | None = None
+        self._news = asyncio.Event()
+        """Set when the next heartbeat must not wait for its second."""
         self._slots = Slots(
             client,
             LeaseRequest(worker_id=identity.worker_id, instance=self._instance),
@@ -83,9 +88,9 @@ class Agent:
             self._log,
             observer=observer,
             gone=self.stop,
+            changed=self._news.set,
+            has_room=self._has_room,
         )
-        self._news = asyncio.Event()
-        """Set when the next heartbeat must not wait for its second."""
         self._stop = asyncio.Event()
 
     @property
@@ -181,6 +186,9 @@ class Agent:
             await self._client.leave(self._identity.worker_id, self._instance)
         except BalanzaError as error:
             self._log.warning("No pude despedirme del servidor: %s", error.sentence)
+
+    def _has_room(self) -> bool:
+        return self._pausing and has_room(self._sampler.latest.memory_mb, self._identity.memory_total_mb)
 
     # --- Heartbeats: in a loop of their own, whatever the slots are doing
 

@@ -51,6 +51,11 @@ class Attempt:
         return self._report.model_copy(update=paused)
 
     @property
+    def remaining_seconds(self) -> float | None:
+        """What its conversion has still to run, unpaused; None while that is unknown."""
+        return self._report.eta_seconds
+
+    @property
     def elapsed_seconds(self) -> float:
         return time.monotonic() - self._started_at
 

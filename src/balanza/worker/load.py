@@ -38,6 +38,11 @@ class LoadSampler:
         self._spent_seconds, memory_bytes = _tree_usage()
         self._load = self._loaded(0.0, memory_bytes, Traffic(), 1.0)
 
+    @property
+    def latest(self) -> Load:
+        """Of the last sample."""
+        return self._load
+
     def sample(self) -> Load:
         """The share of the usable cores spent since the sample before, 0..1, and the resident memory now."""
         now = time.monotonic()

@@ -50,6 +50,8 @@ class WorkerSettings:
     """Each worker makes a folder of its own name in it."""
     ffmpeg: str | None = None
     stall_seconds: float = 60.0
+    pausing: bool = True
+    """Whether a long conversion pauses for a short job."""
     fleet_token: str | None = field(default=None, repr=False)
     """What a server with accounts asks of its workers."""
 
@@ -92,6 +94,7 @@ async def run_worker(settings: WorkerSettings) -> None:
             Tools(program, prober, scratch, max(1, int(cpus // settings.slots)), settings.stall_seconds),
             observer=metrics,
             traffic=client.traffic,
+            pausing=settings.pausing,
         )
         with _ended_by_signals(agent, settings.grace_seconds):
             await agent.run()

@@ -32,7 +32,7 @@ class Pauses:
 
     def working_time(self) -> float:
         """Seconds on a clock that stands still in pauses."""
-        return time.monotonic() - self.seconds
+        return (time.monotonic() if self._stopped_at is None else self._stopped_at) - self._seconds_before
 
     def begin(self) -> bool:
         """Whether a program was stopped. One that is started during the pause is stopped then."""

@@ -1,11 +1,15 @@
-"""The slots of a worker: each asks for a lease, runs it, and asks again."""
+"""The slots of a worker: each asks for a lease, runs it, and asks again. Short jobs run in pauses of long ones.
+
+Docs: docs/leases.md.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from logging import Logger, LoggerAdapter
 
+from balanza.balancer.pausing import may_be_paused
 from balanza.errors import BalanzaError, WorkerReplaced, WorkerUnknown
 from balanza.protocol import LeaseGrant, LeaseRequest
 from balanza.worker.attempt import Attempt, Ending
@@ -17,6 +21,14 @@ from balanza.worker.runner import Runner
 LONG_POLL_SECONDS = 20.0
 EMPTY_ANSWER_SECONDS = 0.05
 """A server that answers "nothing" at once, as it does while it shuts down, must not be asked in a tight loop."""
+
+LEAST_REMAINING_SECONDS = 1.0
+"""With less to go a pause is not worth the asking."""
+LONGEST_OFFER_SECONDS = 5.0
+OFFERED_SHARE = 0.25
+"""Of what remains: the server takes what it was told for true, and it may have shrunk by so much."""
+LOOK_SECONDS = 0.25
+"""How soon it is seen that what remains is known, or that there may be a pause again."""
 
 
 class Slots:
@@ -31,8 +43,13 @@ class Slots:
         *,
         observer: Observer | None,
         gone: Callable[[], None],
+        changed: Callable[[], None],
+        has_room: Callable[[], bool],
     ) -> None:
-        """`request` says whose they are; `gone` is called when the last attempt of a worker that leaves is over."""
+        """`request` says whose they are; `gone` is called when the last attempt of a worker that leaves is over.
+
+        `changed` is called when a pause begins or ends, `has_room` before another conversion is asked for in one.
+        """
         self.attempts: dict[str, Attempt] = {}
         self.taking = asyncio.Event()
         self.taking.set()
@@ -44,6 +61,10 @@ class Slots:
         self._log = log
         self._observer = observer
         self._gone = gone
+        self._changed = changed
+        self._has_room = has_room
+        self._late: set[asyncio.Task[None]] = set()
+        """Offers of what has ended meanwhile, until the server has answered."""
         self._runner: Runner | None = None
         self._refused_seconds = 1.0
 
@@ -54,16 +75,20 @@ class Slots:
 
     async def serve(self) -> None:
         """One slot, until it is cancelled; then what it runs is killed and handed back."""
-        while True:
-            await self.taking.wait()
-            asked_at = time.monotonic()
-            grant = await self._ask()
-            if grant is None:
-                await asyncio.sleep(max(0.0, asked_at + EMPTY_ANSWER_SECONDS - time.monotonic()))
-            elif self.leaving:
-                await self._decline(grant)
-            else:
-                await self._attend(grant)
+        try:
+            while True:
+                await self.taking.wait()
+                asked_at = time.monotonic()
+                grant = await self._ask()
+                if grant is None:
+                    await asyncio.sleep(max(0.0, asked_at + EMPTY_ANSWER_SECONDS - time.monotonic()))
+                elif self.leaving:
+                    await self._decline(grant)
+                else:
+                    await self._attend(grant)
+        finally:
+            for task in self._late:
+                task.cancel()
 
     async def _ask(self) -> LeaseGrant | None:
         async def lease() -> LeaseGrant | None:
@@ -82,15 +107,103 @@ class Slots:
         return None
 
     async def _attend(self, grant: LeaseGrant) -> None:
+        """Returns when it has ended, and with it every short job that came in a pause of it."""
+        with ExitStack() as held:
+            attempt = held.enter_context(self._holding(grant))
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(self._run(attempt))
+                running.add_done_callback(lambda _running: held.close())
+                while not running.done():
+                    short = await self._short_beside(attempt, running)
+                    if short is None:
+                        continue
+                    if self.leaving:
+                        await self._decline(short)
+                    else:
+                        await asyncio.wait([tasks.create_task(self._run_in_pause_of(attempt, short))])
+
+    async def _run(self, attempt: Attempt) -> None:
+        grant = attempt.grant
         kind = "⭐ Trabajo ASIGNADO" if grant.was_assigned else "📋 Trabajo de cola GENERAL"
         self._log.info("%s recibido: %s", kind, grant.job_id)
         started_at = time.monotonic()
-        with self._holding(grant) as attempt:
-            ending = await attempt.run()
+        ending = await attempt.run()
         self._ended(grant, ending, time.monotonic() - started_at)
 
+    # --- Short jobs, in pauses of a long one
+
+    async def _short_beside(self, attempt: Attempt, running: "asyncio.Task[None]") -> LeaseGrant | None:
+        """A job that `attempt` is to be paused for; after a while, or when it has ended, None."""
+        offer = self._offer_of(attempt)
+        if offer is None:
+            await asyncio.wait([running], timeout=LOOK_SECONDS)
+            return None
+        asking = asyncio.create_task(self._ask_for_short_one(offer))
+        try:
+            await asyncio.wait([asking, running], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            asking.cancel()
+            raise
+        if asking.done():
+            return asking.result()
+        late = asyncio.create_task(self._decline_late(asking))
+        self._late.add(late)
+        late.add_done_callback(self._late.discard)
+        return None
+
+    def _offer_of(self, attempt: Attempt) -> LeaseRequest | None:
+        """What to ask for in place of this attempt; None while it is not to be paused."""
+        remaining = attempt.remaining_seconds
+        if remaining is None or remaining < LEAST_REMAINING_SECONDS or not self.taking.is_set():
+            return None
+        paused, elapsed = attempt.pauses.seconds, attempt.elapsed_seconds
+        if not may_be_paused(paused_seconds=paused, elapsed_seconds=elapsed) or not self._has_room():
+            return None
+        return self._request.model_copy(
+            update={
+                "wait_seconds": min(LONGEST_OFFER_SECONDS, OFFERED_SHARE * remaining),
+                "pauses": attempt.grant.token,
+                "remaining_seconds": remaining,
+            }
+        )
+
+    async def _ask_for_short_one(self, offer: LeaseRequest) -> LeaseGrant | None:
+        asked_at = time.monotonic()
+        try:
+            if grant := await self._client.lease(offer):
+                return grant
+        except BalanzaError:  # the heartbeats tell what it is, and whether to go on
+            await asyncio.sleep(self._refused_seconds)
+        await asyncio.sleep(max(0.0, asked_at + EMPTY_ANSWER_SECONDS - time.monotonic()))
+        return None
+
+    async def _run_in_pause_of(self, long: Attempt, grant: LeaseGrant) -> None:
+        """Whatever becomes of either, the long one goes on afterwards. If it has just ended, nothing is paused.
+
+        Nor for a job that is not meant so: a server that knows nothing of pauses counted another slot as free.
+        """
+        with self._holding(grant) as short:
+            if grant.pauses == long.grant.token and long.pauses.begin():
+                self._log.info("⏸️ Pausa por un trabajo corto: %s espera a %s", long.grant.job_id, grant.job_id)
+            self._changed()
+            try:
+                await self._run(short)
+            finally:
+                self._go_on(long)
+
+    def _go_on(self, long: Attempt) -> None:
+        if long.pauses.is_paused:
+            self._log.info("▶️ Sigue tras la pausa: %s (%.1f s en pausa)", long.grant.job_id, long.pauses.seconds)
+        long.pauses.end()
+        self._changed()
+
+    async def _decline_late(self, asking: "asyncio.Task[LeaseGrant | None]") -> None:
+        """The long one ended before the answer came. Cut off, it might hold a lease that nobody knows of here."""
+        if grant := await asking:
+            await self._decline(grant)
+
     async def _decline(self, grant: LeaseGrant) -> None:
-        """The grant crossed the word that this worker leaves. Heartbeats renew it until the server has it back."""
+        """The grant came too late: this worker leaves, say. Heartbeats renew it until the server has it back."""
         with self._holding(grant) as attempt:
             await attempt.hand_back()
 
