@@ -66,14 +66,14 @@ def argv(probe: Probe, format_name: str, cover: str | None = None, **raw: object
 
 def test_wav_becomes_mp3() -> None:
     assert argv(WAV, "mp3") == (
-        f"{HEAD} -max_probe_packets 1 -threads 2 -i file:in/source -map 0:0 -map_metadata 0 -map_chapters 0"
+        f"{HEAD} -f wav -max_probe_packets 1 -threads 2 -i file:in/source -map 0:0 -map_metadata 0 -map_chapters 0"
         " -c:a:0 libmp3lame -q:a:0 2 -threads 2 -id3v2_version 3 -f mp3 file:out/result"
     )
 
 
 def test_song_with_its_cover_becomes_m4a() -> None:
     assert argv(SONG, "m4a", quality="best") == (
-        f"{HEAD} -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters 0"
+        f"{HEAD} -f mp3 -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters 0"
         " -c:a:0 aac -b:a:0 256000 -c:v:0 copy -disposition:v:0 attached_pic"
         " -threads 2 -movflags +faststart -f ipod file:out/result"
     )
@@ -81,7 +81,7 @@ def test_song_with_its_cover_becomes_m4a() -> None:
 
 def test_song_becomes_opus_with_the_cover_as_a_comment() -> None:
     assert argv(SONG, "opus", "cover.meta") == (
-        f"{HEAD} -threads 2 -i file:in/source -f ffmetadata -i file:cover.meta"
+        f"{HEAD} -f mp3 -threads 2 -i file:in/source -f ffmetadata -i file:cover.meta"
         " -map 0:0 -map_metadata 0 -map_chapters 0 -map_metadata:s:a:0 1:g"
         " -c:a:0 libopus -b:a:0 128000 -ar:a:0 48000 -threads 2 -f opus file:out/result"
     )
@@ -89,7 +89,7 @@ def test_song_becomes_opus_with_the_cover_as_a_comment() -> None:
 
 def test_loudness_is_normalised_and_the_rate_set_back() -> None:
     assert argv(SONG, "flac", normalize=True) == (
-        f"{HEAD} -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters -1"
+        f"{HEAD} -f mp3 -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters -1"
         " -c:a:0 flac -compression_level:a:0 5 -sample_fmt:a:0 s16 -ar:a:0 44100"
         " -filter:a:0 loudnorm=I=-16:TP=-1.5:LRA=11 -c:v:0 copy -disposition:v:0 attached_pic"
         " -threads 2 -f flac file:out/result"
@@ -98,7 +98,7 @@ def test_loudness_is_normalised_and_the_rate_set_back() -> None:
 
 def test_film_becomes_mp4() -> None:
     assert argv(FILM, "mp4") == (
-        f"{HEAD} -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters 0"
+        f"{HEAD} -f mov -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters 0"
         " -c:v:0 libx264 -crf:v:0 23 -preset:v:0 medium -pix_fmt:v:0 yuv420p -c:a:0 aac -b:a:0 160000"
         " -threads 2 -movflags +faststart -f mp4 file:out/result"
     )
@@ -106,7 +106,7 @@ def test_film_becomes_mp4() -> None:
 
 def test_film_becomes_a_small_webm() -> None:
     assert argv(FILM, "webm", resolution="1280x720", fps=29.97, crf=40, preset="slow", channels=1) == (
-        f"{HEAD} -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters 0"
+        f"{HEAD} -f mov -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters 0"
         " -c:v:0 libvpx-vp9 -crf:v:0 40 -b:v:0 0 -cpu-used:v:0 2 -deadline:v:0 good -row-mt:v:0 1"
         " -pix_fmt:v:0 yuv420p -filter:v:0 fps=30000/1001,"
         "scale=w='2*round(min(1280,720*dar)/2)':h='2*round(min(720,1280/dar)/2)',setsar=1"
@@ -116,7 +116,7 @@ def test_film_becomes_a_small_webm() -> None:
 
 def test_film_becomes_a_gif_with_a_palette_for_each_picture() -> None:
     assert argv(FILM, "gif", start=2, end="0:05") == (
-        f"{HEAD} -threads 2 -itsoffset -1 -ss 1 -i file:in/source -map 0:0 -map_metadata 0 -map_chapters -1"
+        f"{HEAD} -f mov -threads 2 -itsoffset -1 -ss 1 -i file:in/source -map 0:0 -map_metadata 0 -map_chapters -1"
         " -c:v:0 gif -filter:v:0 fps=12.5,scale=w='round(min(480,iw*sar))':h='round(min(480,iw*sar)/dar)'"
         ":flags=lanczos,setsar=1,split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
         ":dither=bayer:bayer_scale=3 -ss 0 -t 3 -threads 2 -f gif file:out/result"
@@ -125,7 +125,7 @@ def test_film_becomes_a_gif_with_a_palette_for_each_picture() -> None:
 
 def test_film_is_remuxed_without_any_encoder() -> None:
     assert argv(FILM, "mkv", copy=True) == (
-        f"{HEAD} -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters 0"
+        f"{HEAD} -f mov -threads 2 -i file:in/source -map 0:0 -map 0:1 -map_metadata 0 -map_chapters 0"
         " -c:v:0 copy -c:a:0 copy -threads 2 -f matroska file:out/result"
     )
 
@@ -133,15 +133,15 @@ def test_film_is_remuxed_without_any_encoder() -> None:
 def test_copy_encodes_only_what_the_container_cannot_hold() -> None:
     """DTS becomes AAC, the picture subtitles and the font are left, HEVC gets the tag that Apple's players want."""
     assert argv(DISC, "mp4", copy=True) == (
-        f"{HEAD} -threads 2 -i file:in/source -map 0:0 -map 0:1 -map 0:2 -map 0:3 -map_metadata 0 -map_chapters 0"
-        " -c:v:0 copy -tag:v:0 hvc1 -c:a:0 aac -b:a:0 480000 -c:a:1 copy -c:s:0 mov_text"
-        " -threads 2 -movflags +faststart -f mp4 file:out/result"
+        f"{HEAD} -f matroska -threads 2 -i file:in/source -map 0:0 -map 0:1 -map 0:2 -map 0:3"
+        " -map_metadata 0 -map_chapters 0 -c:v:0 copy -tag:v:0 hvc1 -c:a:0 aac -b:a:0 480000 -c:a:1 copy"
+        " -c:s:0 mov_text -threads 2 -movflags +faststart -f mp4 file:out/result"
     )
 
 
 def test_disc_becomes_matroska_with_everything_that_it_holds() -> None:
     assert argv(DISC, "mkv") == (
-        f"{HEAD} -threads 2 -i file:in/source -map 0:0 -map 0:1 -map 0:2 -map 0:3 -map 0:4 -map 0:5"
+        f"{HEAD} -f matroska -threads 2 -i file:in/source -map 0:0 -map 0:1 -map 0:2 -map 0:3 -map 0:4 -map 0:5"
         " -map_metadata 0 -map_chapters 0 -c:v:0 libx264 -crf:v:0 23 -preset:v:0 medium -pix_fmt:v:0 yuv420p"
         " -filter:v:0 crop=2*trunc(iw/2):2*trunc(ih/2) -c:a:0 aac -b:a:0 480000 -c:a:1 aac -b:a:1 160000"
         " -c:s:0 copy -c:s:1 copy -c:t:0 copy -threads 2 -f matroska file:out/result"
@@ -150,7 +150,7 @@ def test_disc_becomes_matroska_with_everything_that_it_holds() -> None:
 
 def test_surround_sound_becomes_opus_in_a_layout_that_it_takes() -> None:
     assert argv(DISC, "opus") == (
-        f"{HEAD} -threads 2 -i file:in/source -map 0:1 -map_metadata 0 -map_chapters 0"
+        f"{HEAD} -f matroska -threads 2 -i file:in/source -map 0:1 -map_metadata 0 -map_chapters 0"
         f" -c:a:0 libopus -b:a:0 384000 -filter:a:0 {STEP},aformat=channel_layouts=5.1"
         " -threads 2 -f opus file:out/result"
     )
@@ -165,7 +165,7 @@ def test_deep_sound_stays_deep() -> None:
 def test_trim_of_a_broadcast_begins_to_read_long_before_its_start() -> None:
     """MPEG-TS cannot be sought by key frames: what comes before the start is decoded and thrown away."""
     assert argv(BROADCAST, "mp3", start="10:00", end=660.5) == (
-        f"{HEAD} -threads 2 -itsoffset -15 -ss 585 -i file:in/source -map 0:1 -map_metadata 0 -map_chapters 0"
+        f"{HEAD} -f mpegts -threads 2 -itsoffset -15 -ss 585 -i file:in/source -map 0:1 -map_metadata 0 -map_chapters 0"
         f" -c:a:0 libmp3lame -q:a:0 2 -filter:a:0 {STEP}"
         " -ss 0 -t 60.5 -threads 2 -id3v2_version 3 -f mp3 file:out/result"
     )
@@ -203,7 +203,7 @@ def test_cover_is_taken_out_only_for_formats_that_need_it_aside() -> None:
 
     assert " ".join(taken("ogg") or []) == (
         f"ffmpeg -hide_banner -nostdin -y -loglevel error -nostats -protocol_whitelist file"
-        f" -format_whitelist {FORMAT_WHITELIST} -threads 1 -i file:in -map 0:1 -c copy -threads 1"
+        f" -format_whitelist {FORMAT_WHITELIST} -f mp3 -threads 1 -i file:in -map 0:1 -c copy -threads 1"
         " -f image2pipe file:cover"
     )
     assert taken("mp3") is None

@@ -26,16 +26,16 @@ def lines(kind: JobKind, probe: Probe, **options: int) -> list[str]:
 def test_a_thumbnail_is_a_bright_key_frame_or_else_a_common_picture_or_else_the_first() -> None:
     bright = "signalstats,metadata=mode=select:key=lavfi.signalstats.YAVG:value=32:function=greater,thumbnail=n=24"
     assert lines(JobKind.THUMBNAIL, FILM) == [
-        f"{BEGIN} -skip_frame nokey -noaccurate_seek -ss 6 -t 300 -threads 2 -i file:in/source"
+        f"{BEGIN} -f mov -skip_frame nokey -noaccurate_seek -ss 6 -t 300 -threads 2 -i file:in/source"
         f" -map 0:0 -vf {SMALL},{bright} {PICTURE}",
-        f"{BEGIN} -ss 6 -threads 2 -i file:in/source -map 0:0 -vf {SMALL},thumbnail=n=50 {PICTURE}",
-        f"{BEGIN} -threads 2 -i file:in/source -map 0:0 -vf {SMALL} {PICTURE}",
+        f"{BEGIN} -f mov -ss 6 -threads 2 -i file:in/source -map 0:0 -vf {SMALL},thumbnail=n=50 {PICTURE}",
+        f"{BEGIN} -f mov -threads 2 -i file:in/source -map 0:0 -vf {SMALL} {PICTURE}",
     ]
 
 
 def test_a_waveform_is_measured_in_a_thousand_parts_of_the_sound() -> None:
     assert lines(JobKind.WAVEFORM, SONG) == [
-        f"{BEGIN} -t 201 -threads 2 -i file:in/source -map 0:0 -af asetnsamples=n=8820:p=0,"
+        f"{BEGIN} -f mp3 -t 201 -threads 2 -i file:in/source -map 0:0 -af asetnsamples=n=8820:p=0,"
         "astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=Peak_level,"
         "ametadata=mode=print:key=lavfi.astats.Overall.Peak_level:file=out -f null -"
     ]
@@ -43,7 +43,7 @@ def test_a_waveform_is_measured_in_a_thousand_parts_of_the_sound() -> None:
 
 def test_captions_are_one_stream_of_subtitles_as_webvtt() -> None:
     assert lines(JobKind.CAPTIONS, DISC, stream=3) == [
-        f"{BEGIN} -threads 2 -i file:in/source -map 0:3 -c:s webvtt -f webvtt file:out"
+        f"{BEGIN} -f matroska -threads 2 -i file:in/source -map 0:3 -c:s webvtt -f webvtt file:out"
     ]
 
 
@@ -57,12 +57,12 @@ def test_a_preview_is_what_every_browser_plays_in_pieces_of_four_seconds() -> No
     whole = r"min(1\,min(1280/(iw*sar)\,720/ih))"
     sound = "-c:a aac -b:a 128k -ac 2 -ar 48000 -threads 2"
     assert lines(JobKind.PREVIEW, FILM) == [
-        f"{BEGIN} -threads 2 -i file:in/source -map 0:0 -map 0:1"
+        f"{BEGIN} -f mov -threads 2 -i file:in/source -map 0:0 -map 0:1"
         f" -vf scale=w=2*ceil(iw*sar*{whole}/2):h=2*ceil(ih*{whole}/2),setsar=1,format=yuv420p"
         " -c:v libx264 -preset veryfast -profile:v main -crf 25 -force_key_frames expr:gte(t,n_forced*4)"
         f" {sound} {PREVIEW}"
     ]
-    assert lines(JobKind.PREVIEW, SONG) == [f"{BEGIN} -threads 2 -i file:in/source -map 0:0 {sound} {PREVIEW}"]
+    assert lines(JobKind.PREVIEW, SONG) == [f"{BEGIN} -f mp3 -threads 2 -i file:in/source -map 0:0 {sound} {PREVIEW}"]
 
 
 @pytest.mark.parametrize(

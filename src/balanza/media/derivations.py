@@ -174,7 +174,7 @@ def _preview(asked: Asked) -> Sequence[list[str]]:
 
 def _begin(asked: Asked, hints: list[str]) -> list[str]:
     return [
-        *(asked.program, *general_arguments(asked.threads), *input_rules(), *hints),
+        *(asked.program, *general_arguments(asked.threads), *input_rules(asked.probe), *hints),
         *("-threads", str(asked.threads), "-i", f"file:{asked.source}"),
     ]
 

@@ -7,10 +7,9 @@ from balanza.media.encoders import Arguments
 from balanza.media.inputs import (
     FORMAT_WHITELIST,
     MAKE_TIMES,
-    NO_SEARCH_FOR_CODECS,
     PROTOCOL_WHITELIST,
     WITHOUT_TIMES,
-    is_plain_wav,
+    known_of,
     run_up_seconds,
 )
 from balanza.media.options import format_named
@@ -44,18 +43,20 @@ def build_argv(
     return [
         program,
         *general_arguments(threads),
-        *_input(plan, probe, source, threads),
+        *input_arguments(plan, probe, source, threads),
         *(["-f", "ffmetadata", "-i", f"file:{cover}"] if cover and plan.format.cover_aside is Aside.COMMENT else []),
-        *_mapping(plan, probe),
+        *_mapping(plan, probe, 0),
         *(_cover(plan, probe, cover) if cover else []),
         *_codecs(plan),
         *_output(plan, output, threads),
     ]
 
 
-def input_rules() -> list[str]:
-    """What keeps a file from making FFmpeg open other files or connections; belongs before every `-i`."""
-    return ["-protocol_whitelist", PROTOCOL_WHITELIST, "-format_whitelist", FORMAT_WHITELIST]
+def input_rules(probe: Probe) -> list[str]:
+    """What keeps a file from making FFmpeg open other files or connections, and what is known of it already; belongs
+    before every `-i`."""
+    rules = ["-protocol_whitelist", PROTOCOL_WHITELIST, "-format_whitelist", FORMAT_WHITELIST]
+    return [*rules, *_rendered(known_of(probe), "")]
 
 
 def general_arguments(threads: int) -> list[str]:
@@ -67,14 +68,13 @@ def general_arguments(threads: int) -> list[str]:
     ]
 
 
-def _input(plan: Plan, probe: Probe, source: str, threads: int) -> list[str]:
+def input_arguments(plan: Plan, probe: Probe, source: str, threads: int) -> list[str]:
+    """One input: its rules, and where to begin to read."""
     hints: Arguments = ()
-    if is_plain_wav(probe):
-        hints = NO_SEARCH_FOR_CODECS
-    elif probe.container in WITHOUT_TIMES and any(stream.encoder == COPY for stream in plan.streams):
+    if probe.container in WITHOUT_TIMES and any(stream.encoder == COPY for stream in plan.streams):
         hints = MAKE_TIMES
     return [
-        *(*input_rules(), *_rendered(hints, ""), "-threads", str(threads)),
+        *(*input_rules(probe), *_rendered(hints, ""), "-threads", str(threads)),
         *(*_seek(plan, probe), "-i", f"file:{source}"),
     ]
 
@@ -93,11 +93,16 @@ def _seek(plan: Plan, probe: Probe) -> list[str]:
     ]
 
 
-def _mapping(plan: Plan, probe: Probe) -> list[str]:
-    argv = [part for stream in plan.streams for part in ("-map", f"0:{stream.source.index}")]
+def output_arguments(plan: Plan, probe: Probe, output: str, threads: int, *, number: int) -> list[str]:
+    """One output without cover art taken aside, made of the input of that number."""
+    return [*_mapping(plan, probe, number), *_codecs(plan), *_output(plan, output, threads)]
+
+
+def _mapping(plan: Plan, probe: Probe, number: int) -> list[str]:
+    argv = [part for stream in plan.streams for part in ("-map", f"{number}:{stream.source.index}")]
     # Ogg keeps the tags of a song with its stream, where other containers keep them with the file.
-    tags = f"0:s:{plan.streams[0].source.index}" if probe.container == "ogg" else "0"
-    argv += ["-map_metadata", tags, "-map_chapters", "0" if plan.format.chapters else "-1"]
+    tags = f"{number}:s:{plan.streams[0].source.index}" if probe.container == "ogg" else str(number)
+    argv += ["-map_metadata", tags, "-map_chapters", str(number) if plan.format.chapters else "-1"]
     return argv
 
 
@@ -120,7 +125,7 @@ def cover_argv(*, program: str, source: str, output: str, format_name: str, prob
     encoder = COPY if cover.codec in PICTURE_TYPES else "mjpeg"
     return [
         *(program, "-hide_banner", "-nostdin", "-y", "-loglevel", "error", "-nostats"),
-        *(*input_rules(), "-threads", "1", "-i", f"file:{source}"),
+        *(*input_rules(probe), "-threads", "1", "-i", f"file:{source}"),
         *("-map", f"0:{cover.index}", "-c", encoder, "-threads", "1", "-f", "image2pipe", f"file:{output}"),
     ]
 
