@@ -39,7 +39,8 @@ def test_heads_and_oldest_are_those_of_a_search_through_all(steps: list[PendingJ
         assert first_of(pending.heads()) == first_of(heads)
         assert pending.oldest() == min(heads, key=lambda one: one.seq, default=None)
         assert {one.share for one in pending.heads()} == {one.share for one in there.values()}
-        assert pending.in_order(1) == [one for one in [first_of(heads)] if one]
+        lengths = {one.job_id: one.order_key for one in there.values()}
+        assert pending.in_order(lengths)[:1] == [one.job_id for one in [first_of(heads)] if one]
 
 
 def test_who_was_away_saves_up_no_credit() -> None:

@@ -4,11 +4,12 @@ A heap per share, and one by arrival; what was removed is dropped from a heap wh
 a share and the oldest job are found in logarithmic time, whatever order they came and went in.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush, nsmallest
+from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
-from balanza.balancer.order import Head, joined_at
+from balanza.balancer.order import Head, in_order, joined_at
 
 Entry = TypeVar("Entry", tuple[int, float, int, str], tuple[int, str])
 """In the heap of a share, and by age: the last is the job's id."""
@@ -74,12 +75,9 @@ class PendingJobs:
         """What the guard takes."""
         return self._head(self._jobs[self._by_age[0][-1]]) if self._by_age else None
 
-    def in_order(self, most: int) -> list[Head]:
-        """The first jobs, as `first_of` would take them while no share is served more."""
-        return [self._head(job) for job in nsmallest(most, self._jobs.values(), key=self._place)]
-
-    def _place(self, job: PendingJob) -> tuple[int, float, float, int]:
-        return -job.priority, self.served_seconds.get(job.share, 0.0), job.order_key, job.seq
+    def in_order(self, seconds: Mapping[str, float]) -> list[str]:
+        """The ids of all jobs in the order in which they would be dispatched; `seconds`: of each its predicted work."""
+        return in_order((self._head(job) for job in self._jobs.values()), seconds)
 
     def _head(self, job: PendingJob) -> Head:
         served = self.served_seconds.get(job.share, 0.0)

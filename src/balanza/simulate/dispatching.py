@@ -1,0 +1,229 @@
+"""Who takes which job now: order, guard, look-ahead, reservation and pausing, by the rules of the balancer."""
+
+from heapq import nlargest
+from typing import TYPE_CHECKING
+
+from balanza.balancer import lookahead, order, pausing
+from balanza.balancer.lookahead import MOST_PENDING, Slot
+from balanza.balancer.order import Head, Order
+from balanza.simulate.machines import Machine, Run, Task
+from balanza.simulate.pending import PendingJob, PendingJobs
+from balanza.simulate.rules import STEAL_AFTER_SECONDS
+
+if TYPE_CHECKING:
+    from balanza.simulate.engine import Simulation
+
+_LOOKED_AT = 32
+"""So many of the runs that end last are looked at for a pause."""
+_INSTANT = 1e-9
+
+
+class Dispatching:
+    """What the server does when a worker asks for a job."""
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self._simulation = simulation
+        self._rules = simulation.rules
+        self._tasks: dict[str, Task] = {}
+        self.pending = PendingJobs()
+        self.dispatches = 0
+        self.wasted_seconds = self.held_seconds = 0.0
+        """Of slots that were idle while jobs waited; held: because the job ends sooner with others."""
+        self._counted_at = 0.0
+        self._free = {machine.id: machine for machine in simulation.machines}
+        """Workers that may have a free slot."""
+        self._given: dict[str, Machine] = {}
+        """Workers that have something new in their own queues."""
+        self._runs: dict[Run, float] = {}
+        """Those that could be paused, with when they are believed to end."""
+        self._slots = sum(machine.slots for machine in simulation.machines)
+        self._is_held = False
+
+    # --- What is pending
+
+    def add(self, task: Task) -> None:
+        self._count_waste()
+        self._tasks[task.job_id] = task
+        self.pending.add(PendingJob(task.job_id, task.seq, task.share, task.arrival.priority, task.order_key))
+
+    def _take(self, task: Task) -> None:
+        self._count_waste()
+        del self._tasks[task.job_id]
+        self.pending.remove(task.job_id)
+        self.pending.serve(task.share, task.predicted_seconds)
+
+    def gave(self, machine: Machine) -> None:
+        """Something was put into its own queue."""
+        self._given[machine.id] = machine
+
+    # --- Who takes it
+
+    def settle(self, first: Machine | None = None) -> None:
+        """Whoever is idle takes what is next; first `first`, and who was given something for its own queue."""
+        self._count_waste()
+        self._is_held = False
+        for machine in ([first] if first else []) + list(self._given.values()):
+            self._free[machine.id] = machine
+            self._fill(machine)
+        self._given.clear()
+        if not self.pending or not self._simulation.binds_late:
+            return
+        for machine in sorted(self._free.values(), key=lambda one: one.id):
+            self._fill(machine)
+            if not self.pending:
+                return
+        if self._rules.pausing:
+            self._pause()
+
+    def _fill(self, machine: Machine) -> None:
+        while machine.free_slots > 0:
+            task = self._next_for(machine)
+            if task is None:
+                return
+            self._take(task)
+            self.dispatches += 1
+            run = self._simulation.start(task, machine)
+            self._runs[run] = self._simulation.now + run.predicted_seconds
+        self._free.pop(machine.id, None)
+
+    def _next_for(self, machine: Machine) -> Task | None:
+        if not self._simulation.binds_late:
+            return next(iter(machine.queue.values()), None)
+        if self._rules.guard and order.is_guards_turn(self.dispatches):
+            return self._or_own(self.pending.oldest(), machine)
+        if self._looks_ahead():
+            return self._looking_ahead(machine)
+        return self._or_own(order.first_of(self.pending.heads()), machine)
+
+    def _or_own(self, head: Head | None, machine: Machine) -> Task | None:
+        """That job; while another worker is about to take it, the first of its own queue."""
+        task = self._tasks[head.job_id] if head else None
+        if task is None or self._is_free_to(task, machine):
+            return task
+        return min(machine.queue.values(), key=lambda own: (own.order_key, own.seq), default=None)
+
+    def _is_free_to(self, task: Task, machine: Machine) -> bool:
+        """Not while another worker, with a free slot, is about to take it from its own queue."""
+        own = task.machine
+        if own is None or own is machine or own.free_slots <= 0:
+            return True
+        left = task.assigned_at + STEAL_AFTER_SECONDS - self._simulation.now
+        if left > _INSTANT:
+            self._simulation.after(left, self.settle)
+        return left <= _INSTANT
+
+    def _looks_ahead(self) -> bool:
+        if not self._rules.look_ahead or len(self.pending) > MOST_PENDING or self._slots > 256:
+            return False
+        return self._rules.order is Order.LPT or lookahead.is_uneven(self._ahead())
+
+    def _looking_ahead(self, machine: Machine) -> Task | None:
+        seconds = {job_id: task.predicted_seconds for job_id, task in self._tasks.items()}
+        jobs = self.pending.in_order(seconds)
+        at = lookahead.first_for(machine.id, self._ahead(), [seconds[job_id] for job_id in jobs])
+        self._is_held = self._is_held or at is None
+        return None if at is None else self._tasks[jobs[at]]
+
+    def _ahead(self) -> list[Slot]:
+        now, speeds = self._simulation.now, self._simulation.speeds
+        slots = []
+        for machine in self._simulation.machines:
+            if machine.is_offline:
+                continue
+            slowness = speeds.slowness(machine.id)
+            for run in machine.runs:
+                left = run.estimated_seconds(now)
+                waiting = machine.paused.get(run)
+                slots.append(Slot(machine.id, left + (waiting.estimated_seconds(now) if waiting else 0.0), slowness))
+            slots += [Slot(machine.id, 0.0, slowness)] * (machine.slots - len(machine.runs))
+        return slots
+
+    # --- Pausing
+
+    def _pause(self) -> None:
+        while self.pending:
+            head = order.first_of(self.pending.heads())
+            task = self._tasks[head.job_id] if head else None
+            run = self._longest_beside(task) if task else None
+            if task is None or run is None:
+                return
+            run.count(self._simulation.now)
+            run.paused_at = self._simulation.now
+            run.timer += 1
+            self._begin_short(task, run)
+
+    def _longest_beside(self, task: Task) -> Run | None:
+        """Of the runs that may be paused for it the one that is believed to end last."""
+        some = nlargest(_LOOKED_AT, self._runs, key=self._runs.__getitem__)
+        return next((run for run in some if self._may_pause(run, task)), None)
+
+    def _may_pause(self, run: Run, task: Task) -> bool:
+        now, arrival = self._simulation.now, task.arrival
+        if run.machine.free_slots > 0 or not self._is_free_to(task, run.machine):
+            return False
+        seconds = self._simulation.speeds.seconds_on(run.machine.id, arrival.kind, arrival.guess)
+        if not pausing.is_short_beside(seconds, run.estimated_seconds(now)):
+            return False
+        elapsed, paused = now - run.started_at, run.paused_until(now)
+        if pausing.may_be_paused(paused_seconds=paused, elapsed_seconds=elapsed):
+            return True
+        self._ask_later(run, (paused - pausing.GRACE_SECONDS) / pausing.MOST_PAUSED - elapsed)
+        return False
+
+    def _ask_later(self, run: Run, seconds: float) -> None:
+        """It has been paused for its share of time, and may be again then."""
+        if run.waits_for_leave:
+            return
+        run.waits_for_leave = True
+
+        def ask() -> None:
+            run.waits_for_leave = False
+            if run in self._runs:
+                self.settle()
+
+        self._simulation.after(seconds + 0.001, ask)
+
+    def _begin_short(self, task: Task, run: Run) -> None:
+        self._take(task)
+        self._simulation.pauses += 1
+        machine = run.machine
+        self._runs.pop(run, None)
+        if run in machine.runs:
+            self._simulation.touch(machine)
+            machine.runs.remove(run)
+        self._simulation.start(task, machine, instead_of=run)
+
+    def pause_again(self, run: Run) -> bool:
+        """The short job has ended; whether there is another one that it stays paused for."""
+        head = order.first_of(self.pending.heads())
+        task = self._tasks[head.job_id] if head else None
+        if task is None or not self._may_pause(run, task):
+            return False
+        self._begin_short(task, run)
+        return True
+
+    def resume(self, run: Run) -> None:
+        now = self._simulation.now
+        run.count(now)
+        run.paused_seconds, run.paused_at = run.paused_until(now), None
+        self._simulation.touch(run.machine)
+        run.machine.runs.append(run)
+        self._runs[run] = now + run.estimated_seconds(now)
+        self._simulation.set_timer(run)
+
+    def forget(self, run: Run) -> None:
+        """It has ended, or is lost."""
+        self._runs.pop(run, None)
+
+    # --- What it costs
+
+    def _count_waste(self) -> None:
+        now = self._simulation.now
+        if now > self._counted_at and self.pending and self._free:
+            idle = sum(machine.free_slots for machine in self._free.values())
+            wasted = min(idle, len(self.pending)) * (now - self._counted_at)
+            if self._is_held:
+                self.held_seconds += wasted
+            else:
+                self.wasted_seconds += wasted
+        self._counted_at = now
