@@ -19,6 +19,7 @@ candidates = st.builds(
     cpu_load=st.none() | st.floats(0, 1),
     chosen_at=st.none() | st.integers(0, 10).map(lambda seconds: START + timedelta(seconds=seconds)),
     cannot=st.sampled_from([None, None, None, NEITHER, WhyNot(Obstacle.TAG, "has no tag gpu")]),
+    finish_seconds=st.none() | st.sampled_from([0.5, 2.0, 30.0]),
 )
 fleets = st.lists(candidates, max_size=8, unique_by=lambda candidate: candidate.worker_id)
 

@@ -103,7 +103,7 @@ def test_ties_rotate_where_nothing_is_drawn(policy: str, size: int, rounds: int,
 
 
 def test_a_policy_that_does_not_exist_is_a_mistake_that_is_told() -> None:
-    with pytest.raises(ValueError, match=r"no policy fastest; there are least_loaded, power_of_two"):
+    with pytest.raises(ValueError, match=r"no policy fastest; there are least_loaded, earliest_finish, power_of_two"):
         select_best_worker([candidate("a")], "fastest")
 
 

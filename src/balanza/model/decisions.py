@@ -24,6 +24,8 @@ class Candidate:
     """Why it cannot take the job at all; None when it can."""
     why_not: str | None = None
     """In a decision: why this one was not chosen, as a clause; None for the chosen one."""
+    finish_seconds: float | None = None
+    """In how many seconds it would complete the job, as predicted; None where nobody predicted."""
 
 
 @dataclass(frozen=True, slots=True)
