@@ -26,6 +26,8 @@ def candidate(worker_id: str, jobs: int, why_not: str | None, **facts: object) -
         "load_score": 30,
         "chosen": why_not is None,
         "why_not": why_not,
+        "why_not_code": None,
+        "why_not_values": {},
     } | facts
 
 
@@ -71,6 +73,7 @@ def test_it_says_who_was_chosen_and_why_not_the_others() -> None:
 def test_a_pending_job_says_first_what_it_waits_for() -> None:
     sentence = "No worker can take it: worker_a has no tag gpu."
     waits_for = {"code": "tag", "worker_id": None, "sentence": sentence}
+    waits_for |= {"sentence_code": None, "sentence_values": {}, "obstacles": [], "more": 0}
     nobody = decision(None, candidates=[candidate("worker_a", 0, "has no tag gpu")])
     lines = why(nobody, status="pending", waits_for=waits_for)
     assert lines[0] == f"Job j1: {sentence}"

@@ -64,6 +64,9 @@ def test_the_whole_way_goes_below_the_path_of_a_proxy(live: Live, clips: Path, o
             page.get_by_role("link", name=re.compile("Download")).click()
         assert download.value.suggested_filename == "tono.opus"
 
+        for name in ("login", "settings", "users"):
+            page.goto(f"{origin}{PREFIX}/{name}.html")
+            expect(page.get_by_text("This server has no accounts").first).to_be_visible()
         page.goto(f"{origin}{PREFIX}/dashboard.html/")
         expect(page.locator(".worker")).to_have_count(2)
         page.get_by_role("link", name="API").click()
