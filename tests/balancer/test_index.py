@@ -15,7 +15,7 @@ from tests.balancer.crew import candidate, candidates
 
 every_policy = pytest.mark.parametrize("policy", sorted(POLICIES))
 times = st.sampled_from([0.0, 0.0, 1.0, 2.5, 30.0])
-slownesses = st.sampled_from([1.0, 1.0, 0.5, 4.0])
+slownesses = st.sampled_from([1.0, 1.0, 1.004, 0.5, 4.0])
 steps = st.tuples(candidates, times, slownesses, st.sampled_from(["put", "put", "put", "remove"]))
 
 

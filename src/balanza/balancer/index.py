@@ -187,6 +187,8 @@ class _Finishing(_Ranked):
 _Least = tuple[float, float, Rank]
 """Of some workers: the least time at which one is free, the least slowness, the least rank otherwise."""
 _NOBODY: _Least = (inf, inf, (inf,))
+_DIGITS = 1
+"""As `policies.SOONEST_FINISH` compares."""
 
 
 def _least(one: _Least, other: _Least) -> _Least:
@@ -196,7 +198,7 @@ def _least(one: _Least, other: _Least) -> _Least:
 def _bound(least: _Least, seconds: float, now: float) -> tuple[float, Rank]:
     if least[1] == inf:
         return inf, least[2]
-    return finish_seconds(least[0], least[1], seconds=seconds, now=now), least[2]
+    return round(finish_seconds(least[0], least[1], seconds=seconds, now=now), _DIGITS), least[2]
 
 
 def _ranked_by(policy: str) -> _Ranked:

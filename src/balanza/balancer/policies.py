@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf
-from math import inf
 from typing import Protocol, TypeVar
 
 from balanza.model import Candidate, Decision
@@ -50,10 +49,6 @@ def _jobs(candidate: Candidate) -> str:
     return "1 job" if candidate.jobs_in_progress == 1 else f"{candidate.jobs_in_progress} jobs"
 
 
-def _when(candidate: Candidate) -> str:
-    return "nobody knows when" if candidate.finish_seconds is None else f"in {candidate.finish_seconds:.1f} s"
-
-
 def _finish(candidate: Candidate) -> float:
     return inf if candidate.finish_seconds is None else candidate.finish_seconds
 
@@ -81,31 +76,15 @@ FIRST_BY_NAME = Criterion(
     lambda _, winner: f"was as good as {winner.worker_id}, which is first by name",
 )
 
-FINISHES_FIRST = Criterion(
-    lambda one: inf if one.finish_seconds is None else one.finish_seconds,
-    lambda loser, winner: f"would finish it {_when(loser)}, {winner.worker_id} {_when(winner)}",
-)
-"""By what was learned of each worker's speed, and by the work before it there."""
-
-SOONEST_FINISH = Criterion(
-    lambda one: round(_finish(one), 1),
-    lambda loser, winner: f"would end it in {_seconds(loser)}, {winner.worker_id} in {_seconds(winner)}",
-)
-"""In tenths of a second: predictions are not better than that."""
-
 _BY_LOAD = (FEWEST_JOBS, LOWEST_CPU, CHOSEN_LONGEST_AGO, FIRST_BY_NAME)
 
 POLICIES: Mapping[str, Policy] = {
     "least_loaded": Policy(drawn=None, criteria=_BY_LOAD),
-    "earliest_finish": Policy(drawn=None, criteria=(FINISHES_FIRST, *_BY_LOAD)),
-    "earliest_finish": Policy(drawn=None, criteria=(SOONEST_FINISH, *_BY_LOAD)),
     "power_of_two": Policy(drawn=2, criteria=_BY_LOAD),
     "round_robin": Policy(drawn=None, criteria=(CHOSEN_LONGEST_AGO, FIRST_BY_NAME)),
     "random": Policy(drawn=1, criteria=(FIRST_BY_NAME,)),
 }
 """`least_loaded` is the seed's: join the shortest queue (Winston 1977), where equal queues are told apart by CPU.
-
-`earliest_finish` is the minimum completion time rule for machines of different speeds (Ibarra and Kim 1977).
 
 `earliest_finish` takes the worker that is predicted to complete the job first: by its learned speed, the work ahead of
 it, and the transfer (minimum completion time: Maheswaran et al. 1999).
