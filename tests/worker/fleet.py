@@ -87,6 +87,8 @@ class Fleet:
     released: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     polls: int = 0
+    together: bool = False
+    """Whether jobs for the same format are given at once to who asks for several."""
     offers: list[LeaseRequest] = field(default_factory=list)
     """The requests that offered to pause something."""
     _pending: deque[LeaseGrant] = field(default_factory=deque)
@@ -178,7 +180,15 @@ class Fleet:
             self._reach()
         grant = self._pending.popleft()
         self.live[grant.token] = grant
-        return grant
+        companions = self._alike(grant, request.most - 1) if self.together else []
+        self.live |= {companion.token: companion for companion in companions}
+        return grant.model_copy(update={"companions": tuple(companions)})
+
+    def _alike(self, grant: LeaseGrant, most: int) -> list[LeaseGrant]:
+        alike = [other for other in self._pending if other.output_format == grant.output_format][:most]
+        for companion in alike:
+            self._pending.remove(companion)
+        return alike
 
     async def _lease_in_pause(self, request: LeaseRequest, long: str) -> LeaseGrant | None:
         self.offers.append(request)

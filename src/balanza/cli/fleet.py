@@ -82,7 +82,7 @@ class LocalFleet:
                 while True:
                     self._news.clear()
                     if grant := self._fleet.lease(request):
-                        self._output_keys[grant.token] = grant.output_key
+                        self._output_keys |= {one.token: one.output_key for one in (grant, *grant.companions)}
                         return grant
                     await self._news.wait()
         return None

@@ -12,6 +12,7 @@ from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.pauses import Pauses
 from balanza.worker.runner import Runner
+from balanza.worker.together import Together
 
 OUTCOME_SECONDS = 1.0
 """What an outcome that is on its way when the worker ends may take; handing the job back needs the rest."""
@@ -30,7 +31,13 @@ class Attempt:
     """Runs one lease, whose ffmpeg can be stopped by its `pauses`."""
 
     def __init__(
-        self, grant: LeaseGrant, *, runner: Runner, client: FleetClient, link: Link, log: "LoggerAdapter[Logger]"
+        self,
+        grant: LeaseGrant,
+        *,
+        runner: Runner | Together,
+        client: FleetClient,
+        link: Link,
+        log: "LoggerAdapter[Logger]",
     ) -> None:
         self.grant = grant
         self.pauses = Pauses()

@@ -26,11 +26,16 @@ class Runner:
     """Runs attempts, several at once. With a `storage` it reads and writes there, otherwise through the server."""
 
     def __init__(self, tools: Tools, reaper: Reaper, client: FleetClient, link: Link, storage: Storage | None) -> None:
-        self._tools = tools
-        self._reaper = reaper
+        self.tools = tools
+        self.reaper = reaper
         self._client = client
         self._link = link
         self._storage = storage
+
+    @property
+    def shares_storage(self) -> bool:
+        """Whether sources need not be fetched."""
+        return self._storage is not None
 
     async def run(self, grant: LeaseGrant, report: Callable[[LeaseReport], None], pauses: Pauses) -> Completion:
         """Afterwards the result lies in storage under the lease's output key, checked, and is to be completed.
@@ -38,11 +43,12 @@ class Runner:
         Raises AttemptFailed with a sentence for the job's history, LeaseLost when the server says so while bytes are
         moved. When it raises or is cancelled, ffmpeg is gone and nothing of the attempt is left.
         """
-        folder = self._tools.scratch.folder_of(grant.job_id, grant.attempt)
+        folder = self.tools.scratch.folder_of(grant.job_id, grant.attempt)
         try:
-            fetching_seconds = await self._bring_source(grant, folder)
+            await in_thread(self.prepare, grant, folder)
+            fetching_seconds = 0.0 if self.shares_storage else await self.fetch_source(grant, folder)
             log_tail = await self._make(grant, folder, report, pauses)
-            return await self._publish(grant, folder / RESULT, log_tail, fetching_seconds)
+            return await self.publish(grant, folder / RESULT, log_tail, fetching_seconds)
         except (AttemptFailed, LeaseLost):
             raise
         except (OSError, BalanzaError) as error:
@@ -55,44 +61,25 @@ class Runner:
         if self._storage is not None:
             await in_thread(delete_whole, self._storage, grant.output_key)
 
-    async def _bring_source(self, grant: LeaseGrant, folder: Path) -> float:
-        """How many seconds it travelled."""
-        stored = self._storage.path(grant.source.storage_key) if self._storage else None
-        await in_thread(_prepare, folder, stored, grant.source.size_bytes)
-        if stored is not None:
-            return 0.0
+    # --- The steps before and after ffmpeg
+
+    def prepare(self, grant: LeaseGrant, folder: Path) -> None:
+        """Makes the attempt's folder; in it, when storage is shared, a link to the source. Blocks.
+
+        Raises AttemptFailed, OSError.
+        """
+        _prepare(folder, self._storage.path(grant.source.storage_key) if self._storage else None, grant)
+
+    async def fetch_source(self, grant: LeaseGrant, folder: Path) -> float:
+        """Into the attempt's folder; how many seconds it travelled. Raises AttemptFailed, LeaseLost, OSError."""
         started_at = time.monotonic()
         await self._link.transfer("source", lambda: self._client.fetch_source(grant.token, folder / SOURCE))
         seconds = time.monotonic() - started_at
         await in_thread(_check_received, folder / SOURCE, grant.source.sha256)
         return seconds
 
-    async def _make(
-        self, grant: LeaseGrant, folder: Path, report: Callable[[LeaseReport], None], pauses: Pauses
-    ) -> str:
-        """Runs ffmpeg, again with the next command line as long as nothing came of it; the last lines it wrote."""
-        *others, last = await RECIPES[grant.kind].commands(grant, folder, self._tools, self._reaper)
-        for argv in others:
-            with suppress(AttemptFailed):
-                log_tail = await self._convert(grant, argv, folder, report, pauses)
-                if await in_thread(_holds_something, folder / RESULT):
-                    return log_tail
-        return await self._convert(grant, last, folder, report, pauses)
-
-    async def _convert(
-        self,
-        grant: LeaseGrant,
-        argv: Sequence[str],
-        folder: Path,
-        report: Callable[[LeaseReport], None],
-        pauses: Pauses,
-    ) -> str:
-        conversion = Conversion(grant, argv, folder, self._tools, self._reaper, report, pauses).run()
-        if grant.kind is not JobKind.PREVIEW:
-            return await conversion
-        return await Pieces(grant, folder, self._client, self._link, self._storage).store_during(conversion)
-
-    async def _publish(self, grant: LeaseGrant, result: Path, log_tail: str, fetching_seconds: float) -> Completion:
+    async def publish(self, grant: LeaseGrant, result: Path, log_tail: str, fetching_seconds: float) -> Completion:
+        """Checks and stores a result. Raises AttemptFailed, LeaseLost, OSError, StorageError."""
         transfer_seconds = None
         try:
             if self._storage is not None:
@@ -110,6 +97,31 @@ class Runner:
             transfer_seconds=transfer_seconds,
         )
 
+    async def _make(
+        self, grant: LeaseGrant, folder: Path, report: Callable[[LeaseReport], None], pauses: Pauses
+    ) -> str:
+        """Runs ffmpeg, again with the next command line as long as nothing came of it; the last lines it wrote."""
+        *others, last = await RECIPES[grant.kind].commands(grant, folder, self.tools, self.reaper)
+        for argv in others:
+            with suppress(AttemptFailed):
+                log_tail = await self._convert(grant, argv, folder, report, pauses)
+                if await in_thread(_holds_something, folder / RESULT):
+                    return log_tail
+        return await self._convert(grant, last, folder, report, pauses)
+
+    async def _convert(
+        self,
+        grant: LeaseGrant,
+        argv: Sequence[str],
+        folder: Path,
+        report: Callable[[LeaseReport], None],
+        pauses: Pauses,
+    ) -> str:
+        conversion = Conversion(grant, argv, folder, self.tools, self.reaper, report, pauses).run()
+        if grant.kind is not JobKind.PREVIEW:
+            return await conversion
+        return await Pieces(grant, folder, self._client, self._link, self._storage).store_during(conversion)
+
     def _check_and_adopt(self, storage: Storage, grant: LeaseGrant, result: Path) -> tuple[Probe, StoredObject]:
         """In one go, because each change of thread costs as much as probing a small file."""
         return self._checked(grant, result), storage.adopt(result, grant.output_key)
@@ -121,7 +133,7 @@ class Runner:
     def _checked(self, grant: LeaseGrant, result: Path) -> Probe:
         if not result.exists():
             raise AttemptFailed("ffmpeg ended without an error but wrote no result.")
-        return RECIPES[grant.kind].finish(grant, result, self._tools)
+        return RECIPES[grant.kind].finish(grant, result, self.tools)
 
     async def _send(self, grant: LeaseGrant, result: Path, sent: StoredObject) -> float:
         """How many seconds it travelled."""
@@ -135,7 +147,7 @@ class Runner:
         return time.monotonic() - started_at
 
 
-def _prepare(folder: Path, stored: Path | None, source_bytes: int) -> None:
+def _prepare(folder: Path, stored: Path | None, grant: LeaseGrant) -> None:
     """The attempt's folder; in it, when the source is `stored` at hand, a link to it."""
     source = folder / SOURCE
     source.parent.mkdir(parents=True)
@@ -145,7 +157,7 @@ def _prepare(folder: Path, stored: Path | None, source_bytes: int) -> None:
         found_bytes = stored.stat().st_size
     except FileNotFoundError as error:
         raise AttemptFailed("The source is missing in the storage folder; upload it again.") from error
-    if found_bytes != source_bytes:
+    if found_bytes != (source_bytes := grant.source.size_bytes):
         raise AttemptFailed(f"The stored source has {found_bytes} bytes instead of {source_bytes}; upload it again.")
     source.symlink_to(stored)
 

@@ -34,6 +34,10 @@ class Scratch:
         """The folder of one attempt; not made yet."""
         return self.folder / f"{job_id}-{attempt}"
 
+    def folder_of_several(self, first_job_id: str, attempt: int) -> Path:
+        """The folder that the first attempt has in common with others; not made yet."""
+        return self.folder / f"{first_job_id}-{attempt}-together"
+
     def close(self) -> None:
         os.close(self._lock)
 

@@ -5,7 +5,7 @@ Docs: docs/leases.md.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from logging import Logger, LoggerAdapter
 
@@ -17,6 +17,7 @@ from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.observer import Observer
 from balanza.worker.runner import Runner
+from balanza.worker.together import MOST, Together
 
 LONG_POLL_SECONDS = 20.0
 EMPTY_ANSWER_SECONDS = 0.05
@@ -56,7 +57,7 @@ class Slots:
         self.leaving = False
         """What is granted all the same goes back unbegun."""
         self._client = client
-        self._request = request.model_copy(update={"wait_seconds": LONG_POLL_SECONDS})
+        self._request = request.model_copy(update={"wait_seconds": LONG_POLL_SECONDS, "most": MOST})
         self._link = link
         self._log = log
         self._observer = observer
@@ -83,7 +84,9 @@ class Slots:
                 if grant is None:
                     await asyncio.sleep(max(0.0, asked_at + EMPTY_ANSWER_SECONDS - time.monotonic()))
                 elif self.leaving:
-                    await self._decline(grant)
+                    await asyncio.gather(*map(self._decline, _each_of(grant)))
+                elif grant.companions:
+                    await self._attend_together(_each_of(grant))
                 else:
                     await self._attend(grant)
         finally:
@@ -130,6 +133,21 @@ class Slots:
         ending = await attempt.run()
         self._ended(grant, ending, time.monotonic() - started_at)
 
+    async def _attend_together(self, grants: Sequence[LeaseGrant]) -> None:
+        """Returns when all have ended. None of them is paused: they are tiny."""
+        together = Together(self._equipment, grants)
+
+        async def attend(grant: LeaseGrant) -> None:
+            with self._holding(grant, together) as attempt:
+                await self._run(attempt)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for grant in grants:
+                    tasks.create_task(attend(grant))
+        finally:
+            await together.close()
+
     # --- Short jobs, in pauses of a long one
 
     async def _short_beside(self, attempt: Attempt, running: "asyncio.Task[None]") -> LeaseGrant | None:
@@ -161,6 +179,7 @@ class Slots:
             return None
         return self._request.model_copy(
             update={
+                "most": 1,
                 "wait_seconds": min(LONGEST_OFFER_SECONDS, OFFERED_SHARE * remaining),
                 "pauses": attempt.grant.token,
                 "remaining_seconds": remaining,
@@ -208,10 +227,10 @@ class Slots:
             await attempt.hand_back()
 
     @contextmanager
-    def _holding(self, grant: LeaseGrant) -> Iterator[Attempt]:
+    def _holding(self, grant: LeaseGrant, together: Together | None = None) -> Iterator[Attempt]:
         """Whoever leaves has gone when the last attempt is over."""
-        assert self._runner is not None  # noqa: S101 - slots start after the registration
-        attempt = Attempt(grant, runner=self._runner, client=self._client, link=self._link, log=self._log)
+        runner = together or self._equipment
+        attempt = Attempt(grant, runner=runner, client=self._client, link=self._link, log=self._log)
         self.attempts[grant.token] = attempt
         self._count_running()
         try:
@@ -230,6 +249,15 @@ class Slots:
         if self._observer and grant.kind.is_listed and ending is not Ending.LOST:
             self._observer.ended("success" if ending is Ending.COMPLETED else "failed", seconds)
 
+    @property
+    def _equipment(self) -> Runner:
+        assert self._runner is not None  # noqa: S101 - slots start after the registration
+        return self._runner
+
     def _count_running(self) -> None:
         if self._observer:
             self._observer.running(len(self.attempts))
+
+
+def _each_of(grant: LeaseGrant) -> Sequence[LeaseGrant]:
+    return (grant.model_copy(update={"companions": ()}), *grant.companions)
