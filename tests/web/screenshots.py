@@ -139,6 +139,11 @@ def _play_sound(page: Page) -> None:
     page.evaluate("document.querySelector('audio').pause()")
 
 
+def _play_film(page: Page) -> None:
+    page.locator(".row", has=page.locator(".kind img")).get_by_role("button").first.click()
+    page.locator(".player video").wait_for()
+
+
 def _log_in_wrongly(page: Page) -> None:
     page.locator("[name=username]").fill("ana@example.org")
     page.locator("[name=password]").fill("not the password")
@@ -197,6 +202,7 @@ PICTURES: Mapping[str, Picture] = {
     "failed": Picture("failed", _open_log),
     "all": Picture("all"),
     "playing": Picture("all", _play_sound),
+    "film": Picture("all", _play_film),
     "dialog": Picture("library", _ask_conversion),
     "dialog-advanced": Picture("library", _ask_advanced),
     "dialog-refused": Picture("refusing", _ask_in_vain),

@@ -19,6 +19,8 @@ STATES = (
     "failed",
     "all",
     "playing",
+    "film",
+    "more",
     "dialog",
     "dialog-refused",
     "selected-unseen",

@@ -31,10 +31,10 @@ function App() {
     <${Top} page="player.html"><${Jumps} /><//>
     <${Connection} />
     <main class="columns" onPointerOver=${warmAll} onFocusIn=${warmAll}>
-      <div class="column"><${DropZone} /><${Uploads} /><${Library} /></div>
+      <div class="column"><${DropZone} /><${Library} /></div>
       <div class="column"><${Jobs} /></div>
     </main>
-    <div class="bottom"><${Notices} />${store.playing.value !== null && html`<${Player} onMissing=${stopPlaying} />`}</div>
+    <div class="bottom"><${Notices} /><${Uploads} />${store.playing.value !== null && html`<${Player} onMissing=${stopPlaying} />`}</div>
     <p class="unseen" role="status">${store.announcement.value}</p>
     ${dialog && html`<${DIALOGS[dialog.kind]} key=${dialog.kind} ...${dialog} onMissing=${closeDialog} />`}`;
 }

@@ -17,8 +17,8 @@ export function Library() {
   const items = store.media.value;
   const drawn = useGrowing(items);
   return html`
-    <section class="panel" id="library" aria-labelledby="library-title">
-      <header class="panel-head">
+    <section class="panel" id="library" aria-labelledby="library-title" aria-busy=${store.loaded.value ? undefined : 'true'}>
+      <header class=${`panel-head ${store.selected.value.size > 0 ? 'choosing' : ''}`}>
         <h2 id="library-title" tabindex="-1">${t('library.title')}</h2>
         ${(items.length > 0 || store.selected.value.size > 0) && html`<${Selection} items=${items} />`}
       </header>
@@ -46,6 +46,7 @@ function Selection({ items }) {
     <div class="selection">
       <label class="check"><input type="checkbox" checked=${all} disabled=${items.length === 0} onChange=${selectAll} />
         <span>${t('library.select_all')}</span></label>
+      ${chosen.length > 0 && html`<span class="count" aria-hidden="true">${chosen.length}</span>`}
       <button type="button" class="button quiet" disabled=${chosen.length === 0} onClick=${() => openConvert(chosen)}>
         <${Icon} name="convert" />${chosen.length ? tn('library.convert_selected', chosen.length) : t('library.convert_none')}</button>
       <${Zip} ids=${chosen.map((item) => item.id)} />

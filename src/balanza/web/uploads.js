@@ -9,7 +9,7 @@ import { cancelUpload, interrupted, isUploading, retryUpload, total, uploads } f
 askHowFar().catch(() => {}); // then it is shown as far as this browser knows
 
 export const Uploads = () => (uploads.value.length > 0 || interrupted.value.length > 0) && html`
-  <section class="panel" aria-labelledby="uploads-title">
+  <section class="panel uploads" aria-labelledby="uploads-title">
     <header class="panel-head">
       <h2 id="uploads-title">${t('upload.title')}</h2>
       ${total.value.files > 1 && isUploading() && html`<${Total} />`}

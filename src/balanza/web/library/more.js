@@ -31,6 +31,7 @@ function Menu({ name, button, onAct, onClose }) {
     menu.current.showPopover();
     place(menu.current, button);
     menu.current.querySelector('button').focus();
+    return setAside(button.closest('.row'));
   }, []);
   const onToggle = ({ newState }) => newState === 'closed' && onClose();
   const onKeyDown = (event) => {
@@ -46,6 +47,18 @@ function Menu({ name, button, onAct, onClose }) {
       ${ACTIONS.map(({ kind, icon, label }) => html`
         <button key=${kind} type="button" class="menu-item" onClick=${() => onAct(kind)}><${Icon} name=${icon} />${label()}</button>`)}
     </div>`;
+}
+
+/** Below the top bar all but that row takes neither clicks nor focus: the menu covers some of it, and a press beside the menu
+    closes it. What it answers ends that. */
+function setAside(row) {
+  const others = [];
+  for (let at = row; at !== document.body; at = at.parentElement) {
+    others.push(...[...at.parentElement.children].filter((other) => other !== at && !other.inert && !other.matches('.top')));
+  }
+  const turn = (isAside) => others.forEach((other) => (other.inert = isAside));
+  turn(true);
+  return () => turn(false);
 }
 
 /** Below its button, or above it where there is no room. It scrolls with the page. */

@@ -8,11 +8,11 @@ import { ask, askAll, KINDS, SORTS } from './question.js';
 
 const PAUSE_MS = 250;
 
-/** There as long as there is something to narrow, or something is narrowed. */
+/** There as long as there is something to narrow, or something is narrowed, or nobody knows yet. */
 export function Tools() {
   const { kind, sort } = store.question.value;
   const isUseful = store.media.value.length > 0 || store.isNarrow(store.question.value) || store.isNarrow(store.answered.value);
-  if (!store.loaded.value || !isUseful) return null;
+  if (store.loaded.value && !isUseful) return null;
   return html`
     <search class="tools">
       <${Search} />
