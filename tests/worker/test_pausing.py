@@ -128,11 +128,11 @@ async def test_the_server_hears_of_a_pause_at_once_and_of_both_leases(
 
 
 async def test_a_pause_is_no_stall_and_does_not_slow_what_is_told(fleet: Fleet, paused: Paused) -> None:
-    async with paused(stall_seconds=0.5, long_seconds=2, short_seconds=1.2) as pause:
+    async with paused(stall_seconds=1.2, long_seconds=2, short_seconds=2) as pause:
         completion = await until(lambda: fleet.completed.get(pause.long.token))
-    assert completion.paused_seconds > 1
+    assert completion.paused_seconds > 1.5
     after = [report for report in reports_of(fleet, pause.long) if report.paused_seconds and not report.paused]
-    assert after[-1].speed == pytest.approx(1, abs=0.35)
+    assert (after[-1].speed or 0) > 0.6, "with the pause it would be a half"
 
 
 async def test_a_short_job_that_fails_lets_the_long_one_go_on(
