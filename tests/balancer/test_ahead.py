@@ -41,7 +41,7 @@ def test_what_others_take_before_counts() -> None:
 
 
 def test_equal_workers_need_not_look_ahead() -> None:
-    assert not is_uneven([Slot("one", 0, 1), Slot("other", 5, 1.1)])
+    assert not is_uneven([Slot("one", 0, 1), Slot("other", 5, 1.4)])
     assert is_uneven([Slot("one", 0, 1), Slot("other", 5, 4)])
     assert not is_uneven([])
 

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanza.balancer.order import Head, Order, Rule, first_of, is_guards_turn, joined_at, order_key, rule_of
+from balanza.balancer.order import Head, Order, Rule, first_of, in_order, is_guards_turn, joined_at, order_key, rule_of
 
 
 def _head(job_id: str, *, priority: int = 50, served: float = 0.0, key: float = 1.0, seq: int = 1) -> Head:
@@ -44,7 +46,7 @@ def test_no_credit_is_saved_up_while_away() -> None:
 @given(st.lists(st.floats(0.01, 1e6), min_size=2, max_size=20))
 def test_a_batch_stands_at_its_mean_and_runs_the_longest_first(lengths: list[float]) -> None:
     mean = sum(lengths) / len(lengths)
-    keys = [order_key(Order.BALANCED, length, batch_mean_seconds=mean) for length in lengths]
+    keys = [order_key(Order.BALANCED, length, arrived_at=0, batch_mean_seconds=mean) for length in lengths]
     assert all(abs(key - mean) <= 0.002 * mean for key in keys)
     for length, key in zip(lengths, keys, strict=True):
         for other, other_key in zip(lengths, keys, strict=True):
@@ -52,6 +54,22 @@ def test_a_batch_stands_at_its_mean_and_runs_the_longest_first(lengths: list[flo
 
 
 def test_orders_of_a_whole_server() -> None:
-    assert order_key(Order.BALANCED, 3) < order_key(Order.BALANCED, 9)
-    assert order_key(Order.LPT, 9) < order_key(Order.LPT, 3)
-    assert order_key(Order.FIFO, 9) == order_key(Order.FIFO, 3)
+    assert order_key(Order.BALANCED, 3, arrived_at=2) < order_key(Order.BALANCED, 9, arrived_at=1)
+    assert order_key(Order.LPT, 9, arrived_at=2) < order_key(Order.LPT, 3, arrived_at=1)
+    assert order_key(Order.FIFO, 9, arrived_at=1) < order_key(Order.FIFO, 3, arrived_at=2)
+
+
+def test_the_whole_order_is_that_of_one_dispatch_after_the_other() -> None:
+    flood = [replace(_head(f"flood {n}", seq=n), share="flood", order_key=5) for n in range(3)]
+    guest = [replace(_head("guest", seq=9), share="guest", order_key=90, served_seconds=1)]
+    urgent = [replace(_head("urgent", seq=10, priority=60), share="flood")]
+    ids = [one.job_id for one in [*flood, *guest, *urgent]]
+
+    assert in_order([*flood, *guest, *urgent], dict.fromkeys(ids, 5.0)) == [
+        "urgent",
+        "guest",
+        "flood 0",
+        "flood 1",
+        "flood 2",
+    ]
+    assert in_order([], {}) == []

@@ -17,9 +17,10 @@ def test_before_the_first_sample_the_guess_holds() -> None:
     assert Speeds().seconds_on("worker_a", "mp3", 8.0) == 8.0
 
 
-def test_the_first_sample_already_says_most() -> None:
+def test_the_first_sample_tells_of_the_work_and_not_of_its_worker() -> None:
     speeds = _taught(Speeds(), ("worker_a", "mp3", 10.0, 40.0))
-    assert 20 < speeds.usual_seconds("mp3", 10.0) < 40
+    assert speeds.usual_seconds("mp3", 10.0) == pytest.approx(40)
+    assert speeds.slowness("worker_a") == pytest.approx(1)
 
 
 def test_it_finds_the_factor_of_a_kind_of_work_in_noise() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from balanza.dispatch import moving
-from balanza.dispatch.moving import STEAL_AFTER
+from balanza.dispatch.planning import STEAL_AFTER
 from balanza.errors import WorkerReplaced
 from balanza.lifecycle import JobStatus
 from balanza.model import Reason

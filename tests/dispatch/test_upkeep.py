@@ -17,6 +17,7 @@ from balanza.protocol import LeaseReport
 from balanza.store import events, jobs, library
 from tests.dispatch.conftest import World
 from tests.store import invariants
+from tests.store.scene import a_job
 
 
 def make_old(world: World, key: str) -> None:
@@ -96,7 +97,7 @@ def test_a_queue_longer_than_one_transaction_moves_is_given_away_all_the_same(wo
     world.join("a", "b")
     source = world.song().id
     for number in range(REDISTRIBUTED_AT_ONCE + 20):
-        new = jobs.NewJob(f"job-{number}", source, "song.wav", 5, "mp3", {}, "worker_a", 3, None, None, world.clock.now)
+        new = replace(a_job(f"job-{number}", "worker_a", source_id=source), created_at=world.clock.now)
         world.desk.database.write(lambda tx, new=new: jobs.submit(tx, new))  # type: ignore[misc]
     world.dispatcher.drain("worker_a")
     world.let_pass(1, "a", "b")

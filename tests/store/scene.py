@@ -105,10 +105,20 @@ class Scene:
         return self.do(jobs.submit, a_job(job_id, worker_id, max_attempts=max_attempts, key=key))
 
     def lease(self, worker_id: str = "worker_a", token: str = "token") -> Lease | None:
-        expires_at = self.now + LEASE_TIME
-        return self.do(
-            jobs.lease, worker_id=worker_id, ability=ANYTHING, token=token, now=self.now, expires_at=expires_at
-        )
+        """The first job of its own queue, or else of the general one that it has not failed at."""
+
+        def operation(tx: Connection) -> Lease | None:
+            own = jobs.pending_of(tx, worker_id, 1)
+            general = (one for one in jobs.pending_of(tx, None, 1000) if worker_id not in jobs.failed_on(tx, one.id))
+            first = next(iter(own), None) or next(general, None)
+            expires_at = self.now + LEASE_TIME
+            return (
+                None
+                if first is None
+                else jobs.lease(tx, first.id, worker_id=worker_id, token=token, now=self.now, expires_at=expires_at)
+            )
+
+        return self.database.write(operation)
 
     def leased(self, worker_id: str = "worker_a", token: str = "token") -> Lease:
         lease = self.lease(worker_id, token)
@@ -190,6 +200,8 @@ def _empty(tx: Connection) -> None:
         "decisions",
         "attempts",
         "jobs",
+        "fair_shares",
+        "speeds",
         "requirements",
         "media",
         "workers",

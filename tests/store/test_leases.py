@@ -6,7 +6,7 @@ import pytest
 from balanza.lifecycle import JobStatus
 from balanza.model import Needs, Outcome
 from balanza.protocol import LeaseReport
-from balanza.store import jobs, library, requirements, workers
+from balanza.store import jobs, library, next_jobs, requirements, workers
 from tests.store.scene import LEASE_TIME, START, Scene, a_job, a_media
 
 
@@ -96,11 +96,13 @@ def test_a_worker_takes_only_what_it_can_run(scene: Scene, assigned: str | None)
         scene.do(jobs.submit, job)
 
     def taken(token: str, *able: int, room: int) -> str | None:
-        ability = jobs.Ability(able, room)
-        lease = scene.do(
-            jobs.lease, worker_id="worker_a", ability=ability, token=token, now=scene.now, expires_at=scene.now
-        )
-        return lease.job.id if lease else None
+        taker = next_jobs.Taker("worker_a", jobs.Ability(able, room), scene.now)
+        heads = scene.see(next_jobs.heads, taker, 1)
+        if not heads:
+            return None
+        job_id = heads[0][0].id
+        scene.do(jobs.lease, job_id, worker_id="worker_a", token=token, now=scene.now, expires_at=scene.now)
+        return job_id
 
     assert requirement_id is not None
     assert taken("first", room=999) is None

@@ -4,12 +4,12 @@ Jobs in their order, each to whoever would complete it first, counting what each
 completion time rule for machines of different speeds (Ibarra and Kim 1977). Docs: docs/balancing.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MOST_PENDING = 256
 """With more jobs pending whoever is free takes the next: the end is far, and nobody will be without work."""
-EVEN = 1.2
+EVEN = 1.5
 """Workers whose slowness differs by less are taken as equally fast."""
 
 
@@ -30,7 +30,7 @@ def is_uneven(slots: Sequence[Slot]) -> bool:
     return bool(slots) and max(slownesses) > EVEN * min(slownesses)
 
 
-def first_for(worker_id: str, slots: Sequence[Slot], seconds: Sequence[float]) -> int | None:
+def first_for(worker_id: str, slots: Sequence[Slot], seconds: Iterable[float]) -> int | None:
     """Which of the pending jobs, `seconds` long on a usual worker and in their order, the free worker takes now.
 
     None when each of them ends sooner with others: then the worker waits.

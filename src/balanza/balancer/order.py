@@ -4,9 +4,10 @@ The guard: every tenth dispatch takes the oldest pending job instead, whatever i
 wait is bounded: a job with n older ones has started after at most 10 (n + 1) dispatches. Docs: docs/balancing.md.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from heapq import heapify, heappop, heapreplace
 
 from balanza.model import LOCAL_USER
 
@@ -61,14 +62,16 @@ def share_of(order: Order, owner_id: str) -> str:
     return owner_id if order is Order.BALANCED else _EVERYBODY
 
 
-def order_key(order: Order, predicted_seconds: float, *, batch_mean_seconds: float | None = None) -> float:
+def order_key(
+    order: Order, predicted_seconds: float, *, arrived_at: float, batch_mean_seconds: float | None = None
+) -> float:
     """Of one share and priority the job with the least key comes first, of equal ones the one that arrived first.
 
     A batch that asks for the shortest total time stands where its mean job would, and within it the longest comes
-    first.
+    first. `arrived_at` is a time in seconds, of whatever clock.
     """
     if order is Order.FIFO:
-        return 0.0
+        return arrived_at
     if order is Order.LPT:
         return -predicted_seconds
     if batch_mean_seconds is None:
@@ -84,6 +87,30 @@ def is_guards_turn(dispatches: int) -> bool:
 def first_of(heads: Iterable[Head]) -> Head | None:
     """Whose turn it is: the highest priority, of it the share served least, of it the least key."""
     return min(heads, key=_rank, default=None)
+
+
+def in_order(heads: Iterable[Head], seconds: Mapping[str, float]) -> list[str]:
+    """The ids of all these jobs in the order in which they are dispatched, the guard apart.
+
+    `seconds` is the predicted work of each by id: what its share will have been served with it.
+    """
+    shares: dict[str, list[Head]] = {}
+    for head in sorted(heads, key=_rank, reverse=True):
+        shares.setdefault(head.share, []).append(head)
+    firsts = [(_rank(waiting[-1]), share) for share, waiting in shares.items()]
+    heapify(firsts)
+    ordered, served = [], {share: waiting[-1].served_seconds for share, waiting in shares.items()}
+    while firsts:
+        _, share = firsts[0]
+        taken = shares[share].pop()
+        ordered.append(taken.job_id)
+        served[share] += seconds[taken.job_id]
+        if shares[share]:
+            following = replace(shares[share][-1], served_seconds=served[share])
+            heapreplace(firsts, (_rank(following), share))
+        else:
+            heappop(firsts)
+    return ordered
 
 
 def joined_at(served_seconds: float, others_served_seconds: Iterable[float]) -> float:

@@ -49,12 +49,8 @@ def _jobs(candidate: Candidate) -> str:
     return "1 job" if candidate.jobs_in_progress == 1 else f"{candidate.jobs_in_progress} jobs"
 
 
-def _finish(candidate: Candidate) -> float:
-    return inf if candidate.finish_seconds is None else candidate.finish_seconds
-
-
-def _seconds(candidate: Candidate) -> str:
-    return "unknown time" if candidate.finish_seconds is None else f"{candidate.finish_seconds:.1f} s"
+def _when(candidate: Candidate) -> str:
+    return "nobody knows when" if candidate.finish_seconds is None else f"in {candidate.finish_seconds:.1f} s"
 
 
 FEWEST_JOBS = Criterion(
@@ -76,10 +72,18 @@ FIRST_BY_NAME = Criterion(
     lambda _, winner: f"was as good as {winner.worker_id}, which is first by name",
 )
 
+FINISHES_FIRST = Criterion(
+    lambda one: inf if one.finish_seconds is None else round(one.finish_seconds, 1),
+    lambda loser, winner: f"would finish it {_when(loser)}, {winner.worker_id} {_when(winner)}",
+)
+"""By what was learned of each worker's speed, and by the work before it there; in tenths of a second, since
+predictions are no better."""
+
 _BY_LOAD = (FEWEST_JOBS, LOWEST_CPU, CHOSEN_LONGEST_AGO, FIRST_BY_NAME)
 
 POLICIES: Mapping[str, Policy] = {
     "least_loaded": Policy(drawn=None, criteria=_BY_LOAD),
+    "earliest_finish": Policy(drawn=None, criteria=(FINISHES_FIRST, *_BY_LOAD)),
     "power_of_two": Policy(drawn=2, criteria=_BY_LOAD),
     "round_robin": Policy(drawn=None, criteria=(CHOSEN_LONGEST_AGO, FIRST_BY_NAME)),
     "random": Policy(drawn=1, criteria=(FIRST_BY_NAME,)),

@@ -16,7 +16,6 @@ ANY_KIND = ""
 """In the place of a kind of work: of all kinds."""
 
 LEAST_SECONDS = 0.001
-_FIRST_STEP = 1.5
 _LAST_STEP = 0.1
 """Never less, so that a machine that changes is learned anew within some twenty jobs."""
 _FAR = log(4)
@@ -33,7 +32,7 @@ class Learned:
 
     def after(self, log_factor: float) -> "Learned":
         """With one more sample."""
-        step = max(_LAST_STEP, 1 / (self.samples + _FIRST_STEP))
+        step = max(_LAST_STEP, 1 / (self.samples + 1))
         residual = log_factor - self.log_factor
         if self.samples >= _TRUSTED_AFTER:
             residual = min(_FAR, max(-_FAR, residual))

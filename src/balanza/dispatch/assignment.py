@@ -16,7 +16,9 @@ from balanza.balancer import capability
 from balanza.balancer.policies import select_best_worker
 from balanza.balancer.score import load_score
 from balanza.balancer.theft import STEALING
+from balanza.dispatch.capacity import Asked, finishes
 from balanza.dispatch.measurements import Measurements
+from balanza.dispatch.predictions import Predictions
 from balanza.model import Candidate, Decision, Job, Needs, Obstacle, Reason, Requirement, WhyNot, Worker
 from balanza.settings import PolicyName
 from balanza.store import decisions, jobs, requirements, workers
@@ -65,11 +67,24 @@ class Chooser:
     policy: PolicyName
     measurements: Measurements
     chance: random.Random
+    predictions: Predictions
 
-    def decide(self, fleet: Sequence[Worker], needs: Needs, *, avoid: Mapping[str, str], now: datetime) -> Decision:
+    def decide(
+        self,
+        tx: Connection,
+        fleet: Sequence[Worker],
+        needs: Needs,
+        asked: Asked,
+        *,
+        avoid: Mapping[str, str],
+        now: datetime,
+    ) -> Decision:
         """Chooses among `fleet`; those in `avoid` (each with the reason, a clause) only when nobody else can."""
-        first = self._select(fleet, needs, avoid, now)
-        return first if first.chosen or not avoid else self._select(fleet, needs, {}, now)
+        ends: Mapping[str, float] = {}
+        if self.policy == "earliest_finish":
+            ends = finishes(tx, fleet, self.predictions.speeds(tx, now), asked, now)
+        first = self._select(fleet, needs, ends, avoid, now)
+        return first if first.chosen or not avoid else self._select(fleet, needs, ends, {}, now)
 
     def candidate(self, worker: Worker, *, cannot: WhyNot | None, now: datetime) -> Candidate:
         """The worker with its live counts and the last sample of it."""
@@ -87,8 +102,16 @@ class Chooser:
             cannot=cannot,
         )
 
-    def _select(self, fleet: Sequence[Worker], needs: Needs, avoid: Mapping[str, str], now: datetime) -> Decision:
-        candidates = [self.candidate(one, cannot=_cannot(one, needs, avoid, now), now=now) for one in fleet]
+    def _select(
+        self,
+        fleet: Sequence[Worker],
+        needs: Needs,
+        ends: Mapping[str, float],
+        avoid: Mapping[str, str],
+        now: datetime,
+    ) -> Decision:
+        able = [self.candidate(one, cannot=_cannot(one, needs, avoid, now), now=now) for one in fleet]
+        candidates = [replace(one, finish_seconds=ends.get(one.worker_id)) for one in able] if ends else able
         return select_best_worker(candidates, self.policy, chance=self.chance)
 
 
@@ -116,11 +139,11 @@ def assign_anew(
     moves = []
     for job in pending[: max(1, CANDIDATES_AT_ONCE // max(1, len(fleet)))]:
         avoided = {**_failures(tx, job), **(avoid or {})}
-        decision = chooser.decide(list(fleet.values()), needs_of(known, job), avoid=avoided, now=now)
+        decision = chooser.decide(tx, list(fleet.values()), needs_of(known, job), job, avoid=avoided, now=now)
         target = decision.worker_id
         if target == job.assigned_worker or not jobs.assign(tx, [job.id], target, now=now):
             continue
-        _count(fleet, job.assigned_worker, target, now)
+        _count(fleet, job, target, now)
         if target is not None:
             workers.mark_chosen(tx, target, now=now)
         before = job.assigned_worker or source
@@ -188,13 +211,16 @@ def _failures(tx: Connection, job: Job) -> dict[str, str]:
     return {worker_id: f"failed at this job before (attempt {number})" for worker_id, number in failed.items()}
 
 
-def _count(fleet: dict[str, Worker], source: str | None, target: str | None, now: datetime) -> None:
+def _count(fleet: dict[str, Worker], job: Job, target: str | None, now: datetime) -> None:
+    source, seconds = job.assigned_worker, job.predicted_seconds
     if source in fleet:
         taken = fleet[source]
-        fleet[source] = replace(taken, assigned_jobs=taken.assigned_jobs - 1)
+        left = taken.assigned_seconds - seconds
+        fleet[source] = replace(taken, assigned_jobs=taken.assigned_jobs - 1, assigned_seconds=left)
     if target is not None:
         given = fleet[target]
-        fleet[target] = replace(given, assigned_jobs=given.assigned_jobs + 1, chosen_at=now)
+        queued = given.assigned_seconds + seconds
+        fleet[target] = replace(given, assigned_jobs=given.assigned_jobs + 1, assigned_seconds=queued, chosen_at=now)
 
 
 def _why_nobody(decision: Decision) -> str:

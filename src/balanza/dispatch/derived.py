@@ -14,11 +14,13 @@ from balanza.dispatch import assignment
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.library import existing
+from balanza.dispatch.placing import submit
 from balanza.errors import CannotBeMade
 from balanza.lifecycle import JobStatus
+from balanza.media.cost import derived_work
 from balanza.media.derivations import derived_needs
 from balanza.model import LOCAL_USER, Decision, Job, JobKind, Media, Options, Reason, result_key
-from balanza.store import decisions, jobs, library, requirements, workers
+from balanza.store import jobs, library, workers
 
 PRIORITY = 60
 """Before conversions: each takes a moment, and somebody looks at where it will be."""
@@ -105,11 +107,11 @@ class Derivations:
 
         def operation(tx: Connection) -> tuple[tuple[Job, Decision] | None, list[Move]]:
             existing(tx, source.id, self._owner_id, lock=True)
-            fleet, now = workers.list_workers(tx, lock=True), self._desk.clock()
+            workers.list_workers(tx, lock=True)
+            now = self._desk.clock()
             before = _known(tx, source, kind, options)
             if before is not None:
                 return None, self._again(tx, before, now)
-            decision = self._desk.chooser.decide(fleet, needs, avoid={}, now=now)
             new = jobs.NewJob(
                 id=str(uuid4()),
                 source_id=source.id,
@@ -117,9 +119,6 @@ class Derivations:
                 input_size_bytes=source.size_bytes,
                 output_format=kind.value,
                 options=options,
-                requirement_id=requirements.id_of(tx, needs),
-                scratch_bytes=needs.scratch_bytes,
-                assigned_worker=decision.worker_id,
                 max_attempts=MOST_ATTEMPTS,
                 idempotency_key=_key(source, kind, options),
                 request_fingerprint=kind.value,
@@ -128,11 +127,7 @@ class Derivations:
                 kind=kind,
                 priority=PREVIEW_PRIORITY if kind is JobKind.PREVIEW else PRIORITY,
             )
-            job = jobs.submit(tx, new)
-            if decision.worker_id is not None:
-                workers.mark_chosen(tx, decision.worker_id, now=now)
-            decisions.insert_decision(tx, job.id, decision, reason=Reason.SUBMITTED, source=None, now=now)
-            return (job, decision), []
+            return submit(tx, self._desk, new, needs, derived_work(kind, source.probe)), []
 
         made, moves = self._desk.database.write(operation)
         if made is not None:

@@ -2,16 +2,19 @@
 
 import logging
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from balanza.balancer.order import Order
 from balanza.dispatch import signals
 from balanza.dispatch.assignment import Chooser, Move, log_choice, log_moves
 from balanza.dispatch.endings import Ended
 from balanza.dispatch.measurements import Measurements
+from balanza.dispatch.predictions import Predictions
 from balanza.dispatch.signals import Signals
 from balanza.errors import StorageError
 from balanza.lifecycle import JobStatus
@@ -39,6 +42,18 @@ class Observer(Protocol):
     def jobs_moved(self, reason: Reason, count: int) -> None: ...
 
 
+class Dispatches:
+    """How many jobs this server has given to workers. Safe to call from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.count = 0
+
+    def add(self) -> None:
+        with self._lock:
+            self.count += 1
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """The database and the storage, the settings, the clock, and who is to be told."""
@@ -50,11 +65,17 @@ class Desk:
     clock: Callable[[], datetime] = utc_now
     observer: Observer | None = None
     chance: random.Random = field(default_factory=random.Random)
+    predictions: Predictions = field(default_factory=Predictions)
+    dispatches: Dispatches = field(default_factory=Dispatches)
     chooser: Chooser = field(init=False)
 
     def __post_init__(self) -> None:
-        chooser = Chooser(self.settings.policy, Measurements(self.settings), self.chance)
+        chooser = Chooser(self.settings.policy, Measurements(self.settings), self.chance, self.predictions)
         object.__setattr__(self, "chooser", chooser)
+
+    @property
+    def order(self) -> Order:
+        return Order(self.settings.order)
 
     @property
     def measurements(self) -> Measurements:

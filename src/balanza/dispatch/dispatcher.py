@@ -15,11 +15,13 @@ from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended
 from balanza.dispatch.moving import welcome
+from balanza.dispatch.placing import submit
 from balanza.errors import Conflict, InvalidRequest, MissingStream, NotFound
 from balanza.media import formats
+from balanza.media.cost import work_of
 from balanza.media.needs import needs_of
-from balanza.model import LOCAL_USER, Decision, Job, Options, Reason, Worker, result_key
-from balanza.store import decisions, jobs, requirements, workers
+from balanza.model import LOCAL_USER, USUAL_PRIORITY, Decision, Job, Options, Reason, Worker, result_key
+from balanza.store import jobs, workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Submission:
     idempotency_key: str | None = None
     tags: frozenset[str] = frozenset()
     """Only workers that have all of these may run it."""
+    priority: int = USUAL_PRIORITY
+    """0..100."""
 
 
 class Dispatcher:
@@ -156,12 +160,10 @@ class Dispatcher:
             needs = needs_of(
                 submission.output_format, options, source.probe, size_bytes=source.size_bytes, tags=submission.tags
             )
+            work = work_of(submission.output_format, options, source.probe, size_bytes=source.size_bytes)
         except MissingStream as error:
             raise MissingStream(f"{source.name}: {error}") from error
         quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id)
-        now = self._desk.clock()
-        fleet = workers.list_workers(tx, lock=True)
-        decision = self._desk.chooser.decide(fleet, needs, avoid={}, now=now)
         new = jobs.NewJob(
             id=str(uuid4()),
             source_id=source.id,
@@ -169,20 +171,14 @@ class Dispatcher:
             input_size_bytes=source.size_bytes,
             output_format=submission.output_format,
             options=options,
-            requirement_id=requirements.id_of(tx, needs),
-            scratch_bytes=needs.scratch_bytes,
-            assigned_worker=decision.worker_id,
             max_attempts=self._desk.settings.max_attempts,
             idempotency_key=submission.idempotency_key,
             request_fingerprint=_fingerprint(submission) if submission.idempotency_key else None,
-            created_at=now,
+            created_at=self._desk.clock(),
             owner_id=self._owner_id,
+            priority=submission.priority,
         )
-        job = jobs.submit(tx, new)
-        if decision.worker_id is not None:
-            workers.mark_chosen(tx, decision.worker_id, now=now)
-        decisions.insert_decision(tx, job.id, decision, reason=Reason.SUBMITTED, source=None, now=now)
-        return job, decision
+        return submit(tx, self._desk, new, needs, work)
 
 
 def _repeated(tx: Connection, submission: Submission, owner_id: str) -> Job | None:
@@ -202,7 +198,14 @@ def _repeated(tx: Connection, submission: Submission, owner_id: str) -> Job | No
 
 
 def _fingerprint(submission: Submission) -> str:
-    request = [submission.source, submission.output_format, dict(submission.options), sorted(submission.tags)]
+    request: list[object] = [
+        submission.source,
+        submission.output_format,
+        dict(submission.options),
+        sorted(submission.tags),
+    ]
+    if submission.priority != USUAL_PRIORITY:
+        request.append(submission.priority)
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ lies in storage under it is removed. Docs: docs/leases.md.
 
 import secrets
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -15,9 +16,12 @@ from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_attempt, end_leases, together
 from balanza.dispatch.messages import grant_of, lease_lost, result_of
-from balanza.dispatch.moving import Prospect, may_steal, steal, welcome
+from balanza.dispatch.moving import take, welcome
+from balanza.dispatch.planning import Asked, Plan, Planner, Prospect
+from balanza.dispatch.predictions import learn
 from balanza.dispatch.trust import judge
 from balanza.errors import Conflict, WorkerReplaced, WorkerUnknown
+from balanza.lifecycle import JobStatus
 from balanza.model import Job, Lease, Media, Outcome, Reason, Worker, result_key
 from balanza.protocol import (
     Completion,
@@ -38,6 +42,10 @@ LOOK_AGAIN_SOON_SECONDS = 0.25
 """While others have jobs that they are about to start: one that hangs does not, which makes no signal."""
 
 
+_TRIES = 5
+"""Several workers, or slots of one, may plan for the same job: one gets it, the others look again."""
+
+
 class Answer(NamedTuple):
     """To a worker that asked for a job."""
 
@@ -50,6 +58,7 @@ class Fleet:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._planner = Planner(desk.order)
 
     def register(self, registration: Registration) -> Registered:
         """The worker is live. What an earlier process of the same id was running goes to others at once."""
@@ -105,24 +114,19 @@ class Fleet:
         return reply
 
     def ask(self, request: LeaseRequest) -> Answer:
-        """A job from the worker's own queue, then from the general one, then from the fullest own queue of another.
+        """The job that the worker should run next, of all pending ones (`planning`); the guard's turn apart.
 
-        Does not wait: without a job, or a free slot for it, the answer says when to ask again at the latest. Raises
-        WorkerReplaced, WorkerUnknown.
+        It is moved into the worker's own queue if it is in another's, and leased. Does not wait: without a job, or a
+        slot for it, the answer says when to ask again at the latest. Raises WorkerReplaced, WorkerUnknown.
         """
-        prospect = self._desk.database.read(lambda tx: self._look(tx, request))
-        if prospect is not Prospect.NOW:
-            return Answer(None, LOOK_AGAIN_SECONDS if prospect is Prospect.NONE else LOOK_AGAIN_SOON_SECONDS)
-        moves: list[Move] = []
-        lease = self._desk.database.write(lambda tx: self._lease(tx, request))
-        if lease is None:
-            lease, moves = self._desk.database.write(lambda tx: self._steal(tx, request))
-        if lease is None:
-            return Answer(None, LOOK_AGAIN_SOON_SECONDS)  # another was quicker
-        if self._desk.observer and lease.job.kind.is_listed and lease.job.started_at:
-            self._desk.observer.job_leased((lease.job.started_at - lease.job.created_at).total_seconds())
-        self._desk.moved(moves)
-        return Answer(grant_of(lease), 0)
+        for _ in range(_TRIES):
+            plan = self._desk.database.read(lambda tx: self._plan(tx, request))
+            if not isinstance(plan, Plan):
+                return Answer(None, LOOK_AGAIN_SECONDS if plan is Prospect.NONE else LOOK_AGAIN_SOON_SECONDS)
+            leases, moves = self._desk.database.write(partial(self._lease, request=request, plan=plan))
+            if leases:
+                return self._granted(leases, moves, request.pauses)
+        return Answer(None, LOOK_AGAIN_SOON_SECONDS)  # others were quicker
 
     def lease(self, request: LeaseRequest) -> LeaseGrant | None:
         """As `ask`, for those who do not ask again by the clock."""
@@ -149,7 +153,17 @@ class Fleet:
                 workers.list_workers(tx, lock=True)  # somebody may be to blame
             else:
                 workers.get(tx, lease.job.worker_id or "", lock=True)
-            job = jobs.complete(tx, token, result=result, log_tail=completion.log_tail, now=now)
+            job = jobs.complete(
+                tx,
+                token,
+                result=result,
+                log_tail=completion.log_tail,
+                paused_seconds=completion.paused_seconds,
+                transfer_seconds=completion.transfer_seconds,
+                now=now,
+            )
+            if job is not None and (attempt := jobs.attempt_under(tx, token)):
+                learn(tx, job, attempt)
             if job is None or not job.kind.is_listed:
                 return job, []
             return job, judge(tx, self._desk.chooser, self._desk.settings, job, now=now)
@@ -157,6 +171,7 @@ class Fleet:
         job, moves = self._desk.database.write(operation)
         if job is None:
             return self._completed_before(token)
+        self._desk.predictions.learned()
         self._desk.ended(job)
         self._desk.moved(moves)
         return job
@@ -199,48 +214,79 @@ class Fleet:
             return assignment.redistribute(tx, self._desk.chooser, worker.id, reason=Reason.LEFT, now=now)
         return welcome(tx, self._desk.chooser, worker.id, now=now)
 
-    def _look(self, tx: Connection, request: LeaseRequest) -> Prospect:
-        """Whether to ask for a transaction that writes: most who ask find nothing, and those are many."""
-        if not jobs.any_pending(tx):
-            return Prospect.NONE
+    def _plan(self, tx: Connection, request: LeaseRequest) -> Plan | Prospect:
+        """Most who ask find nothing, and those are many: so it is looked for where nothing is locked."""
         worker, now = workers.get(tx, request.worker_id), self._desk.clock()
-        if worker is None or worker.instance != request.instance:
-            return Prospect.NOW  # to be told so
-        if not _may_start(worker, now):
-            return Prospect.NONE
-        ability = assignment.ability_of(tx, worker)
-        if not jobs.any_runnable(tx, ability):
-            return Prospect.NONE
-        if jobs.has_leasable(tx, worker.id, ability):
-            return Prospect.NOW
-        return may_steal(tx, worker, now=now)
-
-    def _lease(self, tx: Connection, request: LeaseRequest) -> Lease | None:
-        worker = workers.get(tx, request.worker_id, lock=True)
         if worker is None or not _is_registered(worker, request.instance):
             raise _not_registered(tx, request.worker_id)
-        now = self._desk.clock()
-        if not _may_start(worker, now):
-            return None
+        if not jobs.any_pending(tx):
+            return Prospect.NONE
+        asked = _asked(tx, worker, request, now)
+        if asked is None or not jobs.any_runnable(tx, assignment.ability_of(tx, worker)):
+            return Prospect.NONE
+        speeds = self._desk.predictions.speeds(tx, now)
+        return self._planner.plan(tx, asked, speeds, dispatches=self._desk.dispatches.count, now=now)
+
+    def _lease(self, tx: Connection, *, request: LeaseRequest, plan: Plan) -> tuple[list[Lease], list[Move]]:
+        """What was planned, as far as nobody else has changed it since; nothing without its first job."""
+        owners = {request.worker_id, *(job.assigned_worker for job in plan.jobs if job.assigned_worker)}
+        locked = {worker_id: workers.get(tx, worker_id, lock=True) for worker_id in sorted(owners)}
+        worker, now = locked[request.worker_id], self._desk.clock()
+        if worker is None or not _is_registered(worker, request.instance):
+            raise _not_registered(tx, request.worker_id)
+        if _asked(tx, worker, request, now) is None:
+            return [], []
+        leases: list[Lease] = []
+        moves: list[Move] = []
+        for job in plan.jobs:
+            move, is_there = self._brought(tx, worker, job, plan, now)
+            lease = self._leased(tx, request, job, plan, is_first=not leases, now=now) if is_there else None
+            if lease is None:
+                if not leases:
+                    return [], []
+                continue
+            leases.append(lease)
+            moves += [move] if move else []
+        return leases, moves
+
+    def _brought(self, tx: Connection, worker: Worker, job: Job, plan: Plan, now: datetime) -> tuple[Move | None, bool]:
+        """Whether the job is where this worker may lease it, and how it came there."""
+        is_elsewhere = job.assigned_worker not in {None, worker.id}
+        if not is_elsewhere and (job.assigned_worker or not worker.assigned_jobs):
+            return None, True
+        current = jobs.get(tx, job.id)
+        if current is None or current.status is not JobStatus.PENDING or current.assigned_worker != job.assigned_worker:
+            return None, False
+        if is_elsewhere:
+            move = take(tx, self._desk.chooser, worker, job, plan.rule, now=now)
+            return move, move is not None
+        # Its own queue comes before the general one: what is next is put at its head.
+        return None, bool(jobs.assign(tx, [job.id], worker.id, now=now))
+
+    def _leased(
+        self, tx: Connection, request: LeaseRequest, job: Job, plan: Plan, *, is_first: bool, now: datetime
+    ) -> Lease | None:
+        is_alone = is_first and not plan.companions
         return jobs.lease(
             tx,
-            worker_id=worker.id,
-            ability=assignment.ability_of(tx, worker),
+            job.id,
+            worker_id=request.worker_id,
             token=secrets.token_urlsafe(24),
             now=now,
             expires_at=now + self._desk.lease_time,
+            shares_slot=request.pauses is not None or not is_first,
+            predicted_seconds=plan.predicted_seconds if is_alone else None,
         )
 
-    def _steal(self, tx: Connection, request: LeaseRequest) -> tuple[Lease | None, list[Move]]:
-        """What the worker could take from others' own queues, all workers locked first."""
-        workers.list_workers(tx, lock=True)
-        worker, now = workers.get(tx, request.worker_id), self._desk.clock()
-        if worker is None or worker.instance != request.instance or not _may_start(worker, now):
-            return None, []
-        if worker.assigned_jobs and (lease := self._lease(tx, request)):
-            return lease, []
-        move = steal(tx, self._desk.chooser, worker, now=now)
-        return (self._lease(tx, request), [move]) if move else (None, [])
+    def _granted(self, leases: list[Lease], moves: list[Move], pauses: str | None) -> Answer:
+        """To be called after the commit."""
+        for lease in leases:
+            self._desk.dispatches.add()
+            if self._desk.observer and lease.job.kind.is_listed and lease.job.started_at:
+                self._desk.observer.job_leased((lease.job.started_at - lease.job.created_at).total_seconds())
+        self._desk.moved(moves)
+        first, *others = map(grant_of, leases)
+        return Answer(first.model_copy(update={"pauses": pauses, "companions": tuple(others)}), 0)
 
     def _held(self, token: str) -> Lease:
         lease = self._desk.database.read(lambda tx: jobs.held(tx, token))
@@ -283,11 +329,19 @@ def _is_turn(worker: Worker | None, heartbeat: Heartbeat) -> bool:
     return worker.offline or (heartbeat.leaving and not worker.leaving)
 
 
-def _may_start(worker: Worker, now: datetime) -> bool:
-    """Whether it may be given one more job to run. On probation it runs one at a time."""
-    if worker.draining or worker.leaving or worker.offline or worker.running_jobs >= worker.slots:
-        return False
-    return worker.quarantined_until is None or (worker.quarantined_until <= now and worker.running_jobs == 0)
+def _asked(tx: Connection, worker: Worker, request: LeaseRequest, now: datetime) -> Asked | None:
+    """What the worker asks for; None when it may be given nothing now. On probation it runs one job at a time."""
+    if worker.draining or worker.leaving or worker.offline:
+        return None
+    if worker.quarantined_until is not None and (worker.quarantined_until > now or worker.running_jobs):
+        return None
+    if request.pauses is None:
+        return Asked(worker, request.most, None) if worker.has_free_slot else None
+    paused = jobs.held(tx, request.pauses)
+    if worker.has_free_slot or paused is None or paused.job.worker_id != worker.id or paused.job.shares_slot:
+        return None
+    is_taken = worker.sharing_jobs >= worker.slots
+    return None if is_taken else Asked(worker, request.most, request.remaining_seconds or 0.0)
 
 
 def _not_registered(tx: Connection, worker_id: str) -> WorkerReplaced:

@@ -1,13 +1,12 @@
 """Moving pending jobs to workers that could start them sooner: an idle one steals, a new one gets its share."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from enum import Enum
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from balanza.balancer import capability, rebalance
+from balanza.balancer.order import Rule
 from balanza.balancer.theft import theft
 from balanza.dispatch.assignment import (
     REDISTRIBUTED_AT_ONCE,
@@ -21,54 +20,23 @@ from balanza.dispatch.assignment import (
 from balanza.model import Decision, Job, Needs, Obstacle, Reason, WhyNot, Worker
 from balanza.store import decisions, jobs, requirements, workers
 
-STEAL_AFTER = timedelta(seconds=0.5)
-"""A worker with a free slot takes its own jobs within milliseconds: one that has not done so after this time hangs."""
-NO_TIME = timedelta(0)
-ANY_TIME = datetime.max.replace(tzinfo=UTC)
-"""Later than every job, by whatever clock it came: that of a server goes back sometimes, and that of another one may be
-ahead."""
+CANDIDATES_TOLD = 50
+"""In a larger fleet the decision of a thief tells of itself and of its victim alone."""
 
 
-class Prospect(Enum):
-    """What a worker that asks for a job can expect."""
+def take(tx: Connection, chooser: Chooser, thief: Worker, job: Job, rule: Rule, *, now: datetime) -> Move | None:
+    """Moves the pending job from the own queue of another into the thief's own; None when it has gone elsewhere.
 
-    NOW = "now"
-    SOON = "soon"
-    NONE = "none"
-
-
-def steal(tx: Connection, chooser: Chooser, thief: Worker, *, now: datetime) -> Move | None:
-    """The oldest job that the thief can run in the fullest own queue is its own now; None when there is none.
-
-    Taken are jobs of workers without a free slot, and others that have waited for STEAL_AFTER. Never one that the thief
-    has failed at. Locks all workers.
+    The caller has locked both workers.
     """
-    fleet = workers.list_workers(tx, lock=True)
-    for victim, job in _loot(tx, thief, fleet, now, patience=STEAL_AFTER):
-        if jobs.assign(tx, [job.id], thief.id, now=now):
-            return _recorded(tx, job, _theft(chooser, fleet, thief, victim, now), Reason.STOLEN, now)
-    return None
-
-
-def may_steal(tx: Connection, thief: Worker, *, now: datetime) -> Prospect:
-    """Whether `steal` would find something now, or soon; changes nothing."""
-    fleet = workers.list_workers(tx)
-    if next(_loot(tx, thief, fleet, now, patience=STEAL_AFTER), None):
-        return Prospect.NOW
-    return Prospect.SOON if next(_loot(tx, thief, fleet, now, patience=NO_TIME), None) else Prospect.NONE
-
-
-def _loot(
-    tx: Connection, thief: Worker, fleet: Sequence[Worker], now: datetime, *, patience: timedelta
-) -> Iterator[tuple[Worker, Job]]:
-    """From each own queue, the fullest first, what the thief could take: of workers with a free slot only what has
-    waited there for so long."""
-    ability = ability_of(tx, thief)
-    for victim in rebalance.victims(thief, fleet):
-        since = ANY_TIME if victim.running_jobs >= victim.slots else now - patience
-        job = jobs.stealable(tx, victim.id, thief_id=thief.id, ability=ability, waiting_since=since)
-        if job is not None:
-            yield victim, job
+    if job.assigned_worker is None or not jobs.assign(tx, [job.id], thief.id, now=now):
+        return None
+    victim = workers.get(tx, job.assigned_worker)
+    if victim is None:
+        return None
+    fleet = workers.list_workers(tx) if workers.is_small(tx, CANDIDATES_TOLD) else [thief, victim]
+    decision = replace(_theft(chooser, fleet, thief, victim, now), rule=rule.value)
+    return _recorded(tx, job, decision, Reason.STOLEN, now)
 
 
 def welcome(tx: Connection, chooser: Chooser, newcomer_id: str, *, now: datetime) -> list[Move]:
@@ -87,7 +55,7 @@ def welcome(tx: Connection, chooser: Chooser, newcomer_id: str, *, now: datetime
     ability = ability_of(tx, newcomer)
     taking = replace(newcomer, slots=1) if capability.on_probation(newcomer, now) else newcomer
     for victim_id in rebalance.share_for_newcomer(taking, fleet):
-        job = jobs.stealable(tx, victim_id, thief_id=newcomer_id, ability=ability, waiting_since=ANY_TIME)
+        job = jobs.stealable(tx, victim_id, thief_id=newcomer_id, ability=ability)
         if job is not None and jobs.assign(tx, [job.id], newcomer_id, now=now):
             victim = next(worker for worker in fleet if worker.id == victim_id)
             moves.append(_recorded(tx, job, _theft(chooser, fleet, newcomer, victim, now), Reason.JOINED, now))

@@ -20,6 +20,7 @@ from balanza.model.decisions import (
 )
 from balanza.model.jobs import (
     GENERAL_QUEUE,
+    USUAL_PRIORITY,
     Attempt,
     Event,
     Job,
@@ -56,6 +57,7 @@ __all__ = [
     "LEFT",
     "LOCAL",
     "LOCAL_USER",
+    "USUAL_PRIORITY",
     "ApiToken",
     "Attempt",
     "Candidate",

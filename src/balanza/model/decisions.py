@@ -36,6 +36,8 @@ class Decision:
     chosen: Candidate | None
     candidates: tuple[Candidate, ...]
     """By id; the chosen one among them."""
+    rule: str | None = None
+    """Why this job was the next, when a worker took it: `balancer.order.Rule`."""
 
     @property
     def worker_id(self) -> str | None:

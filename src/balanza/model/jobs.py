@@ -15,6 +15,8 @@ OptionValue = str | int | float | bool
 Options = Mapping[str, OptionValue]
 """The options of a conversion under their public names, validated and normalised by `media.formats`."""
 
+USUAL_PRIORITY = 50
+
 GENERAL_QUEUE = "conversion:queue"
 
 
@@ -85,8 +87,26 @@ class Job:
     owner_id: str = LOCAL_USER
     """Whose job it is."""
     kind: JobKind = JobKind.CONVERT
-    priority: int = 50
-    """0..100; of the jobs in a queue the highest come first."""
+    priority: int = USUAL_PRIORITY
+    """0..100; the highest come first."""
+    work: str = ""
+    """Its kind of work, by which predictions are learned (`media.cost`)."""
+    guess_seconds: float = 0.0
+    """How long it would run, by what its source is and by nothing learned."""
+    predicted_seconds: float = 0.0
+    """How long it will run on a usual worker, as was predicted when it was submitted."""
+    share: str = ""
+    """Between shares work is dealt fairly: its owner's, or everybody's."""
+    order_key: float = 0.0
+    """Of one share and priority the least comes first, of equal ones the one that arrived first."""
+    batch_id: str | None = None
+    """Of the jobs that were submitted together."""
+    shares_slot: bool = False
+    """It runs in a slot that another job holds: that one is paused for it, or both are done by one process."""
+    paused: bool = False
+    """Its conversion stands still while a short job runs."""
+    paused_seconds: float = 0.0
+    """How long its attempt has stood still."""
 
 
 class Outcome(StrEnum):
@@ -111,6 +131,19 @@ class Attempt:
     outcome: Outcome | None
     error: str | None
     log_tail: str | None
+    predicted_seconds: float | None = None
+    """How long it was to run on its worker; None: nobody said."""
+    paused_seconds: float = 0.0
+    transfer_seconds: float | None = None
+    """How long its source and result were on their way; None: no time worth measuring."""
+
+    @property
+    def run_seconds(self) -> float | None:
+        """How long its conversion took, without pauses and without bringing bytes to and fro; None while it runs."""
+        if self.ended_at is None:
+            return None
+        spent = (self.ended_at - self.started_at).total_seconds()
+        return max(0.0, spent - self.paused_seconds - (self.transfer_seconds or 0.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,10 @@ class Worker:
     """Of sources, over the network; None for a worker that does not measure it."""
     sent_bytes_per_second: float | None = None
     """Of results."""
+    assigned_seconds: float = 0.0
+    """Predicted work of the jobs in its own queue."""
+    sharing_jobs: int = 0
+    """Of the running jobs, those in a slot that another one holds."""
 
     @property
     def has_left(self) -> bool:
@@ -67,6 +71,14 @@ class Worker:
     def jobs_in_progress(self) -> int:
         """Running plus assigned: what a new job would wait behind."""
         return self.assigned_jobs + self.running_jobs
+
+    @property
+    def taken_slots(self) -> int:
+        return self.running_jobs - self.sharing_jobs
+
+    @property
+    def has_free_slot(self) -> bool:
+        return self.taken_slots < self.slots
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from balanza.dispatch.dispatcher import Dispatcher
 from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.library import Library
 from balanza.dispatch.login import Login
+from balanza.dispatch.placing import put_in_order
 from balanza.dispatch.sharing import Sharing
 from balanza.dispatch.signals import Signals
 from balanza.dispatch.upkeep import Upkeep
@@ -94,6 +95,8 @@ def opened(settings: Settings) -> Iterator[Parts]:
         storage = _writable_storage(settings)
         metrics = Metrics()
         desk = Desk(database, storage, settings, Signals(), observer=metrics)
+        if moved := put_in_order(desk):
+            log.info("%s pending jobs have a new place: the order is %s", moved, settings.order)
         metrics.registry.register(StateCollector(desk))
         stack.enter_context(reading_prometheus(desk, metrics))
         prober = stack.enter_context(closing(Prober()))

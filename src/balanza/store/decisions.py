@@ -44,6 +44,7 @@ def insert_decision(
             "source": source,
             "policy": decision.policy,
             "worker_id": decision.worker_id,
+            "rule": decision.rule,
             "candidates": [_values(candidate) for candidate in _shown(decision)],
         },
     )
@@ -79,9 +80,10 @@ def _values(candidate: Candidate) -> list[Any]:
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> DecisionRecord:
-    candidates = tuple(_candidate(dict(zip(_KEPT, values, strict=True))) for values in row.candidates)
+    # Of an older version they lack what has come last.
+    candidates = tuple(_candidate(dict(zip(_KEPT, values, strict=False))) for values in row.candidates)
     chosen = next((one for one in candidates if one.worker_id == row.worker_id), None)
-    decision = Decision(row.policy, chosen, candidates)
+    decision = Decision(row.policy, chosen, candidates, row.rule)
     return DecisionRecord(row.id, row.at, row.job_id, Reason(row.reason), row.source, decision)
 
 

@@ -11,21 +11,23 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, insert, null, or_, select, text, update
 
 from balanza.lifecycle import Action, JobStatus
-from balanza.model import LOCAL_USER, Attempt, Job, JobKind, Options, Outcome
-from balanza.store import workers
-from balanza.store.leases import complete, expired, fail_attempt, held, lease, release, renew, tokens_of
+from balanza.model import LOCAL_USER, USUAL_PRIORITY, Attempt, Job, JobKind, Options, Outcome
+from balanza.store import fairness, workers
+from balanza.store.leases import complete, count_end, expired, fail_attempt, held, lease, release, renew, tokens_of
 from balanza.store.queues import (
     Ability,
     any_pending,
     any_runnable,
     assign,
     counts_by_status,
-    has_leasable,
     live_derivations_of,
     live_jobs_of_media,
     oldest_pending_at,
+    pending_after,
     pending_of,
     queue_depths,
+    replace_in_order,
+    running,
     stealable,
     tried_in_general,
     unrunnable_of,
@@ -60,7 +62,6 @@ __all__ = [
     "failed_on",
     "forget_key",
     "get",
-    "has_leasable",
     "held",
     "lease",
     "list_jobs",
@@ -68,11 +69,14 @@ __all__ = [
     "live_jobs_of_media",
     "old_previews",
     "oldest_pending_at",
+    "pending_after",
     "pending_of",
     "queue_depths",
     "release",
     "renew",
+    "replace_in_order",
     "retry",
+    "running",
     "stealable",
     "submit",
     "tokens_of",
@@ -113,16 +117,22 @@ class NewJob:
     input_size_bytes: int
     output_format: str
     options: Options
-    assigned_worker: str | None
     max_attempts: int
     idempotency_key: str | None
     request_fingerprint: str | None
     created_at: datetime
+    assigned_worker: str | None = None
     requirement_id: int | None = None
     scratch_bytes: int = 0
     owner_id: str = LOCAL_USER
     kind: JobKind = JobKind.CONVERT
-    priority: int = 50
+    priority: int = USUAL_PRIORITY
+    work: str = ""
+    guess_seconds: float = 0.0
+    predicted_seconds: float = 0.0
+    share: str = ""
+    order_key: float = 0.0
+    batch_id: str | None = None
 
 
 _NEW = tuple(field.name for field in fields(NewJob))
@@ -136,7 +146,8 @@ def submit(tx: Connection, new: NewJob) -> Job:
     """
     values = {name: getattr(new, name) for name in _NEW}
     job = Job(*tx.execute(_SUBMIT, {**values, "assigned_at": new.created_at}).one())
-    workers.count(tx, job.assigned_worker, assigned=1)
+    workers.count(tx, job.assigned_worker, assigned=1, seconds=job.predicted_seconds)
+    fairness.join(tx, job)
     tell(tx, job, event_of("job.submitted", job, job.assigned_worker, now=new.created_at))
     return job
 
@@ -180,10 +191,11 @@ def cancel(tx: Connection, job_id: str, *, now: datetime) -> Job | None:
         return None
     if moved.job.started_at is None:  # it was pending: a CHECK ties the two
         worker_id = moved.job.assigned_worker
-        workers.count(tx, worker_id, assigned=-1)
+        workers.count(tx, worker_id, assigned=-1, seconds=-moved.job.predicted_seconds)
+        fairness.leave(tx, moved.job)
     else:
         worker_id = moved.job.worker_id
-        workers.count(tx, worker_id, running=-1)
+        count_end(tx, moved.job)
         end_attempt(tx, moved, Outcome.CANCELLED, now=now)
     tell(tx, moved.job, event_of("job.cancelled", moved.job, worker_id, now=now))
     return moved.job
@@ -198,6 +210,7 @@ def retry(tx: Connection, job_id: str, *, now: datetime, more_attempts: int) -> 
     moved = carry_out(tx, _RETRY, values)
     if moved is None:
         return None
+    fairness.join(tx, moved.job)
     tell(tx, moved.job, event_of("job.retried", moved.job, None, now=now))
     return moved.job
 

@@ -5,18 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, or_, select, update
 
 from balanza.lifecycle import Action, JobStatus
 from balanza.model import Event, Job, Lease, Media, Outcome, result_key
 from balanza.protocol import LeaseReport
-from balanza.store import events, library, workers
-from balanza.store.queues import CAN_RUN, NOT_FAILED_BY, Ability, of_general_queue, of_own_queue
+from balanza.store import events, fairness, library, workers
 from balanza.store.tables import JOB, MEDIA, jobs, media
 from balanza.store.transitions import (
     BACK_IN_GENERAL_QUEUE,
     NO_LEASE,
+    THIS_JOB,
     THIS_TOKEN,
     by_index,
     carry_out,
@@ -28,18 +27,14 @@ from balanza.store.transitions import (
     transition,
 )
 
-
-def _take_first(queue: Select[int]) -> ReturningUpdate[Any]:
-    """The UPDATE that leases the first job of a queue that nobody else is just taking."""
-    first = queue.limit(1).with_for_update(skip_locked=True).cte("picked")
-    return transition(
-        Action.LEASE, jobs.c.seq.in_(select(first.c.seq)), leases=jobs.c.leases + 1, attempts=jobs.c.attempts + 1
-    )
-
-
 _LEASED = has_status(JobStatus.PROCESSING)
-_TAKE_OWN = _take_first(of_own_queue(select(jobs.c.seq).where(CAN_RUN)))
-_TAKE_GENERAL = _take_first(of_general_queue(select(jobs.c.seq).where(CAN_RUN, NOT_FAILED_BY)))
+_LEASE = transition(
+    Action.LEASE,
+    THIS_JOB,
+    or_(jobs.c.assigned_worker.is_(None), jobs.c.assigned_worker == bindparam("by")),
+    leases=jobs.c.leases + 1,
+    attempts=jobs.c.attempts + 1,
+)
 _HELD = (
     select(*JOB, *MEDIA, jobs.c.leases, jobs.c.lease_token, jobs.c.lease_expires_at)
     .join(media, media.c.id == jobs.c.source_id)
@@ -72,29 +67,43 @@ _EXPIRE_LAST = transition(Action.FAIL, THIS_TOKEN, _ENDED, _NONE_REMAIN, **NO_LE
 
 
 def lease(
-    tx: Connection, *, worker_id: str, ability: Ability, token: str, now: datetime, expires_at: datetime
+    tx: Connection,
+    job_id: str,
+    *,
+    worker_id: str,
+    token: str,
+    now: datetime,
+    expires_at: datetime,
+    shares_slot: bool = False,
+    predicted_seconds: float | None = None,
 ) -> Lease | None:
-    """The first job that the worker can run, of its own queue or else of the general one, now leased under `token`.
+    """The job, leased under `token`; None unless it is pending in the worker's own queue or in the general one.
 
-    Of the general queue it gets none that it has failed at before: upkeep looks for another worker first.
+    `predicted_seconds` is how long it is to run there; without them nothing is learned of it.
     """
     values = {
-        **ability.values,
-        "of": worker_id,
+        "this_id": job_id,
         "by": worker_id,
         "worker_id": worker_id,
         "lease_token": token,
         "lease_expires_at": expires_at,
         "started_at": now,
+        "shares_slot": shares_slot,
     }
-    moved = carry_out(tx, _TAKE_OWN, values) or carry_out(tx, _TAKE_GENERAL, values)
+    moved = carry_out(tx, _LEASE, values)
     if moved is None:
         return None
-    start_attempt(tx, moved, token, now=now)
+    start_attempt(tx, moved, token, predicted_seconds=predicted_seconds, now=now)
     taken = _lease(tx.execute(_HELD, {"this_token": token}).one())
-    workers.count(tx, worker_id, assigned=-1 if taken.was_assigned else 0, running=1)
+    _count_lease(tx, taken, worker_id)
+    fairness.serve(tx, taken.job)
     tell(tx, taken.job, event_of("job.leased", taken.job, worker_id, now=now, attempt=taken.attempt))
     return taken
+
+
+def _count_lease(tx: Connection, taken: Lease, worker_id: str) -> None:
+    assigned, seconds = (-1, -taken.job.predicted_seconds) if taken.was_assigned else (0, 0.0)
+    workers.count(tx, worker_id, assigned=assigned, seconds=seconds, running=1, sharing=int(taken.job.shares_slot))
 
 
 def held(tx: Connection, token: str) -> Lease | None:
@@ -111,7 +120,7 @@ def tokens_of(tx: Connection, worker_id: str) -> list[str]:
 def renew(tx: Connection, *, worker_id: str, reports: Sequence[LeaseReport], expires_at: datetime) -> set[str]:
     """The tokens among `reports` that the worker really holds: they last until `expires_at`; others are lost to it.
 
-    Progress, speed and time left are written too; within an attempt, progress never goes backwards.
+    Progress, speed, pauses and time left are written too; within an attempt, progress never goes backwards.
     """
     renewed = set()
     for report in reports:
@@ -122,6 +131,8 @@ def renew(tx: Connection, *, worker_id: str, reports: Sequence[LeaseReport], exp
             "reached": report.progress,
             "speed": report.speed,
             "eta_seconds": report.eta_seconds,
+            "paused": report.paused,
+            "paused_seconds": report.paused_seconds,
         }
         if tx.execute(_RENEW, values).rowcount:
             renewed.add(report.token)
@@ -133,10 +144,20 @@ def expired(tx: Connection, now: datetime) -> list[str]:
     return list(tx.execute(_EXPIRED, {"now": now}).scalars())
 
 
-def complete(tx: Connection, token: str, *, result: Media, log_tail: str, now: datetime) -> Job | None:
+def complete(
+    tx: Connection,
+    token: str,
+    *,
+    result: Media,
+    log_tail: str,
+    now: datetime,
+    paused_seconds: float = 0.0,
+    transfer_seconds: float | None = None,
+) -> Job | None:
     """The job, completed, with `result` as its one result; None, and nothing kept, when the token is not live."""
     values = {
         "this_token": token,
+        "paused_seconds": paused_seconds,
         "result_id": result.id,
         "output_file": result.name,
         "output_size_bytes": result.size_bytes,
@@ -147,14 +168,14 @@ def complete(tx: Connection, token: str, *, result: Media, log_tail: str, now: d
     if moved is None:
         return None
     library.insert(tx, replace(result, job_id=moved.job.id))
-    end_attempt(tx, moved, Outcome.COMPLETED, now=now, log_tail=log_tail)
+    end_attempt(tx, moved, Outcome.COMPLETED, now=now, log_tail=log_tail, transfer_seconds=transfer_seconds)
     if not moved.job.kind.is_listed:
-        workers.count(tx, moved.job.worker_id, running=-1)
+        count_end(tx, moved.job)
         told = {"kind": moved.job.kind.value, **moved.job.options}
         derived = Event(0, now, "media.derived", None, None, moved.job.source_id, told, moved.job.owner_id)
         events.append_all(tx, [derived])
         return moved.job
-    workers.count_success(tx, moved.job.worker_id, now=now)
+    workers.count_success(tx, moved.job.worker_id, shared_slot=moved.job.shares_slot, now=now)
     created = Event(0, now, "media.created", moved.job.id, None, result.id, owner_id=moved.job.owner_id)
     completed = event_of("job.completed", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)
     events.append_all(tx, [created, completed])
@@ -175,7 +196,9 @@ def fail_attempt(
     if moved is None:
         return None
     end_attempt(tx, moved, outcome, now=now, error=error, log_tail=log_tail)
-    workers.count(tx, moved.job.worker_id, running=-1, failed=1 if moved.job.kind.is_listed else 0)
+    count_end(tx, moved.job, failed=1 if moved.job.kind.is_listed else 0)
+    if moved.job.status is JobStatus.PENDING:
+        fairness.join(tx, moved.job)
     event_type = "job.failed" if moved.job.status is JobStatus.FAILED else "job.attempt_failed"
     why = {"attempt": moved.attempt, "outcome": outcome.value, "error": error}
     tell(tx, moved.job, event_of(event_type, moved.job, moved.job.worker_id, now=now, **why))
@@ -188,9 +211,15 @@ def release(tx: Connection, token: str, *, now: datetime) -> Job | None:
     if moved is None:
         return None
     end_attempt(tx, moved, Outcome.RELEASED, now=now)
-    workers.count(tx, moved.job.worker_id, running=-1)
+    count_end(tx, moved.job)
+    fairness.join(tx, moved.job)
     tell(tx, moved.job, event_of("job.released", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt))
     return moved.job
+
+
+def count_end(tx: Connection, job: Job, *, failed: int = 0) -> None:
+    """The worker of the job runs it no more."""
+    workers.count(tx, job.worker_id, running=-1, sharing=-int(job.shares_slot), failed=failed)
 
 
 def _lease(row: Row[*tuple[Any, ...]]) -> Lease:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from balanza.lifecycle import JobStatus
 from balanza.model import JobKind, Outcome
@@ -32,7 +33,7 @@ class Ran:
         return max(0.0, spent - self.paused_seconds - (self.transfer_seconds or 0.0))
 
 
-_RAN = (
+_RAN: Select[*tuple[Any, ...]] = (
     select(
         jobs.c.created_at,
         jobs.c.owner_id,

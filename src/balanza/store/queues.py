@@ -1,6 +1,6 @@
 """The queues: which pending job is assigned to whom, and how many wait where. A queue is a set of rows."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,7 +63,8 @@ def of_general_queue(query: Select[*Ts]) -> Select[*Ts]:
 
 def _in_order(queue: Select[*Ts]) -> Select[*Ts]:
     """That of the index, so that the first job is found at once however many there are."""
-    return by_index(queue.where(_PENDING).order_by(jobs.c.assigned_worker, jobs.c.priority.desc(), jobs.c.seq), _INDEX)
+    in_order = (jobs.c.assigned_worker, jobs.c.priority.desc(), jobs.c.order_key, jobs.c.seq)
+    return by_index(queue.where(_PENDING).order_by(*in_order), _INDEX)
 
 
 _TO_ASSIGN = (
@@ -76,18 +77,12 @@ _TO_ASSIGN = (
     .order_by(jobs.c.seq)
     .with_for_update()
 )
-_STEALABLE = of_own_queue(
-    select(*JOB).where(
-        CAN_RUN,
-        NOT_FAILED_BY,
-        or_(jobs.c.assigned_at.is_(None), jobs.c.assigned_at <= bindparam("waiting_since")),
-    )
-).limit(1)
-_LEASABLE = select(
-    func.coalesce(
-        of_own_queue(select(jobs.c.seq).where(CAN_RUN)).limit(1).scalar_subquery(),
-        of_general_queue(select(jobs.c.seq).where(CAN_RUN, NOT_FAILED_BY)).limit(1).scalar_subquery(),
-    )
+_STEALABLE = by_index(
+    select(*JOB)
+    .where(_PENDING, CAN_RUN, NOT_FAILED_BY, jobs.c.assigned_worker == bindparam("of"))
+    .order_by(jobs.c.assigned_worker.desc(), jobs.c.priority, jobs.c.order_key.desc(), jobs.c.seq.desc())
+    .limit(1),
+    _INDEX,
 )
 _UNRUNNABLE = of_own_queue(select(*JOB).where(~CAN_RUN)).limit(bindparam("most"))
 _ANY = _in_order(select(jobs.c.seq)).limit(1)
@@ -105,8 +100,14 @@ _ASSIGN = update(jobs).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=
 _FIRST_OWN = of_own_queue(select(*JOB)).limit(bindparam("most"))
 _FIRST_GENERAL = of_general_queue(select(*JOB)).limit(bindparam("most"))
 _TRIED = of_general_queue(select(*JOB).where(CAN_RUN, jobs.c.attempts > 0)).limit(bindparam("most"))
+_RUNNING = by_index(select(*JOB).where(has_status(JobStatus.PROCESSING)), "ix_jobs_leased")
 _BY_STATUS = select(jobs.c.status, func.count()).group_by(jobs.c.status)
 _UNLISTED_BY_STATUS = by_index(_BY_STATUS.where(text(UNLISTED)), "ix_jobs_unlisted")
+_PENDING_AFTER = by_index(
+    select(*JOB).where(_PENDING, jobs.c.seq > bindparam("after")).order_by(jobs.c.seq).limit(bindparam("most")),
+    "ix_jobs_status_seq",
+)
+_REPLACE = update(jobs).where(_PENDING, jobs.c.id == bindparam("this_id"))
 _DEPTHS = by_index(
     select(jobs.c.assigned_worker, func.count()).where(_PENDING).group_by(jobs.c.assigned_worker), _INDEX
 )
@@ -131,17 +132,23 @@ def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now
             continue
         ids = [job.id for job in before]
         tx.execute(_ASSIGN, {"ids": ids, "assigned_worker": worker_id, "assigned_at": now})
-        _count(tx, Counter({worker_id: len(ids)}), Counter(job.assigned_worker for job in before))
+        _count(tx, before, worker_id)
         for job in before:
             tell(tx, job, event_of("job.assigned", job, worker_id, now=now))
         moved += ids
     return moved
 
 
-def _count(tx: Connection, gained: Counter[str | None], lost: Counter[str | None]) -> None:
+def _count(tx: Connection, moved: Sequence[Job], target: str | None) -> None:
     """Always in the order of the ids, so that two transactions do not wait for each other."""
-    for worker_id in sorted(filter(None, gained.keys() | lost.keys())):
-        workers.count(tx, worker_id, assigned=gained[worker_id] - lost[worker_id])
+    changes: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+    for job in moved:
+        for worker_id, sign in ((job.assigned_worker, -1), (target, 1)):
+            if worker_id is not None:
+                changes[worker_id][0] += sign
+                changes[worker_id][1] += sign * job.predicted_seconds
+    for worker_id, (count, seconds) in sorted(changes.items()):
+        workers.count(tx, worker_id, assigned=int(count), seconds=seconds)
 
 
 def any_pending(tx: Connection) -> bool:
@@ -157,21 +164,12 @@ def any_runnable(tx: Connection, ability: Ability) -> bool:
     return tx.execute(_ANY_RUNNABLE, {"runnable": ability.requirement_ids}).scalar_one() is not None
 
 
-def has_leasable(tx: Connection, worker_id: str, ability: Ability) -> bool:
-    """There is a job that `lease` would give to the worker: in its own queue or in the general one."""
-    values = {"of": worker_id, "by": worker_id, **ability.values}
-    return tx.execute(_LEASABLE, values).scalar_one() is not None
-
-
-def stealable(
-    tx: Connection, victim_id: str, *, thief_id: str, ability: Ability, waiting_since: datetime
-) -> Job | None:
-    """The first job in the own queue of `victim_id`, there since that time or longer, that the thief could run.
+def stealable(tx: Connection, victim_id: str, *, thief_id: str, ability: Ability) -> Job | None:
+    """Of the jobs in the own queue of `victim_id` that the thief can run, the one that would start last.
 
     It has not failed at it before.
     """
-    values = {"of": victim_id, "by": thief_id, "waiting_since": waiting_since, **ability.values}
-    row = tx.execute(_STEALABLE, values).first()
+    row = tx.execute(_STEALABLE, {"of": victim_id, "by": thief_id, **ability.values}).first()
     return None if row is None else Job(*row)
 
 
@@ -192,6 +190,21 @@ def pending_of(tx: Connection, worker_id: str | None, limit: int) -> list[Job]:
     else:
         rows = tx.execute(_FIRST_OWN, {"most": limit, "of": worker_id})
     return [Job(*row) for row in rows]
+
+
+def pending_after(tx: Connection, seq: int, limit: int) -> list[Job]:
+    """Pending jobs in the order of their arrival, whatever queue they are in."""
+    return [Job(*row) for row in tx.execute(_PENDING_AFTER, {"after": seq, "most": limit})]
+
+
+def replace_in_order(tx: Connection, job_id: str, *, share: str, order_key: float) -> None:
+    """Gives the pending job another place. What its share has pending is to be counted anew afterwards."""
+    tx.execute(_REPLACE, {"this_id": job_id, "share": share, "order_key": order_key})
+
+
+def running(tx: Connection) -> list[Job]:
+    """All jobs that run, on whatever worker."""
+    return [Job(*row) for row in tx.execute(_RUNNING)]
 
 
 def counts_by_status(tx: Connection) -> dict[JobStatus, int]:

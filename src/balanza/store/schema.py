@@ -5,10 +5,10 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select, text
 
 from balanza.errors import StartupError
-from balanza.store import account_tables, tables  # noqa: F401 - whose tables these are
+from balanza.store import account_tables, order_tables, tables  # noqa: F401 - whose tables these are
 from balanza.store.metadata import metadata
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration. Importing Alembic takes 0.2 s, so that a new or current database is opened without it."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")

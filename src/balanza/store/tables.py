@@ -32,6 +32,7 @@ TO_PURGE = "deleted_at IS NOT NULL AND NOT purged"
 """The media whose bytes still have to go."""
 UNLISTED = "kind <> 'convert'"
 """The jobs that no list shows; thumbnails and the like."""
+IS_PENDING = "status = 'pending'"
 IN_TRASH = "trashed_at IS NOT NULL AND deleted_at IS NULL"
 
 workers = Table(
@@ -71,6 +72,8 @@ workers = Table(
     Column("removed_at", Instant),
     Column("received_bytes_per_second", Float),
     Column("sent_bytes_per_second", Float),
+    Column("assigned_seconds", Float, nullable=False, server_default="0"),
+    Column("sharing_jobs", Integer, nullable=False, server_default="0"),
     CheckConstraint("slots >= 1 AND cpus > 0", name="capacity"),
     CheckConstraint("cpu_load BETWEEN 0 AND 1", name="cpu_load"),
     CheckConstraint("assigned_jobs >= 0 AND running_jobs >= 0", name="jobs"),
@@ -153,6 +156,17 @@ jobs = Table(
     Column("owner_id", String(64), nullable=False, server_default=LOCAL_USER),
     # 0..100, the highest first.
     Column("priority", Integer, nullable=False, server_default="50"),
+    # What it is predicted from, and its place: of one share and priority the least key comes first.
+    Column("work", String(60), nullable=False, server_default=""),
+    Column("guess_seconds", Float, nullable=False, server_default="0"),
+    Column("predicted_seconds", Float, nullable=False, server_default="0"),
+    Column("share", String(64), nullable=False, server_default=""),
+    Column("order_key", Float, nullable=False, server_default="0"),
+    Column("batch_id", String(64)),
+    # It runs in a slot that another job holds, which is paused for it, or is done in the same process.
+    Column("shares_slot", Boolean, nullable=False, server_default=false()),
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("paused_seconds", Float, nullable=False, server_default="0"),
     CheckConstraint("(status = 'processing') = (lease_token IS NOT NULL)", name="lease_token"),
     CheckConstraint("(status = 'processing') = (lease_expires_at IS NOT NULL)", name="lease_expires_at"),
     CheckConstraint("status NOT IN ('processing', 'completed') OR worker_id IS NOT NULL", name="worker"),
@@ -168,9 +182,10 @@ jobs = Table(
     CheckConstraint("status <> 'pending' OR attempts < max_attempts", name="attempts_remain"),
     CheckConstraint("(idempotency_key IS NULL) = (request_fingerprint IS NULL)", name="idempotency"),
     Index(None, "status", "seq"),
-    partial("ix_jobs_pending", "assigned_worker", text("priority DESC"), "seq", where="status = 'pending'"),
+    partial("ix_jobs_pending", "assigned_worker", text("priority DESC"), "order_key", "seq", where=IS_PENDING),
+    partial("ix_jobs_pending_order", "share", text("priority DESC"), "order_key", "seq", where=IS_PENDING),
     partial("ix_jobs_unlisted", "status", where=UNLISTED),
-    partial("ix_jobs_pending_requirement", "requirement_id", where="status = 'pending'"),
+    partial("ix_jobs_pending_requirement", "requirement_id", where=IS_PENDING),
     partial("ix_jobs_leased", "lease_expires_at", where="status = 'processing'"),
     partial("ix_jobs_live_source", "source_id", where="status IN ('pending', 'processing')"),
     partial("uq_jobs_lease_token", "lease_token", where="lease_token IS NOT NULL", unique=True),
@@ -191,6 +206,10 @@ attempts = Table(
     Column("outcome", word(Outcome, "outcome")),
     Column("error", Prose),
     Column("log_tail", Prose),
+    # On a usual worker; NULL: nothing is learned of it.
+    Column("predicted_seconds", Float),
+    Column("paused_seconds", Float, nullable=False, server_default="0"),
+    Column("transfer_seconds", Float),
     CheckConstraint("number >= 1", name="number"),
     CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
     Index("ix_attempts_ended", "ended_at"),
@@ -218,6 +237,7 @@ decisions = Table(
     Column("policy", String(20), nullable=False),
     Column("worker_id", String(64)),
     Column("candidates", JSON, nullable=False),
+    Column("rule", String(20)),
     Index("ix_decisions_of_job", "job_id", "id"),
 )
 

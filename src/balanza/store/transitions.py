@@ -31,8 +31,15 @@ NO_LEASE = {
     "lease_expires_at": null(),
     "speed": null(),
     "eta_seconds": null(),
+    "paused": False,
 }
-BACK_IN_GENERAL_QUEUE = NO_LEASE | {"assigned_worker": null(), "started_at": null(), "progress": 0.0}
+"""Whether it shared a slot stays, for whoever counts the slots."""
+BACK_IN_GENERAL_QUEUE = NO_LEASE | {
+    "assigned_worker": null(),
+    "started_at": null(),
+    "progress": 0.0,
+    "paused_seconds": 0.0,
+}
 
 _START_ATTEMPT = insert(attempts)
 _END_ATTEMPT = update(attempts).where(
@@ -72,17 +79,25 @@ def carry_out(tx: Connection, change: ReturningUpdate[Any], values: dict[str, An
     return None if row is None else Moved(Job(*row[:-1]), row[-1])
 
 
-def start_attempt(tx: Connection, moved: Moved, token: str, *, now: datetime) -> None:
+def start_attempt(tx: Connection, moved: Moved, token: str, *, predicted_seconds: float | None, now: datetime) -> None:
     job = moved.job
     values = {"job_id": job.id, "number": moved.attempt, "worker_id": job.worker_id, "token": token, "started_at": now}
-    tx.execute(_START_ATTEMPT, values)
+    tx.execute(_START_ATTEMPT, {**values, "predicted_seconds": predicted_seconds})
 
 
 def end_attempt(
-    tx: Connection, moved: Moved, outcome: Outcome, *, now: datetime, error: str | None = None, log_tail: str = ""
+    tx: Connection,
+    moved: Moved,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    error: str | None = None,
+    log_tail: str = "",
+    transfer_seconds: float | None = None,
 ) -> None:
     """Closes the attempt that ran until this change."""
-    values = {"outcome": outcome, "error": error, "log_tail": log_tail or None, "ended_at": now}
+    values: dict[str, Any] = {"outcome": outcome, "error": error, "log_tail": log_tail or None, "ended_at": now}
+    values |= {"paused_seconds": moved.job.paused_seconds, "transfer_seconds": transfer_seconds}
     tx.execute(_END_ATTEMPT, {"this_job": moved.job.id, "this_number": moved.attempt, **values})
 
 

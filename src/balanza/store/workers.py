@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, insert, not_, select, update
+from sqlalchemy import Connection, Update, bindparam, case, insert, not_, select, update
 
 from balanza.model import LEFT, Worker
 from balanza.protocol import Load, Registration
@@ -39,7 +39,13 @@ _COUNT = (
     .where(_THIS)
     .values(
         assigned_jobs=workers.c.assigned_jobs + bindparam("assigned"),
+        # Of an empty queue nothing: a sum of many fractions would not come back to it.
+        assigned_seconds=case(
+            (workers.c.assigned_jobs + bindparam("assigned") == 0, 0.0),
+            else_=workers.c.assigned_seconds + bindparam("seconds"),
+        ),
         running_jobs=workers.c.running_jobs + bindparam("running"),
+        sharing_jobs=workers.c.sharing_jobs + bindparam("sharing"),
         conversions_failed=workers.c.conversions_failed + bindparam("failed"),
     )
 )
@@ -48,6 +54,7 @@ _COMPLETED = (
     .where(_THIS)
     .values(
         running_jobs=workers.c.running_jobs - 1,
+        sharing_jobs=workers.c.sharing_jobs - bindparam("sharing"),
         conversions_success=workers.c.conversions_success + 1,
         succeeded_at=bindparam("at"),
     )
@@ -58,6 +65,7 @@ _REMOVED = select(1).where(_THIS, not_(_LISTED))
 # FOR NO KEY UPDATE: it waits for other writers of the row, not for foreign keys that point at it.
 _GET_LOCKED = _GET.with_for_update(key_share=True)
 _ALL_LOCKED = _ALL.with_for_update(key_share=True)
+_SOME_IDS = select(workers.c.id).where(_LISTED).limit(bindparam("most"))
 _SILENT = select(workers.c.id).where(_ONLINE, workers.c.seen_at < bindparam("before")).order_by(workers.c.id)
 
 
@@ -121,6 +129,11 @@ def list_workers(tx: Connection, *, lock: bool = False) -> list[Worker]:
     """All workers by id, the offline ones too, those removed not. With `lock` nobody else changes them until the end of
     the transaction."""
     return [Worker(*row) for row in tx.execute(_ALL_LOCKED if lock else _ALL)]
+
+
+def is_small(tx: Connection, most: int) -> bool:
+    """Whether the fleet has at most so many workers."""
+    return len(tx.execute(_SOME_IDS, {"most": most + 1}).all()) <= most
 
 
 def set_draining(
@@ -192,15 +205,27 @@ def silent_since(tx: Connection, before: datetime) -> list[str]:
     return list(tx.execute(_SILENT, {"before": before}).scalars())
 
 
-def count_success(tx: Connection, worker_id: str | None, *, now: datetime) -> None:
+def count_success(tx: Connection, worker_id: str | None, *, shared_slot: bool, now: datetime) -> None:
     """The worker has completed a job that it was running."""
-    tx.execute(_COMPLETED, {"this_id": worker_id, "at": now})
+    tx.execute(_COMPLETED, {"this_id": worker_id, "sharing": int(shared_slot), "at": now})
 
 
-def count(tx: Connection, worker_id: str | None, *, assigned: int = 0, running: int = 0, failed: int = 0) -> None:
-    """Adds to the counters of a worker, if there is one, in the transaction of the change of its jobs."""
+def count(
+    tx: Connection,
+    worker_id: str | None,
+    *,
+    assigned: int = 0,
+    seconds: float = 0.0,
+    running: int = 0,
+    sharing: int = 0,
+    failed: int = 0,
+) -> None:
+    """Adds to the counters of a worker, if there is one, in the transaction of the change of its jobs.
+
+    `seconds` is the predicted work of the `assigned` ones.
+    """
     if worker_id is not None:
-        deltas = {"assigned": assigned, "running": running, "failed": failed}
+        deltas = {"assigned": assigned, "seconds": seconds, "running": running, "sharing": sharing, "failed": failed}
         tx.execute(_COUNT, {"this_id": worker_id, **deltas})
 
 

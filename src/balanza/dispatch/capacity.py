@@ -1,0 +1,85 @@
+"""When which slot of the fleet will be free, as far as predictions tell."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from balanza.balancer import capability
+from balanza.balancer.lookahead import Slot
+from balanza.balancer.prediction import Speeds
+from balanza.dispatch.predictions import TRANSFER, transfer_guess
+from balanza.model import Job, Needs, Obstacle, Worker
+from balanza.store import jobs
+
+
+def slots_of(tx: Connection, fleet: Sequence[Worker], speeds: Speeds, now: datetime) -> list[Slot]:
+    """Of every worker that takes jobs now."""
+    remaining: defaultdict[str, list[float]] = defaultdict(list)
+    for job in jobs.running(tx):
+        if job.worker_id and not job.shares_slot:
+            remaining[job.worker_id].append(remaining_seconds(job, speeds, now))
+    slots = []
+    for worker in fleet:
+        if not _takes_jobs(worker, now):
+            continue
+        slowness = speeds.slowness(worker.id)
+        free_in = [*remaining[worker.id], *[0.0] * max(0, worker.slots - len(remaining[worker.id]))]
+        slots += [Slot(worker.id, seconds, slowness) for seconds in free_in]
+    return slots
+
+
+def finishes(
+    tx: Connection, fleet: Sequence[Worker], speeds: Speeds, asked: "Asked", now: datetime
+) -> dict[str, float]:
+    """In how many seconds each worker would complete the job: the work ahead of it, its transfer, itself."""
+    ahead: defaultdict[str, float] = defaultdict(float)
+    for job in jobs.running(tx):
+        if job.worker_id:
+            ahead[job.worker_id] += remaining_seconds(job, speeds, now)
+    ends = {}
+    for worker in fleet:
+        waits = worker.assigned_jobs or not worker.has_free_slot
+        queued = ahead[worker.id] + worker.assigned_seconds * speeds.slowness(worker.id)
+        start = queued / worker.slots if waits else 0.0
+        ends[worker.id] = (
+            start + _transfer(speeds, worker.id, asked) + speeds.seconds_on(worker.id, asked.work, asked.guess_seconds)
+        )
+    return ends
+
+
+class Asked(Protocol):
+    """A job as far as it is known before it runs."""
+
+    @property
+    def work(self) -> str: ...
+
+    @property
+    def guess_seconds(self) -> float: ...
+
+    @property
+    def input_size_bytes(self) -> int: ...
+
+
+def _transfer(speeds: Speeds, worker_id: str, asked: Asked) -> float:
+    """Nothing where none was ever measured: there files are shared."""
+    if (worker_id, TRANSFER) not in speeds.learned:
+        return 0.0
+    return speeds.seconds_on(worker_id, TRANSFER, transfer_guess(asked.input_size_bytes))
+
+
+def remaining_seconds(job: Job, speeds: Speeds, now: datetime) -> float:
+    """How long a running job will still run: by what its conversion says, before it says something by prediction."""
+    if job.eta_seconds is not None:
+        return job.eta_seconds
+    if job.worker_id is None or job.started_at is None:
+        return 0.0
+    predicted = speeds.seconds_on(job.worker_id, job.work, job.guess_seconds)
+    return max(0.0, predicted - (now - job.started_at).total_seconds() + job.paused_seconds)
+
+
+def _takes_jobs(worker: Worker, now: datetime) -> bool:
+    found = capability.why_not(worker, Needs(), now=now)
+    return found is None or found.obstacle is Obstacle.PROBATION

@@ -1,0 +1,187 @@
+"""The planning step before a lease: which of all pending jobs a worker should run next. Reads only. Docs: balancing.md.
+
+The rules are pure (`balancer.order`, `pausing`, `lookahead`); here they meet the rows.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import Connection
+
+from balanza.balancer import lookahead, rebalance
+from balanza.balancer.order import Head, Order, Rule, in_order, is_guards_turn, rule_of
+from balanza.balancer.pausing import is_short_beside
+from balanza.balancer.prediction import Speeds
+from balanza.dispatch.assignment import ability_of
+from balanza.dispatch.capacity import slots_of
+from balanza.model import Job, JobKind, Worker
+from balanza.store import fairness, next_jobs, workers
+from balanza.store.next_jobs import Taker
+
+STEAL_AFTER = timedelta(seconds=0.5)
+"""A worker with a free slot takes its own jobs within milliseconds: one that has not done so after this time hangs."""
+ANY_TIME = datetime.max.replace(tzinfo=UTC)
+"""Later than every job, by whatever clock it came: that of a server goes back sometimes, and that of another one may be
+ahead."""
+TINY_SECONDS = 0.3
+"""Predicted to take less, jobs of one kind are done by one process."""
+_FULLEST = 4
+"""So many of the longest own queues are looked into when several jobs are equally next."""
+
+
+class Prospect(Enum):
+    """What a worker that asks for a job can expect when there is none now."""
+
+    SOON = "soon"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The job that is to be leased, why it is the next, and those that are done with it."""
+
+    job: Job
+    rule: Rule
+    predicted_seconds: float
+    """On this worker."""
+    companions: tuple[Job, ...] = ()
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        return (self.job, *self.companions)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a worker asks for: by a free slot, or beside a conversion that it would pause."""
+
+    worker: Worker
+    most: int
+    pauses_seconds: float | None
+    """What remains of the one that would be paused; None: the slot is free."""
+
+
+class Planner:
+    """Of one server."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+
+    def plan(self, tx: Connection, asked: Asked, speeds: Speeds, *, dispatches: int, now: datetime) -> Plan | Prospect:
+        """What the worker should run next; the prospect when there is nothing for it now."""
+        worker = asked.worker
+        taker = Taker(worker.id, ability_of(tx, worker), now - STEAL_AFTER)
+        if asked.pauses_seconds is not None:
+            return self._beside(tx, asked, taker, speeds) or Prospect.NONE
+        found = self._guarded(tx, taker, dispatches) or self._first(tx, taker)
+        if found is None:
+            return self._prospect(tx, taker)
+        if found[1] is not Rule.OLDEST and fairness.pending_count(tx) <= lookahead.MOST_PENDING:
+            found = self._looked_ahead(tx, asked, taker, speeds, found, now)
+            if found is None:
+                return Prospect.SOON
+        job, rule = found
+        seconds = speeds.seconds_on(worker.id, job.work, job.guess_seconds)
+        companions = self._companions(tx, asked, taker, job) if rule is not Rule.OLDEST else ()
+        return Plan(job, rule, seconds, companions)
+
+    def _guarded(self, tx: Connection, taker: Taker, dispatches: int) -> tuple[Job, Rule] | None:
+        """On the guard's turn the oldest job."""
+        if not is_guards_turn(dispatches):
+            return None
+        oldest = next_jobs.oldest(tx, taker)
+        return (oldest, Rule.OLDEST) if oldest else None
+
+    def _first(self, tx: Connection, taker: Taker) -> tuple[Job, Rule] | None:
+        """Whose turn it is; of several equally next one that need not be moved, or that would start last otherwise."""
+        found = next_jobs.heads(tx, taker, 2)
+        if not found:
+            return None
+        first = found[0][0]
+        rule = rule_of(self._order, _head(*found[0]), [_head(*one) for one in found])
+        if first.assigned_worker != taker.worker_id:
+            first = _nearest(tx, taker, first)
+        return first, rule
+
+    def _beside(self, tx: Connection, asked: Asked, taker: Taker, speeds: Speeds) -> Plan | None:
+        """The next job, if it is short enough for a conversion to be paused."""
+        found = self._first(tx, taker)
+        if found is None or asked.pauses_seconds is None:
+            return None
+        job, rule = found
+        seconds = speeds.seconds_on(taker.worker_id, job.work, job.guess_seconds)
+        if not is_short_beside(seconds, asked.pauses_seconds):
+            return None
+        return Plan(job, rule, seconds, self._companions(tx, asked, taker, job))
+
+    def _looked_ahead(
+        self,
+        tx: Connection,
+        asked: Asked,
+        taker: Taker,
+        speeds: Speeds,
+        found: tuple[Job, Rule],
+        now: datetime,
+    ) -> tuple[Job, Rule] | None:
+        """Another job when faster workers will end the first ones sooner; None when they will end them all."""
+        slots = slots_of(tx, workers.list_workers(tx), speeds, now)
+        if not lookahead.is_uneven(slots):
+            return found
+        ordered = _in_order(tx, taker)
+        chosen = lookahead.first_for(taker.worker_id, slots, [job.predicted_seconds for job in ordered])
+        if chosen is None:
+            return None
+        return (ordered[chosen], found[1]) if chosen else found
+
+    def _companions(self, tx: Connection, asked: Asked, taker: Taker, job: Job) -> tuple[Job, ...]:
+        """The next jobs of the same kind and options, each tiny: an ffmpeg process does them all."""
+        if asked.most == 1 or not is_tiny(job):
+            return ()
+        pending, slots = fairness.pending_count(tx), sum(one.slots for one in workers.list_workers(tx))
+        most = min(asked.most, pending // max(1, 2 * slots))  # something is left for the others
+        following = next_jobs.after(tx, taker, job, 2 * most) if most > 1 else []
+        return tuple([one for one in following if _is_alike(one, job)][: most - 1])
+
+    def _prospect(self, tx: Connection, taker: Taker) -> Prospect:
+        """Whether others are about to start what it could run; one that hangs does not."""
+        later = Taker(taker.worker_id, taker.ability, ANY_TIME)
+        return Prospect.SOON if next_jobs.heads(tx, later, 1) else Prospect.NONE
+
+
+def _nearest(tx: Connection, taker: Taker, job: Job) -> Job:
+    """Of the jobs whose turn it is as much: one in the worker's own queue, then in the general one, then in the fullest
+    own queue of another, where it would start last."""
+    for queue in (taker.worker_id, None):
+        if found := next_jobs.tied(tx, taker, job, queue):
+            return found
+    fleet = workers.list_workers(tx)
+    asker = next(one for one in fleet if one.id == taker.worker_id)
+    for victim in rebalance.victims(asker, fleet)[:_FULLEST]:
+        if found := next_jobs.tied(tx, taker, job, victim.id):
+            return found
+    return job
+
+
+def _in_order(tx: Connection, taker: Taker) -> list[Job]:
+    served = fairness.served_seconds(tx)
+    pending = {job.id: job for job in next_jobs.some_of_all(tx, taker, lookahead.MOST_PENDING)}
+    heads = [_head(job, served.get(job.share, 0.0)) for job in pending.values()]
+    return [pending[job_id] for job_id in in_order(heads, {job.id: job.predicted_seconds for job in pending.values()})]
+
+
+def is_tiny(job: Job) -> bool:
+    return job.predicted_seconds < TINY_SECONDS and job.kind is JobKind.CONVERT and job.attempts == 0
+
+
+def _is_alike(one: Job, other: Job) -> bool:
+    same = (one.output_format, one.options, one.requirement_id) == (
+        other.output_format,
+        other.options,
+        other.requirement_id,
+    )
+    return same and is_tiny(one)
+
+
+def _head(job: Job, served_seconds: float) -> Head:
+    return Head(job.id, job.seq, job.share, job.priority, served_seconds, job.order_key)

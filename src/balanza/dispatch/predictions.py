@@ -1,0 +1,72 @@
+"""What the server predicts of jobs, and how it learns from attempts that completed."""
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from balanza.balancer.prediction import Key, Learned, Speeds
+from balanza.model import Attempt, Job
+from balanza.store import speeds
+
+TRANSFER = "transfer"
+"""The kind of work of bringing bytes to a worker and back."""
+_TRANSFERRED_BYTES = 100e6
+"""Per second, at a first guess."""
+_FRESH = timedelta(seconds=2)
+"""What another server on the same database has learned is known here after so long."""
+
+
+class Predictions:
+    """What was learned, as it was read a moment ago. Safe to call from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._speeds = Speeds()
+        self._read_at: datetime | None = None
+
+    def speeds(self, tx: Connection, now: datetime) -> Speeds:
+        with self._lock:
+            read_at, known = self._read_at, self._speeds
+        if read_at is not None and abs(now - read_at) < _FRESH:
+            return known
+        known = _loaded(speeds.load(tx))
+        with self._lock:
+            self._speeds, self._read_at = known, now
+        return known
+
+    def learned(self) -> None:
+        """There is something new to read."""
+        with self._lock:
+            self._read_at = None
+
+
+def learn(tx: Connection, job: Job, attempt: Attempt) -> None:
+    """From an attempt that completed. One that shared its process, or that nobody predicted, says nothing."""
+    _learn_transfer(tx, job, attempt)
+    seconds = attempt.run_seconds
+    if attempt.predicted_seconds is None or seconds is None or not job.work:
+        return
+    before = _loaded(speeds.load_of(tx, attempt.worker_id, job.work))
+    after = before.after(attempt.worker_id, job.work, job.guess_seconds, seconds)
+    speeds.save(tx, {key: (one.log_factor, one.samples) for key, one in after.items()})
+
+
+def _learn_transfer(tx: Connection, job: Job, attempt: Attempt) -> None:
+    """It says nothing of how fast the worker is otherwise."""
+    if attempt.transfer_seconds is None:
+        return
+    guess = transfer_guess(job.input_size_bytes + (job.output_size_bytes or 0))
+    before = _loaded(speeds.load_of(tx, attempt.worker_id, TRANSFER))
+    after = before.after(attempt.worker_id, TRANSFER, guess, attempt.transfer_seconds)
+    speeds.save(tx, {key: (one.log_factor, one.samples) for key, one in after.items() if key[1] == TRANSFER})
+
+
+def transfer_guess(size_bytes: int) -> float:
+    """In seconds."""
+    return size_bytes / _TRANSFERRED_BYTES
+
+
+def _loaded(rows: Mapping[Key, speeds.Learned]) -> Speeds:
+    return Speeds({key: Learned(*row) for key, row in rows.items()})

@@ -1,0 +1,75 @@
+"""What each share has pending, and what it has been served: between shares, work is dealt fairly."""
+
+from sqlalchemy import Connection, bindparam, case, func, insert, literal_column, select, update
+
+from balanza.lifecycle import JobStatus
+from balanza.model import Job
+from balanza.store.order_tables import fair_shares
+from balanza.store.tables import jobs
+from balanza.store.transitions import by_index, has_status
+
+_THIS = fair_shares.c.share == bindparam("this_share")
+_LEAST = select(func.min(fair_shares.c.served_seconds)).where(literal_column("pending > 0")).scalar_subquery()
+_SERVED = fair_shares.c.served_seconds
+# As order.joined_at: a share that had nothing pending saves up no credit meanwhile.
+_JOIN = (
+    update(fair_shares)
+    .where(_THIS)
+    .values(
+        pending=fair_shares.c.pending + 1,
+        served_seconds=case(((fair_shares.c.pending == 0) & (_SERVED < _LEAST), _LEAST), else_=_SERVED),
+    )
+)
+_FIRST = insert(fair_shares).values(
+    share=bindparam("this_share"), pending=1, served_seconds=func.coalesce(_LEAST, literal_column("0.0"))
+)
+_LEAVE = update(fair_shares).where(_THIS).values(pending=fair_shares.c.pending - 1)
+_SERVE = _LEAVE.values(served_seconds=_SERVED + bindparam("seconds"))
+_COUNT = select(func.coalesce(func.sum(fair_shares.c.pending), 0)).where(literal_column("pending > 0"))
+_ALL = select(fair_shares.c.share, _SERVED).where(literal_column("pending > 0"))
+
+_NOTHING_PENDING = update(fair_shares).values(pending=0)
+_SHARES = select(fair_shares.c.share)
+_SET = update(fair_shares).where(_THIS).values(pending=bindparam("count"))
+_PENDING_OF_SHARES = by_index(
+    select(jobs.c.share, func.count()).where(has_status(JobStatus.PENDING)).group_by(jobs.c.share),
+    "ix_jobs_pending_order",
+)
+
+
+def join(tx: Connection, job: Job) -> None:
+    """The job is pending from now on."""
+    if not tx.execute(_JOIN, {"this_share": job.share}).rowcount:
+        # Two at once: the second INSERT is refused, and Database.write runs the operation again.
+        tx.execute(_FIRST, {"this_share": job.share})
+
+
+def leave(tx: Connection, job: Job) -> None:
+    """It is pending no more, and was not dispatched."""
+    tx.execute(_LEAVE, {"this_share": job.share})
+
+
+def serve(tx: Connection, job: Job) -> None:
+    """It is dispatched: its share has been served so much more."""
+    tx.execute(_SERVE, {"this_share": job.share, "seconds": job.predicted_seconds})
+
+
+def pending_count(tx: Connection) -> int:
+    """How many jobs are pending, of all shares."""
+    return int(tx.execute(_COUNT).scalar_one())
+
+
+def served_seconds(tx: Connection) -> dict[str, float]:
+    """Of each share that has something pending."""
+    return {row.share: row.served_seconds for row in tx.execute(_ALL)}
+
+
+def recount(tx: Connection) -> None:
+    """Counts anew what each share has pending."""
+    tx.execute(_NOTHING_PENDING)
+    known = set(tx.execute(_SHARES).scalars())
+    for share, count in tx.execute(_PENDING_OF_SHARES).all():
+        if share in known:
+            tx.execute(_SET, {"this_share": share, "count": count})
+        else:
+            tx.execute(insert(fair_shares).values(share=share, pending=count, served_seconds=0.0))

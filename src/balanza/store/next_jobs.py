@@ -1,0 +1,139 @@
+"""What could run next: the first pending job of each share, the oldest, and those beside one in the order.
+
+A worker may take what is in its own queue, in the general one, and in that of a worker without a free slot; what waits
+for another that has one, only when it has waited there for a while. Never, except of its own queue, what it failed at.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, literal_column, not_, or_, select
+
+from balanza.lifecycle import JobStatus
+from balanza.model import Job
+from balanza.store.order_tables import fair_shares
+from balanza.store.queues import CAN_RUN, NOT_FAILED_BY, Ability
+from balanza.store.tables import JOB, jobs, workers
+from balanza.store.transitions import by_index, has_status
+
+_PENDING = has_status(JobStatus.PENDING)
+_IN_ORDER = (jobs.c.share, jobs.c.priority.desc(), jobs.c.order_key, jobs.c.seq)
+_HAS_FREE_SLOT = exists(
+    select(1).where(
+        workers.c.id == jobs.c.assigned_worker,
+        workers.c.running_jobs - workers.c.sharing_jobs < workers.c.slots,
+    )
+)
+_MAY_TAKE: ColumnElement[bool] = or_(
+    jobs.c.assigned_worker == bindparam("by"),
+    NOT_FAILED_BY
+    & or_(
+        jobs.c.assigned_worker.is_(None),
+        jobs.c.assigned_at <= bindparam("waiting_since"),
+        not_(_HAS_FREE_SLOT),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """Who asks, and what it may take."""
+
+    worker_id: str
+    ability: Ability
+    waiting_since: datetime
+    """Assigned then or earlier to a worker with a free slot, a job is given to others."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {"by": self.worker_id, "waiting_since": self.waiting_since, **self.ability.values}
+
+
+def _first(query: Select[*tuple[Any, ...]], *, index: str = "ix_jobs_pending_order") -> Select[*tuple[Any, ...]]:
+    return by_index(query.where(_PENDING, CAN_RUN, _MAY_TAKE), index)
+
+
+_HEAD = (
+    _first(select(jobs.c.seq).where(jobs.c.share == fair_shares.c.share))
+    .order_by(*_IN_ORDER)
+    .limit(1)
+    .correlate(fair_shares)
+    .scalar_subquery()
+)
+_WAITING = (
+    select(fair_shares.c.served_seconds, _HEAD.label("seq")).where(literal_column("pending > 0")).subquery("heads")
+)
+_HEADS = (
+    select(*JOB, _WAITING.c.served_seconds)
+    .join_from(_WAITING, jobs, jobs.c.seq == _WAITING.c.seq)
+    .order_by(jobs.c.priority.desc(), _WAITING.c.served_seconds, jobs.c.order_key, jobs.c.seq)
+    .limit(bindparam("most"))
+)
+_OLDEST = _first(select(*JOB), index="ix_jobs_status_seq").order_by(jobs.c.seq).limit(1)
+# Not `=`: PostgreSQL would leave them out of the order then, and could walk through all jobs by their number.
+_SAME_RANK = (
+    jobs.c.share == bindparam("of_share"),
+    jobs.c.priority.between(bindparam("of_priority"), bindparam("of_priority")),
+    jobs.c.order_key.between(bindparam("of_key"), bindparam("of_key")),
+)
+
+
+def _tied(in_queue: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    query = _first(select(*JOB).where(in_queue, *_SAME_RANK), index="ix_jobs_pending")
+    return query.order_by(jobs.c.assigned_worker, *_IN_ORDER[1:]).limit(1)
+
+
+_TIED = _tied(jobs.c.assigned_worker.between(bindparam("queue"), bindparam("queue")))
+_TIED_IN_GENERAL = _tied(jobs.c.assigned_worker.is_(None))
+_AFTER = (
+    _first(
+        select(*JOB).where(
+            jobs.c.share == bindparam("of_share"),
+            jobs.c.priority == bindparam("of_priority"),
+            jobs.c.order_key >= bindparam("of_key"),
+            jobs.c.id != bindparam("but"),
+        )
+    )
+    .order_by(*_IN_ORDER)
+    .limit(bindparam("most"))
+)
+_ALL = _first(select(*JOB)).order_by(*_IN_ORDER).limit(bindparam("most"))
+
+
+def heads(tx: Connection, taker: Taker, most: int) -> list[tuple[Job, float]]:
+    """The first job of each share, and what that share has been served in seconds; whose turn it is comes first."""
+    return [(Job(*row[:-1]), row[-1]) for row in tx.execute(_HEADS, {"most": most, **taker.values})]
+
+
+def oldest(tx: Connection, taker: Taker) -> Job | None:
+    """The job that arrived first."""
+    row = tx.execute(_OLDEST, taker.values).first()
+    return None if row is None else Job(*row)
+
+
+def tied(tx: Connection, taker: Taker, job: Job, queue: str | None) -> Job | None:
+    """The first job in that worker's own queue, or (None) in the general one, that is as much next as `job`.
+
+    It is of the same share, priority and key.
+    """
+    values = {**_rank(job), **taker.values}
+    if queue is None:
+        row = tx.execute(_TIED_IN_GENERAL, values).first()
+    else:
+        row = tx.execute(_TIED, {"queue": queue, **values}).first()
+    return None if row is None else Job(*row)
+
+
+def after(tx: Connection, taker: Taker, job: Job, most: int) -> list[Job]:
+    """The jobs of its share and priority that come after it."""
+    return [Job(*row) for row in tx.execute(_AFTER, {**_rank(job), "but": job.id, "most": most, **taker.values})]
+
+
+def some_of_all(tx: Connection, taker: Taker, most: int) -> list[Job]:
+    """Jobs of all shares, each share's in their order."""
+    return [Job(*row) for row in tx.execute(_ALL, {"most": most, **taker.values})]
+
+
+def _rank(job: Job) -> dict[str, Any]:
+    return {"of_share": job.share, "of_priority": job.priority, "of_key": job.order_key}

@@ -1,0 +1,43 @@
+"""What was learned of how long work takes: one row for each worker, or all, and each kind of work, or all."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+
+from balanza.store.order_tables import speeds
+
+_ALL = select(speeds.c.worker_id, speeds.c.work, speeds.c.log_factor, speeds.c.samples)
+_OF = _ALL.where(
+    or_(speeds.c.worker_id == "", speeds.c.worker_id == bindparam("of")),
+    or_(speeds.c.work == "", speeds.c.work == bindparam("kind")),
+)
+_SAVE = update(speeds).where(speeds.c.worker_id == bindparam("this_worker"), speeds.c.work == bindparam("this_work"))
+_ADD = insert(speeds)
+_FORGET = delete(speeds).where(speeds.c.worker_id == bindparam("this_worker"))
+
+Learned = tuple[float, int]
+"""The logarithm of a factor, and of how many attempts it was learned."""
+
+
+def load(tx: Connection) -> dict[tuple[str, str], Learned]:
+    """By worker and kind of work; '' is all of them."""
+    return {(row.worker_id, row.work): (row.log_factor, row.samples) for row in tx.execute(_ALL)}
+
+
+def load_of(tx: Connection, worker_id: str, work: str) -> dict[tuple[str, str], Learned]:
+    """What a prediction for that worker and kind of work is made of."""
+    rows = tx.execute(_OF, {"of": worker_id, "kind": work})
+    return {(row.worker_id, row.work): (row.log_factor, row.samples) for row in rows}
+
+
+def save(tx: Connection, learned: Mapping[tuple[str, str], Learned]) -> None:
+    for (worker_id, work), (log_factor, samples) in sorted(learned.items()):
+        values = {"log_factor": log_factor, "samples": samples}
+        # Two at once: the second INSERT is refused, and Database.write runs the operation again.
+        if not tx.execute(_SAVE, {"this_worker": worker_id, "this_work": work, **values}).rowcount:
+            tx.execute(_ADD, {"worker_id": worker_id, "work": work, **values})
+
+
+def forget(tx: Connection, worker_id: str) -> None:
+    """The worker is another machine from now on."""
+    tx.execute(_FORGET, {"this_worker": worker_id})
