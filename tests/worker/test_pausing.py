@@ -16,13 +16,13 @@ import pytest
 from balanza.media import ffmpeg as ffmpeg_command
 from balanza.media.program import Program
 from balanza.protocol import LeaseGrant, LeaseReport
-from balanza.worker import pauses, slots
+from balanza.worker import conversion, pauses, slots
 from balanza.worker.agent import Agent
 from balanza.worker.pauses import Pauses
 from tests.support.clips import clip
 from tests.support.waiting import eventually
 from tests.worker.conftest import Working
-from tests.worker.fleet import Fleet, until
+from tests.worker.fleet import Fleet, until, write_tone
 from tests.worker.test_agent import ffmpegs
 
 pytestmark = pytest.mark.anyio
@@ -216,6 +216,21 @@ async def test_nothing_more_is_offered_when_it_was_paused_for_its_share_of_the_t
         offers = len(fleet.offers)
         await until(lambda: pause.long.token in fleet.completed)
     assert len(fleet.offers) == offers
+
+
+async def test_a_conversion_that_has_not_told_anything_yet_is_offered_by_what_it_has_read(
+    fleet: Fleet, working: Working, tmp_path: Path, slow_ffmpeg: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg_command, "PROGRESS_SECONDS", 100)
+    monkeypatch.setattr(conversion, "WATCH_SECONDS", 0.1)
+    tone = write_tone(tmp_path / "tone.wav", 10, rate=44100)
+    part, whole = fleet.add(tone, end=9), fleet.add(tone)
+    async with working(slots=2, memory_mb=PLENTY_MB, program=slow_ffmpeg) as agent:
+        offer = await until(lambda: fleet.offers[0] if fleet.offers else None)
+        assert all(report.eta_seconds is None for report in agent.running.values())
+    assert 0.3 < (offer.remaining_seconds or 0) < 20
+    assert {offer.pauses for offer in fleet.offers} == {whole.token}
+    assert part.token in fleet.released
 
 
 async def test_a_short_job_that_comes_as_the_long_one_ends_runs_in_the_slot_or_goes_back(

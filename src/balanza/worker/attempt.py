@@ -60,7 +60,8 @@ class Attempt:
     @property
     def remaining_seconds(self) -> float | None:
         """What its conversion has still to run, unpaused; None while that is unknown."""
-        return self._report.eta_seconds
+        told = self._report.eta_seconds
+        return self.pauses.remaining_guess_seconds if told is None else told
 
     @property
     def elapsed_seconds(self) -> float:

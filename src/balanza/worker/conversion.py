@@ -101,10 +101,22 @@ class Conversion:
         if self._meter.needs_input_position:
             self._meter.update_from_input(self._input_position(), now=now)
             self._tell()
+        elif self._meter.eta_seconds is None:
+            self._guess_remainder(now)
         signs = self._signs()
         if signs != self._signs_of_life:
             self._signs_of_life, self._alive_at = signs, now
         return now - self._alive_at >= self._tools.stall_seconds
+
+    def _guess_remainder(self, now: float) -> None:
+        """Before ffmpeg has written anything: an encoder that looks far ahead (x264's slow presets) takes 10 s or more.
+
+        It has read more than it has done, so the guess is rather too short. Not for a part of a source, which does not
+        read all of it.
+        """
+        if not {"start", "end"} & self._grant.options.keys():
+            guess = self._meter.remaining_by_input(self._input_position(), now=now)
+            self._pauses.remaining_guess_seconds = guess
 
     def _signs(self) -> tuple[object, ...]:
         said = self._progress

@@ -16,6 +16,8 @@ class Pauses:
     """One at a time. Between two programs of an attempt, and before and after them, there is nothing to stop."""
 
     def __init__(self) -> None:
+        self.remaining_guess_seconds: float | None = None
+        """What the program has still to run, as far as that can be guessed before it tells."""
         self._is_wanted = False
         self._group: int | None = None
         self._stopped_at: float | None = None

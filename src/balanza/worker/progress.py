@@ -40,9 +40,15 @@ class ProgressMeter:
         """Where the duration is unknown: how much of the source has been read stands for how much is done."""
         if self._duration or position_bytes <= 0 or self._source_bytes <= 0:
             return
+        self._raise_to(100 * min(1.0, position_bytes / self._source_bytes))
+        self.eta_seconds = self.remaining_by_input(position_bytes, now=now)
+
+    def remaining_by_input(self, position_bytes: int, *, now: float) -> float | None:
+        """Seconds left by how much of the source has been read; None before anything has."""
+        if position_bytes <= 0 or self._source_bytes <= 0:
+            return None
         share = min(1.0, position_bytes / self._source_bytes)
-        self._raise_to(100 * share)
-        self.eta_seconds = (now - self._started_at) * (1 - share) / share
+        return (now - self._started_at) * (1 - share) / share
 
     @property
     def needs_input_position(self) -> bool:
