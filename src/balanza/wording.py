@@ -98,6 +98,8 @@ PROBLEMS: Mapping[str, str] = {
     "option_resolution": '{option} cannot be {value}: for {format} give "WIDTHxHEIGHT" or "HEIGHTp", like "1280x720" '
     'or "720p", each side from 16 to 8192.',
     "option_choice": "{option} cannot be {value}: for {format} give {choices} or {last}.",
+    "batch_size": "A batch has 1 to {most:whole} files; this one has {count:whole}.",
+    "priority_high": "Only administrators can ask for a priority above {most:whole}; ask for {limit:whole} or less.",
     "job_unknown": "There is no job {job}. GET /jobs lists the jobs there are.",
     "job_not_to_cancel": "Job {job} is {status} and cannot be cancelled any more.",
     "job_not_to_retry": "Job {job} is {status}; only a failed or cancelled job can be tried again.",

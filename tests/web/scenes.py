@@ -7,7 +7,7 @@ import wave
 from collections.abc import Sequence
 
 from balanza.model import Obstacle, Waiting, WhyNot
-from balanza.server.shapes import WaitingOut
+from balanza.server.job_shapes import WaitingOut
 from balanza.wording import clause
 from tests.web.stage import ALONE, Json, Scene
 

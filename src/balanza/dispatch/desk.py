@@ -13,6 +13,7 @@ from balanza.balancer.order import Order
 from balanza.dispatch import signals
 from balanza.dispatch.assignment import Chooser, Move, log_choice, log_moves
 from balanza.dispatch.endings import Ended
+from balanza.dispatch.forecasts import Forecasts
 from balanza.dispatch.measurements import Measurements
 from balanza.dispatch.predictions import Predictions
 from balanza.dispatch.signals import Signals
@@ -68,10 +69,12 @@ class Desk:
     predictions: Predictions = field(default_factory=Predictions)
     dispatches: Dispatches = field(default_factory=Dispatches)
     chooser: Chooser = field(init=False)
+    forecasts: Forecasts = field(init=False)
 
     def __post_init__(self) -> None:
         chooser = Chooser(self.settings.policy, Measurements(self.settings), self.chance, self.predictions)
         object.__setattr__(self, "chooser", chooser)
+        object.__setattr__(self, "forecasts", Forecasts(self.predictions))
 
     @property
     def order(self) -> Order:

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from statistics import fmean
 from typing import Self
 from uuid import uuid4
 
@@ -18,10 +19,14 @@ from balanza.dispatch.moving import welcome
 from balanza.dispatch.placing import submit
 from balanza.errors import Conflict, InvalidRequest, MissingStream, NotFound
 from balanza.media import formats
-from balanza.media.cost import work_of
+from balanza.media.cost import Work, work_of
 from balanza.media.needs import needs_of
-from balanza.model import LOCAL_USER, USUAL_PRIORITY, Decision, Job, Options, Reason, Worker, result_key
+from balanza.model import LOCAL_USER, USUAL_PRIORITY, Decision, Job, Needs, Options, Reason, Worker, result_key
 from balanza.store import jobs, workers
+from balanza.store.jobs import NewJob
+
+MOST_IN_BATCH = 200
+"""All of them are placed in one transaction, while nobody else can submit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +62,50 @@ class Dispatcher:
         ambiguous name), UnknownFormat, InvalidOption, MissingStream, QuotaExceeded, and InvalidRequest when the key
         was used for a different request.
         """
-        submission = replace(submission, output_format=formats.format_named(submission.output_format).name)
-        options = formats.parse_options(submission.output_format, submission.options)
+        submission, options = _parsed(submission)
 
         def operation(tx: Connection) -> tuple[Job, Decision | None]:
             if repeated := _repeated(tx, submission, self._owner_id):
                 return repeated, None
-            return self._submit(tx, submission, options)
+            wanted = self._wanted(tx, submission, options)
+            quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id)
+            return submit(tx, self._desk, *wanted)
 
         job, decision = self._desk.database.write(operation)
         if decision is not None:
             self._desk.decided(job, decision)
         return job
+
+    def submit_batch(self, submissions: Sequence[Submission], *, longest_first: bool) -> tuple[str, list[Job]]:
+        """New jobs, all of them or none, and the id of their batch; `longest_first`: they ask for the least total time.
+
+        Raises what `submit` does, and InvalidRequest when there are none, or more than MOST_IN_BATCH.
+        """
+        if not 0 < len(submissions) <= MOST_IN_BATCH:
+            raise InvalidRequest(f"A batch has 1 to {MOST_IN_BATCH} files; this one has {len(submissions)}.")
+        batch_id, parsed = str(uuid4()), [_parsed(one) for one in submissions]
+
+        def operation(tx: Connection) -> list[tuple[Job, Decision]]:
+            wanted = [self._wanted(tx, one, options) for one, options in parsed]
+            quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id, len(wanted))
+            speeds = self._desk.predictions.speeds(tx, self._desk.clock())
+            mean = fmean(speeds.usual_seconds(work.kind, work.seconds) for _, _, work in wanted)
+            return [
+                submit(
+                    tx,
+                    self._desk,
+                    replace(new, batch_id=batch_id),
+                    needs,
+                    work,
+                    batch_mean_seconds=mean if longest_first else None,
+                )
+                for new, needs, work in wanted
+            ]
+
+        made = self._desk.database.write(operation)
+        for job, decision in made:
+            self._desk.decided(job, decision)
+        return batch_id, [job for job, _ in made]
 
     def cancel(self, job_id: str) -> Job:
         """The job, cancelled; a running conversion is killed at the next heartbeat. Raises NotFound, Conflict."""
@@ -154,17 +191,16 @@ class Dispatcher:
         self._desk.database.write(operation)
         self._desk.tell()
 
-    def _submit(self, tx: Connection, submission: Submission, options: Options) -> tuple[Job, Decision]:
+    def _wanted(self, tx: Connection, submission: Submission, options: Options) -> tuple[NewJob, Needs, Work]:
+        """Locks the source."""
         source = library.find(tx, submission.source, self._owner_id, lock=True)
+        known = {"size_bytes": source.size_bytes}
         try:
-            needs = needs_of(
-                submission.output_format, options, source.probe, size_bytes=source.size_bytes, tags=submission.tags
-            )
-            work = work_of(submission.output_format, options, source.probe, size_bytes=source.size_bytes)
+            needs = needs_of(submission.output_format, options, source.probe, tags=submission.tags, **known)
+            work = work_of(submission.output_format, options, source.probe, **known)
         except MissingStream as error:
             raise MissingStream(f"{source.name}: {error}") from error
-        quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id)
-        new = jobs.NewJob(
+        new = NewJob(
             id=str(uuid4()),
             source_id=source.id,
             input_file=source.name,
@@ -178,7 +214,13 @@ class Dispatcher:
             owner_id=self._owner_id,
             priority=submission.priority,
         )
-        return submit(tx, self._desk, new, needs, work)
+        return new, needs, work
+
+
+def _parsed(submission: Submission) -> tuple[Submission, Options]:
+    """Raises UnknownFormat, InvalidOption."""
+    submission = replace(submission, output_format=formats.format_named(submission.output_format).name)
+    return submission, formats.parse_options(submission.output_format, submission.options)
 
 
 def _repeated(tx: Connection, submission: Submission, owner_id: str) -> Job | None:

@@ -29,13 +29,15 @@ def placed(tx: Connection, desk: Desk, new: NewJob, work: Work, *, batch_mean_se
     )
 
 
-def submit(tx: Connection, desk: Desk, new: NewJob, needs: Needs, work: Work, **batch: float) -> tuple[Job, Decision]:
+def submit(
+    tx: Connection, desk: Desk, new: NewJob, needs: Needs, work: Work, *, batch_mean_seconds: float | None = None
+) -> tuple[Job, Decision]:
     """The job, placed, and given to the worker that is best for it; and the decision, to be told after the commit.
 
     The source is locked already. Locks all workers.
     """
     fleet, now = workers.list_workers(tx, lock=True), new.created_at
-    new = placed(tx, desk, new, work, **batch)
+    new = placed(tx, desk, new, work, batch_mean_seconds=batch_mean_seconds)
     decision = desk.chooser.decide(tx, fleet, needs, new, avoid={}, now=now)
     job = jobs.submit(
         tx,

@@ -40,10 +40,10 @@ def refuse_more_bytes(tx: Connection, settings: Settings, owner_id: str, more: i
         left.refuse(more)
 
 
-def refuse_more_jobs(tx: Connection, settings: Settings, owner_id: str) -> None:
-    """Raises QuotaExceeded when one more would be too many, or when nothing more may be stored."""
+def refuse_more_jobs(tx: Connection, settings: Settings, owner_id: str, more: int = 1) -> None:
+    """Raises QuotaExceeded when so many more would be too many, or when nothing more may be stored."""
     _, quota_jobs = _quotas(tx, settings, owner_id, lock=True)
-    if quota_jobs is not None and accounts.usage_of(tx, owner_id).live_jobs >= quota_jobs:
+    if quota_jobs is not None and accounts.usage_of(tx, owner_id).live_jobs + more > quota_jobs:
         raise QuotaExceeded(
             f"You may have {quota_jobs} jobs at a time on this server, pending and running. Wait until one has ended, "
             "or cancel one."

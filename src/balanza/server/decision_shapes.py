@@ -5,7 +5,8 @@ from datetime import datetime
 from balanza import wording
 from balanza.lifecycle import JobStatus
 from balanza.model import Candidate, DecisionRecord, Job, MetricsSource, Reason, Waiting
-from balanza.server.shapes import Shape, WaitingOut
+from balanza.server.job_shapes import WaitingOut
+from balanza.server.shapes import Shape
 from balanza.wording import Value
 
 
@@ -25,6 +26,8 @@ class CandidateOut(Shape):
     load_score: int
     """0..100."""
     chosen: bool
+    finish_seconds: float | None
+    """In how many seconds it would complete the job, as predicted; null where the policy predicts nothing."""
     why_not: str | None
     """A clause that follows the worker's name, such as `had 1 job, worker_a 0`; null for the chosen one."""
     why_not_code: str | None
@@ -53,6 +56,9 @@ class DecisionOut(Shape):
     """Who was chosen; null when nobody could take it."""
     source: str | None
     """Whose own queue the job was in before; null for a new job, and for one of the general queue."""
+    rule: str | None
+    """Why the job was the next, when a worker took it: `oldest`, `priority`, `fair_share`, `shortest`, `longest`,
+    `arrival`."""
     candidates: list[CandidateOut]
     """By id. Of a large fleet, some of those that were not chosen are left out."""
 
@@ -67,6 +73,7 @@ class DecisionOut(Shape):
             policy=decision.policy,
             worker_id=decision.worker_id,
             source=record.source,
+            rule=decision.rule,
             candidates=[
                 CandidateOut.of(one, chosen=one.worker_id == decision.worker_id) for one in decision.candidates
             ],

@@ -5,19 +5,29 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query
 from sqlalchemy import Connection
 
+from balanza.balancer.order import most_priority
 from balanza.dispatch.dispatcher import Submission, existing
 from balanza.dispatch.estimates import Estimate, estimate
 from balanza.dispatch.load import QueueStats, queue_stats
+from balanza.errors import Refused
 from balanza.lifecycle import JobStatus
 from balanza.media import formats
-from balanza.model import Job
+from balanza.model import Job, Scope
 from balanza.protocol import WORKER_ID
 from balanza.server.auth import Admin, Converter, Reader
 from balanza.server.bodies import JsonRoute
+from balanza.server.job_shapes import (
+    BatchRequest,
+    ConvertRequest,
+    JobDetail,
+    JobOut,
+    JobPage,
+    Submitted,
+    SubmittedBatch,
+)
 from balanza.server.openapi import JSON_BODY, problems
 from balanza.server.parts import Parts
-from balanza.server.shapes import ConvertRequest, JobDetail, JobOut, JobPage, Submitted
-from balanza.server.waiting import waits_of
+from balanza.server.waiting import outlooks_of
 from balanza.store import decisions, jobs, requirements
 
 router = APIRouter(tags=["jobs"], route_class=JsonRoute)
@@ -26,20 +36,19 @@ JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A job
 LAST_SEQ = 2**63 - 1
 
 
-@router.post("/convert", status_code=201, summary="Convert a file", responses=problems(404, 409, 410, *JSON_BODY))
-def convert(
-    wanted: ConvertRequest,
-    parts: Converter,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=255,
-            pattern=r"^[\x21-\x7e]+$",
-            description="Requests with the same key make one job. A new request needs a new key.",
-        ),
-    ] = None,
-) -> Submitted:
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Requests with the same key make one job. A new request needs a new key.",
+    ),
+]
+
+
+@router.post("/convert", status_code=201, summary="Convert a file", responses=problems(403, 404, 409, 410, *JSON_BODY))
+def convert(wanted: ConvertRequest, parts: Converter, idempotency_key: IdempotencyKey = None) -> Submitted:
     """Makes a pending job and assigns it to a worker that can run it, by default the least loaded one."""
     submission = Submission(
         source=wanted.input_file,
@@ -47,8 +56,31 @@ def convert(
         options=wanted.options,
         idempotency_key=idempotency_key,
         tags=frozenset(wanted.tags),
+        priority=_priority(wanted.priority, parts),
     )
     return Submitted.of(parts.dispatcher.submit(submission))
+
+
+@router.post(
+    "/convert/batch",
+    status_code=201,
+    summary="Convert several files into the same",
+    responses=problems(403, 404, 409, 410, *JSON_BODY),
+)
+def convert_batch(wanted: BatchRequest, parts: Converter) -> SubmittedBatch:
+    """Makes a job for each, all or none, and runs them as `goal` asks."""
+    submissions = [
+        Submission(
+            source=input_file,
+            output_format=wanted.output_format,
+            options=wanted.options,
+            tags=frozenset(wanted.tags),
+            priority=_priority(wanted.priority, parts),
+        )
+        for input_file in wanted.input_files
+    ]
+    batch_id, made = parts.dispatcher.submit_batch(submissions, longest_first=wanted.goal == "makespan")
+    return SubmittedBatch(batch_id=batch_id, jobs=[Submitted.of(job) for job in made])
 
 
 @router.post(
@@ -82,8 +114,8 @@ def list_jobs(
             before_seq=cursor,
             limit=limit + 1,
         )
-        waiting = waits_of(tx, found[:limit], parts.desk.clock())
-        shown = [JobOut.of(job, waiting.get(job.id)) for job in found[:limit]]
+        outlooks = outlooks_of(tx, parts.desk, found[:limit])
+        shown = [JobOut.of(job, outlooks[job.id]) for job in found[:limit]]
         return shown, str(found[limit - 1].seq) if len(found) > limit else None
 
     shown, more = parts.desk.database.read(read)
@@ -102,7 +134,7 @@ def inspect_job(job_id: JobId, parts: Reader) -> JobDetail:
             jobs.attempts_of(tx, job_id),
             decisions.of_job(tx, job_id),
             tags=needs.tags,
-            waiting=waits_of(tx, [job], parts.desk.clock()).get(job_id),
+            outlook=outlooks_of(tx, parts.desk, [job])[job_id],
         )
 
     return parts.desk.database.read(read)
@@ -131,5 +163,14 @@ def read_queue_stats(parts: Admin) -> QueueStats:
 
 
 def _shown(parts: Parts, job: Job) -> JobOut:
-    waiting = parts.desk.database.read(lambda tx: waits_of(tx, [job], parts.desk.clock()))
-    return JobOut.of(job, waiting.get(job.id))
+    outlooks = parts.desk.database.read(lambda tx: outlooks_of(tx, parts.desk, [job]))
+    return JobOut.of(job, outlooks[job.id])
+
+
+def _priority(wanted: int, parts: Parts) -> int:
+    """Raises Refused when it is more than this person may ask for."""
+    asked_by = parts.asked_by
+    most = most_priority(asked_by.user_id, is_admin=asked_by.scope.covers(Scope.ADMIN))
+    if wanted > most:
+        raise Refused(f"Only administrators can ask for a priority above {most}; ask for {most} or less.")
+    return wanted

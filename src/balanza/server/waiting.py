@@ -1,14 +1,43 @@
-"""What pending jobs wait for, from the fleet as it is in one transaction."""
+"""What pending jobs wait for and when they are expected, from the fleet as it is in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from balanza.balancer.waiting import waits_for
+from balanza.dispatch.desk import Desk
 from balanza.lifecycle import JobStatus
 from balanza.model import Job, Waiting
 from balanza.store import requirements, workers
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a job has before it. What nobody can tell is None."""
+
+    waiting: Waiting | None = None
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+
+
+UNKNOWN = Outlook()
+
+
+def outlooks_of(tx: Connection, desk: Desk, found: Sequence[Job]) -> Mapping[str, Outlook]:
+    """By job id."""
+    now = desk.clock()
+    waiting, expected = waits_of(tx, found, now), desk.forecasts.of(tx, found, now)
+    outlooks = {}
+    for job in found:
+        if (one := expected.get(job.id)) is None:
+            outlooks[job.id] = Outlook(waiting.get(job.id))
+            continue
+        is_pending = job.status is JobStatus.PENDING
+        start_at = now + timedelta(seconds=one.start_seconds) if is_pending else None
+        outlooks[job.id] = Outlook(waiting.get(job.id), start_at, now + timedelta(seconds=one.end_seconds))
+    return outlooks
 
 
 def waits_of(tx: Connection, found: Sequence[Job], now: datetime) -> Mapping[str, Waiting]:

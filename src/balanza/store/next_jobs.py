@@ -101,6 +101,32 @@ _AFTER = (
 _ALL = _first(select(*JOB)).order_by(*_IN_ORDER).limit(bindparam("most"))
 
 
+_PLACES = by_index(
+    select(jobs.c.id, jobs.c.seq, jobs.c.share, jobs.c.priority, jobs.c.order_key, jobs.c.predicted_seconds)
+    .where(_PENDING)
+    .order_by(*_IN_ORDER)
+    .limit(bindparam("most")),
+    "ix_jobs_pending_order",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a pending job stands."""
+
+    job_id: str
+    seq: int
+    share: str
+    priority: int
+    order_key: float
+    predicted_seconds: float
+
+
+def waiting(tx: Connection, most: int) -> list[Place]:
+    """Pending jobs, whoever could run them, each share's in their order."""
+    return [Place(*row) for row in tx.execute(_PLACES, {"most": most})]
+
+
 def heads(tx: Connection, taker: Taker, most: int) -> list[tuple[Job, float]]:
     """The first job of each share, and what that share has been served in seconds; whose turn it is comes first."""
     return [(Job(*row[:-1]), row[-1]) for row in tx.execute(_HEADS, {"most": most, **taker.values})]

@@ -1,6 +1,7 @@
 // The strings of the decisions on who converts what in English. The body is JSON, so that tests can read it too.
 export default {
   "policy.least_loaded": "By least_loaded: whoever has the fewest jobs, then the lowest CPU load, then whoever was chosen longest ago.",
+  "policy.earliest_finish": "By earliest_finish: whoever is predicted to complete it first.",
   "policy.power_of_two": "By power_of_two: the less loaded of two that were drawn.",
   "policy.round_robin": "By round_robin: whoever was chosen longest ago.",
   "policy.random": "By random: drawn among all that could take it.",

@@ -36,6 +36,8 @@ export default {
   "detail.option_time": "{option} cannot be {value}: give seconds, such as 12.5, or a time such as 1:30 or 1:02:03.5, up to 1000 hours.",
   "detail.option_resolution": "{option} cannot be {value}: give the width and height, such as 1280x720, or the height, such as 720p; each side from 16 to 8192.",
   "detail.option_choice": "{option} cannot be {value}. Possible: {choices}, {last}.",
+  "detail.batch_size": "A batch has 1 to {most} files; this one has {count}.",
+  "detail.priority_high": "Only administrators can ask for a priority above {most}; ask for {limit} or less.",
   "detail.job_unknown": "There is no such conversion, or not any more.",
   "detail.job_not_to_cancel": "This conversion has ended: it cannot be cancelled any more.",
   "detail.job_not_to_retry": "Only a failed or cancelled conversion can be tried again.",

@@ -1,6 +1,7 @@
 // The strings of the decisions on who converts what in Spanish. The body is JSON, so that tests can read it too.
 export default {
   "policy.least_loaded": "Por least_loaded: el que tiene menos trabajos, luego el de menos carga de CPU, luego el elegido hace más tiempo.",
+  "policy.earliest_finish": "Por earliest_finish: el que según la predicción lo termina antes.",
   "policy.power_of_two": "Por power_of_two: el menos cargado de dos sacados al azar.",
   "policy.round_robin": "Por round_robin: el elegido hace más tiempo.",
   "policy.random": "Por random: sacado al azar entre los que podían tomarlo.",

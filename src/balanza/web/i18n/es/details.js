@@ -36,6 +36,8 @@ export default {
   "detail.option_time": "{option} no puede ser {value}: pon segundos, como 12.5, o un tiempo como 1:30 o 1:02:03.5, hasta 1000 horas.",
   "detail.option_resolution": "{option} no puede ser {value}: pon el ancho y el alto, como 1280x720, o el alto, como 720p; cada lado, de 16 a 8192.",
   "detail.option_choice": "{option} no puede ser {value}. Se puede elegir: {choices}, {last}.",
+  "detail.batch_size": "Un lote tiene de 1 a {most} archivos; este tiene {count}.",
+  "detail.priority_high": "Solo los administradores pueden pedir una prioridad mayor que {most}; pide {limit} o menos.",
   "detail.job_unknown": "Esa conversión no existe o ya no existe.",
   "detail.job_not_to_cancel": "Esta conversión ya ha terminado: no se puede cancelar.",
   "detail.job_not_to_retry": "Solo se puede reintentar una conversión que ha fallado o se canceló.",
