@@ -271,6 +271,11 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "POST /fleet/lease": {"json_body": _json(**_PROCESS, wait_seconds=20)},
     "GET /fleet/leases/{token}/source": {"saved_as": "source"},
     "POST /fleet/leases/{token}/complete": {"json_body": _json(size_bytes=8192, sha256="0" * 64, probe=_PROBE)},
+    "POST /fleet/complete": {
+        "json_body": _json(
+            completions={"a-token-of-a-lease": {"size_bytes": 8192, "sha256": "0" * 64, "probe": _PROBE}}
+        )
+    },
     "POST /fleet/leases/{token}/fail": {"json_body": _json(error="FFmpeg could not read the file.", log_tail="")},
     "PUT /fleet/leases/{token}/pieces/{number}": {"sent": ("piece.mp4", "application/octet-stream")},
     "PUT /fleet/leases/{token}/result": {"sent": ("result.mp3", "application/octet-stream")},

@@ -160,6 +160,12 @@ class Completion(Message):
     """How long its source and result travelled between server and worker; None: they share a folder."""
 
 
+class Completions(Message):
+    """Of several leases, by token; each is judged by itself."""
+
+    completions: dict[Annotated[str, Field(pattern=OPAQUE)], Completion] = Field(min_length=1, max_length=MOST_TOGETHER)
+
+
 class Failure(Message):
     error: str
     log_tail: str = ""
@@ -183,3 +189,10 @@ class Problem(BaseModel):
     """Which sentence `detail` is, such as `file_empty`, to say it in another language; not every one has a code."""
     values: dict[str, Value] = {}
     """What stands in it, such as `{"name": "song.wav"}`."""
+
+
+class Refused(Message):
+    """What became of several completions."""
+
+    refused: dict[str, Problem] = {}
+    """By token, why it was not published; what is not here is."""

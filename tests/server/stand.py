@@ -147,13 +147,15 @@ class Hand:
         return self.client.put(f"/fleet/leases/{token}/result", content=content)
 
     def complete(self, grant: dict[str, Any], content: bytes) -> httpx2.Response:
-        completion = {
+        return self.client.post(f"/fleet/leases/{grant['token']}/complete", json=self.completion(grant, content))
+
+    def completion(self, grant: dict[str, Any], content: bytes) -> dict[str, Any]:
+        return {
             "size_bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             "probe": grant["source"]["probe"],
             "log_tail": "done",
         }
-        return self.client.post(f"/fleet/leases/{grant['token']}/complete", json=completion)
 
     def leave(self) -> None:
         gone = {"worker_id": self.worker_id, "instance": self.instance}

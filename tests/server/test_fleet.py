@@ -184,6 +184,26 @@ def test_a_completion_of_another_size_than_was_stored_is_refused(
     end(stand, job_id)
 
 
+def test_several_completions_at_once_are_each_judged_by_itself(stand: Stand, hand: Hand, song: dict[str, Any]) -> None:
+    jobs = [stand.convert(song["id"])["job_id"] for _ in range(3)]
+    first, other_size, lost = (hand.grant() for _ in jobs)
+    end(stand, lost["job_id"])
+    for grant in (first, other_size):
+        hand.store(grant["token"], wav(0.1))
+    contents = ((first, wav(0.1)), (other_size, wav(0.2)), (lost, wav(0.1)))
+    completions = {grant["token"]: hand.completion(grant, content) for grant, content in contents}
+
+    answer = stand.client.post("/fleet/complete", json={"completions": completions})
+
+    assert answer.status_code == 200
+    refused = answer.json()["refused"]
+    assert set(refused) == {other_size["token"], lost["token"]}
+    assert refused[lost["token"]]["type"] == "urn:balanza:problem:lease-lost"
+    assert stand.get(f"/jobs/{first['job_id']}")["status"] == "completed"
+    assert stand.get(f"/jobs/{other_size['job_id']}")["status"] == "processing"
+    end(stand, other_size["job_id"])
+
+
 @pytest.mark.parametrize(
     ("message", "named"),
     [

@@ -8,13 +8,13 @@ import time
 import wave
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import sin, tau
 from pathlib import Path
 from typing import TypeVar
 
-from balanza.errors import LeaseLost, ServerUnreachable, WorkerReplaced, WorkerUnknown
+from balanza.errors import BalanzaError, LeaseLost, ServerUnreachable, WorkerReplaced, WorkerUnknown
 from balanza.media.formats import parse_options
 from balanza.media.probe import Prober
 from balanza.media.program import Program
@@ -91,6 +91,8 @@ class Fleet:
     """Whether jobs for the same format are given at once to who asks for several."""
     offers: list[LeaseRequest] = field(default_factory=list)
     """The requests that offered to pause something."""
+    said_together: list[int] = field(default_factory=list)
+    """How many completions came in each request for several."""
     _pending: deque[LeaseGrant] = field(default_factory=deque)
     _short: deque[LeaseGrant] = field(default_factory=deque)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -224,6 +226,17 @@ class Fleet:
         self.held(token)
         self.completed[token] = completion
         del self.live[token]
+
+    async def complete_several(self, completions: Mapping[str, Completion]) -> Mapping[str, BalanzaError]:
+        self._reach()
+        self.said_together.append(len(completions))
+        refused: dict[str, BalanzaError] = {}
+        for token, completion in completions.items():
+            try:
+                await self.complete(token, completion)
+            except LeaseLost as error:
+                refused[token] = error
+        return refused
 
     async def fail(self, token: str, failure: Failure) -> None:
         self._reach()

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
 from balanza.errors import BalanzaError
-from balanza.protocol import Completion, Failure, Heartbeat, LeaseRequest, Problem, Registration
+from balanza.protocol import Completion, Completions, Failure, Heartbeat, LeaseRequest, Problem, Refused, Registration
 from tests.support.waiting import eventually
 from tests.worker.fleet import Fleet
 
@@ -66,10 +66,7 @@ def _app(http: HttpFleet) -> FastAPI:
 
     @app.exception_handler(BalanzaError)
     async def problem(_request: Request, error: BalanzaError) -> Response:
-        told = Problem(
-            type=f"urn:balanza:problem:{error.slug}", title=error.title, status=error.status, detail=error.sentence
-        )
-        return JSONResponse(told.model_dump(), error.status, media_type="application/problem+json")
+        return JSONResponse(_told(error).model_dump(), error.status, media_type="application/problem+json")
 
     @app.middleware("http")
     async def misbehave(request: Request, proceed: Any) -> Response:
@@ -124,6 +121,11 @@ def _app(http: HttpFleet) -> FastAPI:
     async def complete(token: str, completion: Completion) -> None:
         await fleet.complete(token, completion)
 
+    @app.post("/fleet/complete")
+    async def complete_several(several: Completions) -> Refused:
+        refused = await fleet.complete_several(several.completions)
+        return Refused(refused={token: _told(error) for token, error in refused.items()})
+
     @app.post("/fleet/leases/{token}/fail", status_code=204)
     async def fail(token: str, failure: Failure) -> None:
         await fleet.fail(token, failure)
@@ -133,3 +135,9 @@ def _app(http: HttpFleet) -> FastAPI:
         await fleet.release(token)
 
     return app
+
+
+def _told(error: BalanzaError) -> Problem:
+    return Problem(
+        type=f"urn:balanza:problem:{error.slug}", title=error.title, status=error.status, detail=error.sentence
+    )

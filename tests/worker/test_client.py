@@ -82,6 +82,11 @@ async def test_messages_arrive_as_they_were_sent(fleet: Fleet, client: HttpFleet
     completion = Completion(size_bytes=1, sha256="0" * 64, probe=grant.source.probe, log_tail="ñ")
     await client.complete(grant.token, completion)
     assert fleet.completed == {grant.token: completion}
+    other = fleet.add(song)
+    await client.lease(lease_request())
+    refused = await client.complete_several({grant.token: completion, other.token: completion})
+    assert {token: type(error) for token, error in refused.items()} == {grant.token: LeaseLost}
+    assert other.token in fleet.completed
     await client.leave("worker_a", "one")
     assert fleet.left == ["one"]
 

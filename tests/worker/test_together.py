@@ -54,6 +54,7 @@ async def test_each_is_completed_with_the_result_that_it_would_have_had_alone(
         alone = sharing.add(song, "mp3")
         await until(lambda: alone.token in sharing.completed)
     assert starts(started) == [3, 1, 1]
+    assert sharing.said_together == [3]
     assert {_result(sharing, grant) for grant in (*grants[::2], grants[3])} == {_result(sharing, alone)}
     assert sharing.completed[grants[0].token].probe == sharing.completed[alone.token].probe
 
@@ -121,6 +122,7 @@ async def test_one_that_is_lost_is_dropped_and_the_others_go_on(
         sharing.take_away(grants[1])
         await until(lambda: len(sharing.completed) == 2)
         await until(lambda: not agent.running)
+    assert sharing.said_together == [2]
     assert not sharing.failed
     assert sharing.stored() == {grants[0].output_key, grants[2].output_key}
 

@@ -1,13 +1,13 @@
 """The way between a worker and a dispatcher in one process: function calls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from balanza.dispatch.fleet import Fleet
 from balanza.dispatch.signals import Signals
-from balanza.errors import StorageError
+from balanza.errors import BalanzaError, StorageError
 from balanza.lifecycle import JobStatus
 from balanza.model import Job
 from balanza.protocol import (
@@ -99,6 +99,15 @@ class LocalFleet:
     async def complete(self, token: str, completion: Completion) -> None:
         job = self._fleet.complete(token, completion)
         await self._ended(job, self._storage.path(self._output_keys.pop(token)))
+
+    async def complete_several(self, completions: Mapping[str, Completion]) -> Mapping[str, BalanzaError]:
+        refused = {}
+        for token, completion in completions.items():
+            try:
+                await self.complete(token, completion)
+            except BalanzaError as error:
+                refused[token] = error
+        return refused
 
     async def fail(self, token: str, failure: Failure) -> None:
         job = self._fleet.fail(token, failure)

@@ -9,13 +9,17 @@ from starlette.responses import StreamingResponse
 
 from balanza.dispatch import signals
 from balanza.dispatch.pieces import PieceWriter
+from balanza.errors import BalanzaError
 from balanza.protocol import (
     Completion,
+    Completions,
     Failure,
     Heartbeat,
     HeartbeatReply,
     LeaseGrant,
     LeaseRequest,
+    Problem,
+    Refused,
     Registered,
     Registration,
     StoredObject,
@@ -25,6 +29,7 @@ from balanza.server.bells import wait_for_bell
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, content, problems
 from balanza.server.parts import LoopPartsDep
+from balanza.server.problems import of_error
 from balanza.server.ranges import Span
 from balanza.server.serving import stored_pieces
 from balanza.server.shapes import Leaving
@@ -94,6 +99,19 @@ def read_source(token: Token, parts: WorkerParts, loop_parts: LoopPartsDep) -> R
 )
 def complete(token: Token, completion: Completion, parts: WorkerParts) -> None:
     parts.fleet.complete(token, completion)
+
+
+@router.post("/complete", summary="Publish several results", responses=problems(*JSON_BODY))
+def complete_several(several: Completions, parts: WorkerParts) -> Refused:
+    """Each under the token of its lease. One that is refused, with the problem that it would have been told alone,
+    keeps no other from being published."""
+    refused = {}
+    for token, completion in several.completions.items():
+        try:
+            parts.fleet.complete(token, completion)
+        except BalanzaError as error:
+            refused[token] = Problem.model_validate_json(bytes(of_error(error).body))
+    return Refused(refused=refused)
 
 
 @router.post(

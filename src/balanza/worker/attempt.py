@@ -8,6 +8,7 @@ from logging import Logger, LoggerAdapter
 
 from balanza.errors import AttemptFailed, BalanzaError, LeaseLost
 from balanza.protocol import Completion, Failure, LeaseGrant, LeaseReport
+from balanza.worker.completing import Completing
 from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.pauses import Pauses
@@ -38,13 +39,16 @@ class Attempt:
         client: FleetClient,
         link: Link,
         log: "LoggerAdapter[Logger]",
+        completing: Completing | None = None,
     ) -> None:
+        """`completing` tells completions together with those of other attempts."""
         self.grant = grant
         self.pauses = Pauses()
         self._started_at = time.monotonic()
         self._report = LeaseReport(token=grant.token, progress=0)
         self._runner = runner
         self._client = client
+        self._complete_under = completing.complete if completing else client.complete
         self._link = link
         self._log = log
         self._work: asyncio.Task[Ending] | None = None
@@ -130,7 +134,7 @@ class Attempt:
         self._outcome_sent = True
         told = completion.model_copy(update={"paused_seconds": round(self.pauses.seconds, 3)})
         try:
-            await self._link.persist(lambda: self._client.complete(self.grant.token, told))
+            await self._link.persist(lambda: self._complete_under(self.grant.token, told))
         except LeaseLost:
             return Ending.LOST  # the server has removed the result
         except BalanzaError as error:

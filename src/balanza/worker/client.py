@@ -1,7 +1,7 @@
 """How a worker asks its server over HTTP."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,12 +13,14 @@ from pydantic import BaseModel, ValidationError
 from balanza.errors import BalanzaError, CallerError, ServerUnreachable
 from balanza.protocol import (
     Completion,
+    Completions,
     Failure,
     Heartbeat,
     HeartbeatReply,
     LeaseGrant,
     LeaseRequest,
     Problem,
+    Refused,
     Registered,
     Registration,
     StoredObject,
@@ -108,6 +110,11 @@ class HttpFleetClient:
     async def complete(self, token: str, completion: Completion) -> None:
         await self._post(f"leases/{token}/complete", completion)
 
+    async def complete_several(self, completions: Mapping[str, Completion]) -> Mapping[str, BalanzaError]:
+        response = await self._post("complete", Completions(completions=dict(completions)))
+        refused = _parsed(Refused, response).refused
+        return {token: _error_of(problem) for token, problem in refused.items()}
+
     async def fail(self, token: str, failure: Failure) -> None:
         await self._post(f"leases/{token}/fail", failure)
 
@@ -173,8 +180,12 @@ def _raise_problem(response: httpx2.Response) -> NoReturn:
         problem = Problem.model_validate_json(response.content)
     except ValidationError as error:
         raise _stranger(response) from error
+    raise _error_of(problem)
+
+
+def _error_of(problem: Problem) -> BalanzaError:
     slug = re.split(r"[:/]", problem.type)[-1]
-    raise _BY_SLUG.get(slug, BalanzaError)(problem.detail)
+    return _BY_SLUG.get(slug, BalanzaError)(problem.detail)
 
 
 def _stranger(response: httpx2.Response) -> BalanzaError:

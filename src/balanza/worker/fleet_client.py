@@ -1,8 +1,10 @@
 """What a worker asks of its server, whatever the way between them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from balanza.errors import BalanzaError
 from balanza.protocol import (
     Completion,
     Failure,
@@ -38,6 +40,9 @@ class FleetClient(Protocol):
         """Of a preview, in order from 0; sent again, it takes the place of what it was."""
 
     async def complete(self, token: str, completion: Completion) -> None: ...
+
+    async def complete_several(self, completions: Mapping[str, Completion]) -> Mapping[str, BalanzaError]:
+        """Those that were refused, by token, with what `complete` would have raised; the others are published."""
 
     async def fail(self, token: str, failure: Failure) -> None: ...
 

@@ -13,6 +13,7 @@ from balanza.balancer.pausing import may_be_paused
 from balanza.errors import BalanzaError, WorkerReplaced, WorkerUnknown
 from balanza.protocol import LeaseGrant, LeaseRequest
 from balanza.worker.attempt import Attempt, Ending
+from balanza.worker.completing import Completing
 from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.observer import Observer
@@ -135,10 +136,10 @@ class Slots:
 
     async def _attend_together(self, grants: Sequence[LeaseGrant]) -> None:
         """Returns when all have ended. None of them is paused: they are tiny."""
-        together = Together(self._equipment, grants)
+        together, completing = Together(self._equipment, grants), Completing(self._client)
 
         async def attend(grant: LeaseGrant) -> None:
-            with self._holding(grant, together) as attempt:
+            with self._holding(grant, together, completing) as attempt:
                 await self._run(attempt)
 
         try:
@@ -227,10 +228,14 @@ class Slots:
             await attempt.hand_back()
 
     @contextmanager
-    def _holding(self, grant: LeaseGrant, together: Together | None = None) -> Iterator[Attempt]:
+    def _holding(
+        self, grant: LeaseGrant, together: Together | None = None, completing: Completing | None = None
+    ) -> Iterator[Attempt]:
         """Whoever leaves has gone when the last attempt is over."""
         runner = together or self._equipment
-        attempt = Attempt(grant, runner=runner, client=self._client, link=self._link, log=self._log)
+        attempt = Attempt(
+            grant, runner=runner, client=self._client, link=self._link, log=self._log, completing=completing
+        )
         self.attempts[grant.token] = attempt
         self._count_running()
         try:

@@ -106,13 +106,17 @@ class Together:
             return
         waiting = iter(members)
 
+        completions: dict[str, Completion | None] = {}
+
         async def publish() -> None:
             for member in waiting:
-                await self._publish(member)
+                completions[member.grant.token] = await self._published(member)
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(_PUBLISHED_AT_ONCE):
                 tasks.create_task(publish())
+        for token, completion in completions.items():  # at the same moment, so that they are told in one request
+            self._outcomes[token].set_result(completion)
 
     async def _bring_sources(self) -> list[_Member]:
         """Those that have their source and may share."""
@@ -157,17 +161,13 @@ class Together:
         )
         return not ended.stalled and ended.returncode == 0 and not ended.log_tail
 
-    async def _publish(self, member: _Member) -> None:
-        outcome = self._outcomes[member.grant.token]
-        if member.grant.token in self._dropped:
-            return
+    async def _published(self, member: _Member) -> Completion | None:
+        """None when it is to be run alone, or not at all."""
         result = self._folder / str(member.number) / RESULT
-        try:
-            completion = await self._runner.publish(member.grant, result, "", member.fetching_seconds)
-        except (OSError, BalanzaError):
-            outcome.set_result(None)
-        else:
-            outcome.set_result(completion)
+        with suppress(OSError, BalanzaError):
+            if member.grant.token not in self._dropped:
+                return await self._runner.publish(member.grant, result, "", member.fetching_seconds)
+        return None
 
 
 def _can_share(grant: LeaseGrant) -> bool:
