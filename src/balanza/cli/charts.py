@@ -58,7 +58,14 @@ def bars(file: Path, panels: Mapping[str, Mapping[str, float]]) -> None:
         _save(figure, file)
 
 
-def lines(file: Path, x: Sequence[float], panels: Mapping[str, Mapping[str, Sequence[float]]], x_title: str) -> None:
+def lines(
+    file: Path,
+    x: Sequence[float],
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    x_title: str,
+    *,
+    log: bool = False,
+) -> None:
     """A panel per figure, a line per name. Raises OSError."""
     with mpl.rc_context(_STYLE):
         figure, axes = _panels(len(panels), height=2.8, share_y=False)
@@ -67,7 +74,10 @@ def lines(file: Path, x: Sequence[float], panels: Mapping[str, Mapping[str, Sequ
                 at.plot(x, values, marker="o", markersize=4, color=colour, label=name)
             at.set_title(title, loc="left", fontsize=10)
             at.set_xlabel(x_title)
-            at.set_ylim(bottom=0)
+            if log:
+                at.set_yscale("log")
+            else:
+                at.set_ylim(bottom=0)
             at.grid(axis="y", color=MUTED, alpha=0.25)
             if any(series):
                 at.legend(frameon=False, fontsize=9)
@@ -81,14 +91,18 @@ def _panels(count: int, *, height: float, share_y: bool) -> tuple[Figure, list[A
 
 def _bars(at: Any, title: str, values: Sequence[float]) -> None:
     spots = range(len(values))
+    positive = [value for value in values if value > 0]
+    is_wide = bool(positive) and max(positive) > 20 * min(positive)
+    left = min(positive) / 2 if is_wide else 0.0
     at.barh(spots, values, color=COLOURS[0], height=0.62)
     for spot, value in zip(spots, values, strict=True):
-        at.annotate(_short(value), (value, spot), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
-    positive = [value for value in values if value > 0]
-    if positive and max(positive) > 20 * min(positive):
+        shown = max(value, left)
+        at.annotate(_short(value), (shown, spot), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
+    if is_wide:
         at.set_xscale("log")
-        at.set_xlim(left=min(positive) / 2)
-    at.margins(x=0.2)
+        at.set_xlim(left, max(values) * (max(values) / left) ** 0.2)
+    else:
+        at.margins(x=0.2)
     at.set_title(title, loc="left", fontsize=10)
     at.tick_params(axis="y", length=0)
 

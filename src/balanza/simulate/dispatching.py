@@ -1,6 +1,8 @@
 """Who takes which job now: order, guard, look-ahead, reservation and pausing, by the rules of the balancer."""
 
+from collections.abc import Iterator
 from heapq import nlargest
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from balanza.balancer import lookahead, order, pausing
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 32
 """So many of the runs that end last are looked at for a pause."""
+_MOST_SLOTS = 256
+"""In a larger fleet nobody looks ahead: it would take longer than it gains."""
 _INSTANT = 1e-9
 
 
@@ -38,6 +42,7 @@ class Dispatching:
         """Those that could be paused, with when they are believed to end."""
         self._slots = sum(machine.slots for machine in simulation.machines)
         self._is_held = False
+        self._known_slowness: dict[str, float] = {}
 
     # --- What is pending
 
@@ -72,7 +77,7 @@ class Dispatching:
             self._fill(machine)
             if not self.pending:
                 return
-        if self._rules.pausing:
+        if self._rules.pausing and self._rules.order is not Order.LPT:
             self._pause()
 
     def _fill(self, machine: Machine) -> None:
@@ -89,11 +94,12 @@ class Dispatching:
     def _next_for(self, machine: Machine) -> Task | None:
         if not self._simulation.binds_late:
             return next(iter(machine.queue.values()), None)
+        oldest = None
         if self._rules.guard and order.is_guards_turn(self.dispatches):
-            return self._or_own(self.pending.oldest(), machine)
+            oldest = self.pending.oldest()
         if self._looks_ahead():
-            return self._looking_ahead(machine)
-        return self._or_own(order.first_of(self.pending.heads()), machine)
+            return self._looking_ahead(machine, oldest)
+        return self._or_own(oldest or order.first_of(self.pending.heads()), machine)
 
     def _or_own(self, head: Head | None, machine: Machine) -> Task | None:
         """That job; while another worker is about to take it, the first of its own queue."""
@@ -113,24 +119,36 @@ class Dispatching:
         return left <= _INSTANT
 
     def _looks_ahead(self) -> bool:
-        if not self._rules.look_ahead or len(self.pending) > MOST_PENDING or self._slots > 256:
+        """Of an order that is for the least total time the first jobs are looked at however many there are."""
+        if not self._rules.look_ahead or self._slots > _MOST_SLOTS:
             return False
-        return self._rules.order is Order.LPT or lookahead.is_uneven(self._ahead())
+        if len(self.pending) > MOST_PENDING and self._rules.order is not Order.LPT:
+            return False
+        return lookahead.is_uneven([Slot(one.id, 0.0, self._slowness(one)) for one in self._simulation.machines])
 
-    def _looking_ahead(self, machine: Machine) -> Task | None:
-        seconds = {job_id: task.predicted_seconds for job_id, task in self._tasks.items()}
-        jobs = self.pending.in_order(seconds)
-        at = lookahead.first_for(machine.id, self._ahead(), [seconds[job_id] for job_id in jobs])
+    def _looking_ahead(self, machine: Machine, oldest: Head | None) -> Task | None:
+        """On the guard's turn the oldest job comes before all others, and goes to whoever ends it first, as they do."""
+        looked_at: list[Task] = []
+        at = lookahead.first_for(machine.id, self._ahead(), self._seconds(oldest, looked_at))
         self._is_held = self._is_held or at is None
-        return None if at is None else self._tasks[jobs[at]]
+        return None if at is None else looked_at[at]
+
+    def _seconds(self, oldest: Head | None, looked_at: list[Task]) -> Iterator[float]:
+        """Of the first jobs in their order; each is put into `looked_at`."""
+        lengths = {job_id: task.predicted_seconds for job_id, task in self._tasks.items()}
+        first = [oldest.job_id] if oldest else []
+        others = (job_id for job_id in self.pending.in_order(lengths) if job_id not in first)
+        for job_id in islice(chain(first, others), MOST_PENDING):
+            looked_at.append(self._tasks[job_id])
+            yield lengths[job_id]
 
     def _ahead(self) -> list[Slot]:
-        now, speeds = self._simulation.now, self._simulation.speeds
+        now = self._simulation.now
         slots = []
         for machine in self._simulation.machines:
             if machine.is_offline:
                 continue
-            slowness = speeds.slowness(machine.id)
+            slowness = self._slowness(machine)
             for run in machine.runs:
                 left = run.estimated_seconds(now)
                 waiting = machine.paused.get(run)
@@ -138,19 +156,48 @@ class Dispatching:
             slots += [Slot(machine.id, 0.0, slowness)] * (machine.slots - len(machine.runs))
         return slots
 
+    def _slowness(self, machine: Machine) -> float:
+        if machine.id not in self._known_slowness:
+            self._known_slowness[machine.id] = self._simulation.speeds.slowness(machine.id)
+        return self._known_slowness[machine.id]
+
+    def learned(self, machine: Machine) -> None:
+        """Its speed is known anew."""
+        self._known_slowness.pop(machine.id, None)
+
     # --- Pausing
 
     def _pause(self) -> None:
+        """Of each share the first job may be short enough; whose turn it is comes first."""
         while self.pending:
-            head = order.first_of(self.pending.heads())
-            task = self._tasks[head.job_id] if head else None
-            run = self._longest_beside(task) if task else None
-            if task is None or run is None:
+            found = next(self._pairs(), None)
+            if found is None:
                 return
+            task, run = found
             run.count(self._simulation.now)
             run.paused_at = self._simulation.now
             run.timer += 1
             self._begin_short(task, run)
+
+    def _pairs(self) -> Iterator[tuple[Task, Run]]:
+        """Short jobs in their order, each with a run that may be paused for it."""
+        for task in self._firsts():
+            run = self._longest_beside(task)
+            if run is not None:
+                yield task, run
+
+    def _firsts(self) -> list[Task]:
+        return [self._tasks[head.job_id] for head in self._sorted_heads()]
+
+    def _sorted_heads(self) -> list[Head]:
+        heads, ordered = self.pending.heads(), []
+        while heads:
+            first = order.first_of(heads)
+            if first is None:
+                break
+            heads.remove(first)
+            ordered.append(first)
+        return ordered
 
     def _longest_beside(self, task: Task) -> Run | None:
         """Of the runs that may be paused for it the one that is believed to end last."""
@@ -195,12 +242,10 @@ class Dispatching:
 
     def pause_again(self, run: Run) -> bool:
         """The short job has ended; whether there is another one that it stays paused for."""
-        head = order.first_of(self.pending.heads())
-        task = self._tasks[head.job_id] if head else None
-        if task is None or not self._may_pause(run, task):
-            return False
-        self._begin_short(task, run)
-        return True
+        task = next((task for task in self._firsts() if self._may_pause(run, task)), None)
+        if task is not None:
+            self._begin_short(task, run)
+        return task is not None
 
     def resume(self, run: Run) -> None:
         now = self._simulation.now

@@ -60,7 +60,9 @@ class Simulation:
         self.machines = machines_of(scenario)
         self.learned: dict[Key, Learned] = speeds_of(self.machines) if scenario.speeds_known else {}
         self.speeds = Speeds(self.learned)
-        self.placement = Placement(self.machines, rules, scenario.sample_seconds, chances("policy"))
+        self.placement = Placement(
+            self.machines, rules, self.speeds, sample_seconds=scenario.sample_seconds, chance=chances("policy")
+        )
         self.dispatching = Dispatching(self)
         self.mishaps = Mishaps(self, chances)
         self.tasks: list[Task] = []
@@ -108,7 +110,7 @@ class Simulation:
         self.assign(task)
 
     def assign(self, task: Task) -> None:
-        chosen = self.placement.choose(self.now)
+        chosen = self.placement.choose(task.predicted_seconds, self.now)
         task.assigned_at = self.now
         if chosen is not None:
             self.give(task, chosen)
@@ -159,6 +161,7 @@ class Simulation:
         taken = self.now - run.started_at - run.paused_seconds
         arrival = task.arrival
         self.learned.update(self.speeds.after(machine.id, arrival.kind, arrival.guess, taken))
+        self.dispatching.learned(machine)
         paused = machine.paused.pop(run, None)
         if paused is not None and not self.dispatching.pause_again(paused):
             self.dispatching.resume(paused)
@@ -201,6 +204,7 @@ class Simulation:
     def touch(self, machine: Machine) -> None:
         """Before its runs or its queue change."""
         machine.changes(self.now, self.placement.sample_seconds)
+        self.placement.changes(machine)
 
     @property
     def binds_late(self) -> bool:

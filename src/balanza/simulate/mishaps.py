@@ -55,7 +55,7 @@ class Mishaps:
         """Its own queue goes to others, job by job."""
         machine.is_offline = True
         simulation = self._simulation
-        simulation.placement.changed(machine)
+        simulation.placement.changes(machine)
         if simulation.binds_late:
             for task in list(machine.queue.values()):
                 simulation.unassign(task)
@@ -67,7 +67,7 @@ class Mishaps:
         simulation = self._simulation
         simulation.touch(machine)
         machine.is_up, machine.is_offline = True, False
-        simulation.placement.changed(machine)
+        simulation.placement.changes(machine)
         if simulation.binds_late:
             self._welcome(machine)
         simulation.dispatching.settle(machine)

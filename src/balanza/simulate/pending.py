@@ -4,7 +4,7 @@ A heap per share, and one by arrival; what was removed is dropped from a heap wh
 a share and the oldest job are found in logarithmic time, whatever order they came and went in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import TypeVar
@@ -75,9 +75,22 @@ class PendingJobs:
         """What the guard takes."""
         return self._head(self._jobs[self._by_age[0][-1]]) if self._by_age else None
 
-    def in_order(self, seconds: Mapping[str, float]) -> list[str]:
+    def in_order(self, seconds: Mapping[str, float]) -> Iterator[str]:
         """The ids of all jobs in the order in which they would be dispatched; `seconds`: of each its predicted work."""
-        return in_order((self._head(job) for job in self._jobs.values()), seconds)
+        waiting = [heap for heap in self._shares.values() if heap]
+        if len(waiting) == 1:
+            yield from self._drained(list(waiting[0]))
+        elif waiting:
+            yield from in_order([self._head(job) for job in self._jobs.values()], seconds)
+
+    def _drained(self, heap: list[tuple[int, float, int, str]]) -> Iterator[str]:
+        """The order of one share, which needs no knowledge of the others: only as much is sorted as is asked for."""
+        last = None
+        while heap:
+            entry = heappop(heap)
+            if entry != last and self._waits(entry):
+                yield entry[-1]
+            last = entry
 
     def _head(self, job: PendingJob) -> Head:
         served = self.served_seconds.get(job.share, 0.0)

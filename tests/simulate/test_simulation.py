@@ -1,0 +1,106 @@
+"""Simulations keep the promises of the rules that they drive."""
+
+from typing import Any
+
+import pytest
+
+from balanza.balancer.policies import POLICIES
+from balanza.simulate import placing
+from balanza.simulate.figures import figures_of
+from balanza.simulate.measures import Outcome
+from balanza.simulate.rules import NAMES
+from tests.simulate.fleets import a_scenario, outcome_of
+
+BATCH: dict[str, Any] = {"count": 200, "load": None, "prediction_sigma": 0.0}
+
+
+def figures(outcome: Outcome) -> dict[str, float]:
+    row = figures_of(outcome)
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_is_completed_once_and_never_faster_than_it_can_be(name: str) -> None:
+    outcome = outcome_of(a_scenario(jobs={"count": 80}), name)
+    assert outcome.completed == outcome.jobs == 80
+    assert outcome.failed == 0
+    assert min(one.slowdown for one in outcome.fates) >= 1
+    assert outcome.makespan_seconds >= outcome.bound_seconds * (1 - 1e-9)
+    assert outcome.utilisation <= 1
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_one_others() -> None:
+    scenario = a_scenario(failures={"every_seconds": 500, "down_seconds": 30})
+    assert figures(outcome_of(scenario)) == figures(outcome_of(scenario))
+    assert figures(outcome_of(scenario)) != figures(outcome_of(scenario, seed=2))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_index_and_a_look_at_everybody_give_the_same(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Speeds are known and stay so: what `earliest_finish` goes by changes only when a worker does.
+    scenario = a_scenario(6, jobs={"prediction_sigma": 0.0}, policy=policy, speeds_known=True, sample_seconds=0)
+    looked = figures(outcome_of(scenario))
+    monkeypatch.setattr(placing, "MANY", 0)
+    assert figures(outcome_of(scenario))["completed"] == looked["completed"]
+    if policy != "earliest_finish":
+        assert figures(outcome_of(scenario)) == looked
+
+
+def test_nobody_is_idle_while_a_job_is_pending_that_they_could_run() -> None:
+    assert outcome_of(a_scenario()).costs.wasted_slot_seconds == 0
+    assert outcome_of(a_scenario(), "first_version").costs.wasted_slot_seconds > 0
+
+
+def test_order_and_pausing_are_worth_what_they_should_be() -> None:
+    scenario = a_scenario(2, jobs={"count": 1000})
+    by_arrival, by_length, paused = (
+        outcome_of(scenario, name).slowdown.mean for name in ("central_fifo", "no_pausing", "least_loaded")
+    )
+    assert by_arrival > 2 * by_length > 4 * paused
+
+
+def test_pauses_stop_where_they_are_off_and_where_the_longest_comes_first() -> None:
+    scenario = a_scenario(2)
+    assert outcome_of(scenario).costs.pauses > 0
+    assert outcome_of(scenario, "no_pausing").costs.pauses == 0
+    assert outcome_of(scenario, "lpt").costs.pauses == 0
+
+
+@pytest.mark.parametrize("fastest", [1.0, 4.0])
+def test_the_longest_first_ends_a_batch_at_the_bound(fastest: float) -> None:
+    scenario = a_scenario(8, jobs=BATCH, speeds_known=True, order="lpt")
+    fleet = scenario.workers[0].model_copy(update={"fastest": fastest})
+    assert outcome_of(scenario.model_copy(update={"workers": (fleet,)})).over_bound <= 1.01
+
+
+def test_a_flood_leaves_the_others_their_share() -> None:
+    owners = [{"name": "ana"}, {"name": "berta"}]
+    flood = {"at_seconds": 100.0, "jobs": 150, "owner": "flood"}
+    scenario = a_scenario(8, jobs={"count": 200, "load": 0.2}, owners=owners, bursts=[flood])
+    fair, unfair = (
+        outcome_of(scenario, name).of_owners("ana", "berta")[1].p95 for name in ("least_loaded", "central_fifo")
+    )
+    assert fair < 20 < unfair
+
+
+def test_jobs_of_workers_that_vanish_are_run_by_others() -> None:
+    scenario = a_scenario(jobs={"load": 0.5}, failures={"every_seconds": 400, "down_seconds": 60})
+    outcome = outcome_of(scenario)
+    lost = [one for one in outcome.fates if one.total_seconds > one.wait_seconds + one.arrival.size + 10]
+    assert outcome.completed + outcome.failed == outcome.jobs
+    assert outcome.completed > 0.95 * outcome.jobs
+    assert lost, "a lease has to expire before its job is tried again"
+
+
+def test_a_worker_that_becomes_slow_gets_less() -> None:
+    slow = {"worker": 1, "at_seconds": 100.0, "factor": 0.125}
+    scenario = a_scenario(8, jobs={"count": 600, "load": 0.6}, slowdowns=[slow])
+    assert outcome_of(scenario).slowdown.mean <= 2.5
+    assert outcome_of(scenario, "first_version").slowdown.mean > 2.5
+
+
+def test_a_slow_down_that_passes_is_forgotten() -> None:
+    slow = {"worker": 1, "at_seconds": 10.0, "factor": 0.5, "for_seconds": 10.0}
+    jobs = {"count": 1, "load": None, "size": {"distribution": "fixed", "mean_seconds": 30.0}}
+    outcome = outcome_of(a_scenario(1, jobs=jobs, slowdowns=[slow]))
+    assert outcome.makespan_seconds == pytest.approx(35)
