@@ -236,6 +236,9 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "GET /media/{media_id}/waveform": {"saved_as": "waveform.bin"},
     "GET /media/{media_id}/captions/{stream}": {"saved_as": "captions.vtt"},
     "GET /media/{media_id}/preview/{run}/{number}.mp4": {"saved_as": "piece.mp4"},
+    "POST /convert/batch": {
+        "json_body": _json(input_files=["$media_id"], output_format="mp3", goal="makespan"),
+    },
     "OPTIONS /files": {"shows_headers": True},
     "POST /files": {
         "headers": {

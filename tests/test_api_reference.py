@@ -89,6 +89,8 @@ STORY: tuple[tuple[str, Found], ...] = (
     ("POST /jobs/{job_id}/cancel", nothing),
     ("POST /jobs/{job_id}/retry", nothing),
     ("POST /jobs/{job_id}/cancel", nothing),
+    ("POST /convert/batch", matched(r'"job_id":"(?P<job_id>[\w-]+)"')),
+    ("POST /jobs/{job_id}/cancel", nothing),
     ("POST /workers/{worker_id}/drain", nothing),
     ("POST /workers/{worker_id}/resume", nothing),
     ("POST /fleet/leave", nothing),
@@ -124,6 +126,7 @@ NOT_RUN = {
     "GET /media/{media_id}/preview/{run}/{number}.mp4": "of a preview, by a worker",
     "PUT /fleet/leases/{token}/pieces/{number}": "of a preview that is leased",
     "POST /fleet/leases/{token}/complete": "with the checksum of a result that is there",
+    "POST /fleet/complete": "with the checksums of results that are there",
     "GET /auth/oidc/login": "by a browser, with a provider",
     "GET /auth/oidc/callback": "by a browser, with a provider",
 }

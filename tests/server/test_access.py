@@ -68,6 +68,7 @@ ACCESS: dict[str, str] = {
     "GET /shares": OWN,
     "DELETE /shares/{share_id}": OWN,
     "POST /convert": OWN,
+    "POST /convert/batch": OWN,
     "POST /convert/estimate": OWN,
     "GET /jobs/{job_id}": OWN,
     "GET /jobs/{job_id}/decision": OWN,
@@ -98,6 +99,7 @@ ACCESS: dict[str, str] = {
     "POST /fleet/lease": WORKER,
     "GET /fleet/leases/{token}/source": WORKER,
     "POST /fleet/leases/{token}/complete": WORKER,
+    "POST /fleet/complete": WORKER,
     "POST /fleet/leases/{token}/fail": WORKER,
     "POST /fleet/leases/{token}/release": WORKER,
     "PUT /fleet/leases/{token}/result": WORKER,
@@ -188,6 +190,7 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "POST /media/{media_id}/shares": lambda _: {"json": {"expires_seconds": 60}},
     "GET /shares": lambda things: {"params": {"media": things.media_id}},
     "POST /convert": lambda things: {"json": {"input_file": things.media_id, "output_format": "flac"}},
+    "POST /convert/batch": lambda things: {"json": {"input_files": [things.media_id], "output_format": "flac"}},
     "POST /convert/estimate": lambda things: {"json": {"input_file": things.media_id, "output_format": "flac"}},
     "PATCH /media/{media_id}": lambda _: {"json": {"name": "mine now.wav"}},
     "POST /s/{token}/unlock": lambda _: {"json": {"password": "none"}},
@@ -208,6 +211,7 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     },
     "POST /fleet/leave": lambda _: {"json": {"worker_id": "w", "instance": "one"}},
     "POST /fleet/lease": lambda _: {"json": {"worker_id": "w", "instance": "one", "wait_seconds": 0}},
+    "POST /fleet/complete": lambda _: {"json": {"completions": {}}},
     "POST /fleet/leases/{token}/fail": lambda _: {"json": {"error": "none"}},
     "POST /fleet/leases/{token}/complete": lambda _: {
         "json": {

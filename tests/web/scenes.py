@@ -63,6 +63,13 @@ def job(number: int, name: str, to: str, status: str, **more: object) -> Json:
         "error": None,
         "log_tail": None,
         "waits_for": waits("slot", "worker_a") if status == "pending" else None,
+        "priority": 50,
+        "batch_id": None,
+        "predicted_seconds": 42.0,
+        "expected_start_at": None,
+        "expected_end_at": None,
+        "paused": False,
+        "paused_seconds": 0.0,
     }
     return job | more
 
