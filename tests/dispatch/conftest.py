@@ -59,6 +59,8 @@ class World:
     desk: Desk
     clock: Clock
     heard: list[str] = field(default_factory=list)
+    source: str = ""
+    """Some file."""
 
     def __post_init__(self) -> None:
         self.dispatcher = Dispatcher(self.desk)
@@ -66,7 +68,7 @@ class World:
         self.upkeep = Upkeep(self.desk)
         self.desk.signals.subscribe(self.heard.append)
 
-    def song(self, name: str = "song.wav") -> Media:
+    def song(self, name: str = "song.wav", *, probe: Probe = SONG) -> Media:
         count = len(self.desk.database.read(lambda tx: list_media(tx, owner_id="local", before=None, limit=100)))
         media_id = f"source-{count}"
         writer = self.desk.storage.writer(f"media-{media_id}")
@@ -79,7 +81,7 @@ class World:
             sha256=stored.sha256,
             mime_type="audio/wav",
             storage_key=f"media-{media_id}",
-            probe=SONG,
+            probe=probe,
             created_at=self.clock.now,
         )
         self.desk.database.write(lambda tx: library.insert(tx, media))

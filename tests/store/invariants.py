@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from math import isclose
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -10,6 +11,7 @@ from balanza.lifecycle import LIVE, JobStatus
 from balanza.model import Outcome
 from balanza.store import jobs as store
 from balanza.store.database import Database
+from balanza.store.order_tables import fair_shares
 from balanza.store.tables import attempts, events, jobs, media, workers
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -28,6 +30,7 @@ def _check(tx: Connection) -> None:
     _check_queues(tx, everything)
     _check_counters(tx, everything)
     _check_owners(tx, everything)
+    _check_shares(tx, everything)
 
 
 def _check_attempts(tx: Connection, everything: Sequence[AnyRow]) -> None:
@@ -72,7 +75,7 @@ def _check_events(tx: Connection, everything: Sequence[AnyRow]) -> None:
 def _check_queues(tx: Connection, everything: Sequence[AnyRow]) -> None:
     """I1: in exactly one state. I4: a queue is the pending jobs assigned to its worker, or to nobody."""
     queues: defaultdict[str | None, list[str]] = defaultdict(list, {None: []})
-    for job in sorted(everything, key=lambda job: (-job.priority, job.seq)):
+    for job in sorted(everything, key=lambda job: (-job.priority, job.order_key, job.seq)):
         if job.status is JobStatus.PENDING:
             queues[job.assigned_worker].append(job.id)
     assert store.queue_depths(tx) == {worker_id: len(queue) for worker_id, queue in queues.items()}
@@ -84,14 +87,27 @@ def _check_queues(tx: Connection, everything: Sequence[AnyRow]) -> None:
     assert all((job.completed_at is not None) == (job.status not in LIVE) for job in everything)
 
 
+def _check_shares(tx: Connection, everything: Sequence[AnyRow]) -> None:
+    pending = Counter(job.share for job in everything if job.status is JobStatus.PENDING)
+    counted = {row.share: row.pending for row in tx.execute(select(fair_shares)) if row.pending}
+    assert counted == dict(pending)
+
+
 def _check_counters(tx: Connection, everything: Sequence[AnyRow]) -> None:
     assigned = Counter(job.assigned_worker for job in everything if job.status is JobStatus.PENDING)
     running = Counter(job.worker_id for job in everything if job.status is JobStatus.PROCESSING)
+    sharing = Counter(job.worker_id for job in everything if job.status is JobStatus.PROCESSING and job.shares_slot)
+    seconds: defaultdict[str | None, float] = defaultdict(float)
+    for job in everything:
+        if job.status is JobStatus.PENDING:
+            seconds[job.assigned_worker] += job.predicted_seconds
     listed = {job.id for job in everything if job.kind.is_listed}
     made = tx.execute(select(attempts.c.job_id, attempts.c.worker_id, attempts.c.outcome))
     ended = Counter((worker_id, outcome) for job_id, worker_id, outcome in made if job_id in listed)
     for worker in tx.execute(select(workers)):
         assert worker.assigned_jobs == assigned[worker.id], worker.id
         assert worker.running_jobs == running[worker.id], worker.id
+        assert worker.sharing_jobs == sharing[worker.id], worker.id
+        assert isclose(worker.assigned_seconds, seconds[worker.id], abs_tol=1e-6), worker.id
         assert worker.conversions_success == ended[worker.id, Outcome.COMPLETED]
         assert worker.conversions_failed == ended[worker.id, Outcome.FAILED] + ended[worker.id, Outcome.EXPIRED]

@@ -1,0 +1,308 @@
+"""Which pending job a worker gets next, of all that there are; when one is paused for it; what is done together."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from balanza.balancer.order import GUARD_EVERY, first_of
+from balanza.dispatch.dispatcher import Dispatcher, Submission
+from balanza.dispatch.placing import put_in_order
+from balanza.errors import InvalidRequest, NotFound, QuotaExceeded
+from balanza.lifecycle import JobStatus
+from balanza.model import Reason
+from balanza.protocol import LeaseGrant, LeaseReport, LeaseRequest
+from balanza.simulate.pending import PendingJob, PendingJobs
+from balanza.store import fairness, jobs, next_jobs, speeds
+from tests.dispatch.conftest import SONG, World
+from tests.store.scene import a_job
+
+
+def put(
+    world: World,
+    job_id: str,
+    seconds: float,
+    *,
+    share: str = "ana",
+    priority: int = 50,
+    worker: str | None = None,
+    work: str = "mp3",
+) -> str:
+    """A pending job of that length."""
+    new = replace(
+        a_job(job_id, worker and f"worker_{worker}", source_id=world.source),
+        priority=priority,
+        work=work,
+        guess_seconds=seconds,
+        predicted_seconds=seconds,
+        share=share,
+        order_key=seconds,
+        created_at=world.clock.now,
+        output_format="mp3",
+    )
+    world.desk.database.write(lambda tx: jobs.submit(tx, new))
+    return job_id
+
+
+@pytest.fixture(autouse=True)
+def source(world: World) -> None:
+    world.source = world.song().id
+
+
+def order_of(world: World, letter: str = "a", most: int = 100) -> list[str]:
+    """What the worker gets, one after the other."""
+    taken: list[str] = []
+    while len(taken) < most and (grant := world.lease(letter)):
+        taken.append(grant.job_id)
+        world.fleet.release(grant.token)
+        world.dispatcher.cancel(grant.job_id)
+    return taken
+
+
+def ask_beside(world: World, letter: str, grant: LeaseGrant, remaining: float) -> LeaseGrant | None:
+    return world.fleet.lease(
+        LeaseRequest(worker_id=f"worker_{letter}", instance="first", pauses=grant.token, remaining_seconds=remaining)
+    )
+
+
+def test_the_shortest_runs_first_wherever_it_is_assigned(world: World) -> None:
+    world.join("a", "b")
+    world.submit_to("b")
+    busy = world.granted("b")
+    put(world, "long", 90, worker="a")
+    put(world, "middle", 50)
+    put(world, "short", 20, worker="b")
+
+    assert [world.granted("a").job_id] == ["short"]
+
+    stolen = world.decisions("short")[-1]
+    assert (stolen.reason, stolen.source, stolen.decision.rule) == (Reason.STOLEN, "worker_b", "shortest")
+    world.finish(busy)
+    general = world.granted("b")
+    assert (general.job_id, general.was_assigned) == ("middle", False)
+
+
+def test_what_is_next_comes_to_the_head_of_an_own_queue_that_is_not_empty(world: World) -> None:
+    world.join("a")
+    put(world, "long", 90, worker="a")
+    put(world, "short", 2)
+
+    grant = world.granted("a")
+
+    assert (grant.job_id, grant.was_assigned) == ("short", True)
+    assert world.queue("a") == ["long"]
+
+
+def test_priority_comes_first_then_who_was_served_least(world: World) -> None:
+    world.join("a")
+    for number in range(3):
+        put(world, f"flood-{number}", 5 + number, share="ana")
+    put(world, "urgent", 500, share="ana", priority=60)
+    put(world, "guest", 30, share="berta")
+
+    assert order_of(world) == ["urgent", "guest", "flood-0", "flood-1", "flood-2"]
+
+
+def test_who_comes_later_starts_where_the_others_are(world: World) -> None:
+    world.join("a")
+    for number in range(4):
+        put(world, f"flood-{number}", 5 + number, share="ana")
+    assert order_of(world, most=1) == ["flood-0"]
+    put(world, "guest", 100, share="berta")
+
+    assert order_of(world) == ["flood-1", "guest", "flood-2", "flood-3"]
+
+
+def test_every_tenth_dispatch_is_the_oldest_job(world: World) -> None:
+    world.join("a")
+    put(world, "old", 1000, priority=0)
+    for number in range(2 * GUARD_EVERY):
+        put(world, f"short-{number:02}", 1 + number)
+
+    taken = order_of(world, most=GUARD_EVERY)
+
+    assert taken == [*(f"short-{number:02}" for number in range(GUARD_EVERY - 1)), "old"]
+
+
+def test_of_equally_long_jobs_an_own_one_comes_first_then_one_of_nobody(world: World) -> None:
+    world.join("a", "b")
+    world.submit_to("b")
+    world.granted("b")
+    put(world, "theirs", 10, worker="b")
+    put(world, "nobodys", 10)
+    put(world, "own", 10, worker="a")
+
+    assert order_of(world) == ["own", "nobodys", "theirs"]
+
+
+def test_a_short_job_is_given_beside_a_long_one_that_is_paused_for_it(world: World) -> None:
+    world.join("a")
+    put(world, "film", 1000)
+    film = world.granted("a")
+    put(world, "clip", 3, worker="a")
+    assert world.lease("a") is None
+    assert ask_beside(world, "a", film, remaining=11) is None
+
+    clip = ask_beside(world, "a", film, remaining=13)
+
+    assert clip is not None
+    assert (clip.job_id, clip.pauses) == ("clip", film.token)
+    worker = world.worker("a")
+    assert (worker.running_jobs, worker.sharing_jobs, worker.taken_slots) == (2, 1, 1)
+    put(world, "another", 1)
+    assert ask_beside(world, "a", clip, remaining=100) is None
+    assert ask_beside(world, "a", film, remaining=100) is None
+    world.beat("a", LeaseReport(token=film.token, progress=5, paused=True, paused_seconds=2))
+    assert (world.job("film").paused, world.job("film").paused_seconds) == (True, 2)
+    world.finish(clip)
+    assert world.worker("a").sharing_jobs == 0
+
+
+def test_nothing_is_paused_while_a_slot_is_free_or_for_a_lease_of_somebody_else(world: World) -> None:
+    world.join("a", slots=2)
+    world.join("b")
+    put(world, "film", 1000)
+    film = world.granted("a")
+    put(world, "clip", 3, worker="a")
+
+    assert ask_beside(world, "a", film, remaining=1000) is None
+    world.granted("a")
+    put(world, "second-clip", 1)
+    assert ask_beside(world, "b", film, remaining=1000) is None
+
+
+def test_tiny_jobs_of_one_kind_are_given_together_and_something_is_left_for_others(world: World) -> None:
+    world.join("a")
+    for number in range(40):
+        put(world, f"tiny-{number:02}", 0.1 + number / 1000)
+    put(world, "video", 0.05, work="mp4")
+
+    grant = world.fleet.lease(LeaseRequest(worker_id="worker_a", instance="first", most=8))
+
+    assert grant is not None
+    together = [grant, *grant.companions]
+    assert len(together) == 8
+    assert {one.output_format for one in together} == {"mp3"}
+    worker = world.worker("a")
+    assert (worker.running_jobs, worker.taken_slots) == (8, 1)
+    assert all(one.attempt == 1 and not one.companions for one in grant.companions)
+    for one in together:
+        world.finish(one)
+    assert (world.worker("a").running_jobs, world.worker("a").sharing_jobs) == (0, 0)
+    assert not world.desk.database.read(speeds.load)
+
+
+def test_what_ran_is_learned_without_its_pauses_and_its_way(world: World) -> None:
+    world.join("a")
+    put(world, "job", 10)
+    grant = world.granted("a")
+    world.clock.pass_seconds(37)
+    done = world.write_result(grant).model_copy(update={"paused_seconds": 5.0, "transfer_seconds": 2.0})
+    world.fleet.complete(grant.token, done)
+
+    known = world.desk.database.read(lambda tx: world.desk.predictions.speeds(tx, world.clock.now))
+    assert known.usual_seconds("mp3", 10) == pytest.approx(30)
+    (attempt,) = world.desk.database.read(lambda tx: jobs.attempts_of(tx, "job"))
+    assert (attempt.predicted_seconds, attempt.run_seconds) == (10, 30)
+
+
+def test_a_slow_worker_leaves_the_last_big_job_to_a_fast_one(world: World) -> None:
+    world.join("a", "b")
+    rows = {("worker_a", ""): (1.4, 50), ("worker_b", ""): (0.0, 50)}
+    world.desk.database.write(lambda tx: speeds.save(tx, rows))
+    put(world, "busy", 10, worker="b")
+    world.granted("b")
+    put(world, "big", 100, worker="a")
+
+    answer = world.ask("a")
+
+    assert (answer.grant, answer.look_again_seconds) == (None, 0.25)
+    put(world, "small", 1, worker="a")
+    assert world.granted("a").job_id == "small"
+
+
+def test_a_batch_for_the_least_total_time_runs_its_longest_first_and_is_made_whole(world: World) -> None:
+    world.join("a")
+    lengths = {"short": 10.0, "long": 90.0, "middle": 50.0}
+    ids = []
+    for name, seconds in lengths.items():
+        media = world.song(f"{name}.wav", probe=replace(SONG, duration_seconds=seconds))
+        ids.append(media.id)
+    submissions = [Submission(media_id, "mp3", {}) for media_id in ids]
+
+    batch_id, made = world.dispatcher.submit_batch(submissions, longest_first=True)
+
+    assert {job.batch_id for job in made} == {batch_id}
+    names = {job.id: job.input_file.removesuffix(".wav") for job in made}
+    assert [names[job_id] for job_id in order_of(world)] == ["long", "middle", "short"]
+    _, made = world.dispatcher.submit_batch(submissions, longest_first=False)
+    names = {job.id: job.input_file.removesuffix(".wav") for job in made}
+    assert [names[job_id] for job_id in order_of(world)] == ["short", "middle", "long"]
+    with pytest.raises(NotFound):
+        world.dispatcher.submit_batch([*submissions, Submission("nothing", "mp3", {})], longest_first=True)
+    with pytest.raises(InvalidRequest, match="1 to 200 files"):
+        world.dispatcher.submit_batch([], longest_first=True)
+    assert world.desk.database.read(fairness.pending_count) == 0
+
+
+def test_a_quota_counts_the_whole_batch(world: World) -> None:
+    limited = Dispatcher(replace(world.desk, settings=world.desk.settings.model_copy(update={"quota_jobs": 2})))
+    with pytest.raises(QuotaExceeded):
+        limited.submit_batch([Submission(world.source, "mp3", {})] * 3, longest_first=False)
+
+
+def test_another_order_places_anew_what_is_pending(world: World) -> None:
+    world.join("a")
+    for number, seconds in enumerate((50, 90, 10)):
+        put(world, f"job-{number}", seconds, share=f"share-{number}")
+    lpt = replace(world.desk, settings=world.desk.settings.model_copy(update={"order": "lpt"}))
+
+    assert put_in_order(lpt) == 3
+    assert put_in_order(lpt) == 0
+
+    heads = world.desk.database.read(lambda tx: next_jobs.heads(tx, planning_taker(world), 5))
+    assert [job.id for job, _ in heads] == ["job-1"]
+    assert world.desk.database.read(fairness.pending_count) == 3
+
+
+def planning_taker(world: World) -> next_jobs.Taker:
+    return next_jobs.Taker("worker_a", jobs.Ability((), 2**62), world.clock.now)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_rows_and_the_simulators_memory_agree_on_who_is_next(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    world.join("a", slots=50)
+    memory = PendingJobs()
+    for number in range(40):
+        seconds, share, priority = chance.choice([1, 2, 3.5]), chance.choice("xyz"), chance.choice([50, 50, 60])
+        put(world, f"job-{number:02}", seconds, share=share, priority=priority)
+        job = world.job(f"job-{number:02}")
+        memory.add(PendingJob(job.id, job.seq, job.share, job.priority, job.order_key))
+    taker, taken = planning_taker(world), []
+    for _ in range(25):
+        (job, _), *_ = world.desk.database.read(lambda tx: next_jobs.heads(tx, taker, 2))
+        oldest = world.desk.database.read(lambda tx: next_jobs.oldest(tx, taker))
+        expected, first = first_of(memory.heads()), memory.oldest()
+        assert (expected and expected.job_id, first and first.job_id) == (job.id, oldest and oldest.id)
+        taken.append(job.id)
+        memory.remove(job.id)
+        memory.serve(job.share, job.predicted_seconds)
+        world.desk.dispatches.count = 0  # never the guard's turn
+        assert world.granted("a").job_id == job.id
+    assert len(set(taken)) == 25
+
+
+def test_pending_jobs_are_foretold_in_their_order(world: World) -> None:
+    world.join("a")
+    put(world, "running", 40)
+    grant = world.granted("a")
+    world.beat("a", LeaseReport(token=grant.token, progress=50, eta_seconds=20))
+    put(world, "second", 30)
+    put(world, "first", 10)
+
+    found = [world.job(job_id) for job_id in ("running", "first", "second")]
+    expected = world.desk.database.read(lambda tx: world.desk.forecasts.of(tx, found, world.clock.now))
+
+    assert [(one.start_seconds, one.end_seconds) for one in expected.values()] == [(0, 20), (20, 30), (30, 60)]
+    assert {job.status for job in found} == {JobStatus.PROCESSING, JobStatus.PENDING}
