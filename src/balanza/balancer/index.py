@@ -122,25 +122,39 @@ class _Drawn(_Ranked):
 
 
 class _Finishing(_Ranked):
-    """Who finishes first: a tree of halves, each with the least of what its workers have, worker by worker below."""
+    """Who finishes first: a tree of halves, each with the least of what its workers have, worker by worker below.
+
+    Side by side are workers of about the same slowness, so that what a half promises one of its workers can keep. As
+    slowness is learned they fall out of order, and are laid out anew when many have.
+    """
 
     def __init__(self, criteria: Iterable[Criterion]) -> None:
         super().__init__(criteria)
+        self._leaves: dict[str, _Least] = {}
         self._places: dict[str, int] = {}
-        self._free_places: list[int] = []
+        self._placed: dict[str, float] = {}
+        """By worker, the slowness by which its place was chosen."""
+        self._astray = 0
         self._size = 1
         self._nodes: list[_Least] = [_NOBODY, _NOBODY]
 
     def put(self, candidate: Candidate, free_at: float, slowness: float) -> None:
+        worker_id = candidate.worker_id
         rank = tuple([value(candidate) for value in self._values])
-        self._ranks[candidate.worker_id] = rank
-        self._set(self._place(candidate.worker_id), (free_at, slowness, rank))
+        self._ranks[worker_id], self._leaves[worker_id] = rank, (free_at, slowness, rank)
+        placed = self._placed.get(worker_id)
+        if placed is None or not _ALIKE * placed <= slowness <= placed / _ALIKE:
+            self._astray += 1
+            self._placed[worker_id] = slowness
+        if (worker_id not in self._places and len(self._places) == self._size) or self._astray > len(self._ranks) / 4 + 8:
+            self._lay_out()
+        else:
+            self._set(self._places.setdefault(worker_id, len(self._places)), self._leaves[worker_id])
 
     def remove(self, worker_id: str) -> None:
         if self._ranks.pop(worker_id, None) is not None:
-            place = self._places.pop(worker_id)
-            self._free_places.append(place)
-            self._set(place, _NOBODY)
+            del self._leaves[worker_id], self._placed[worker_id]
+            self._set(self._places[worker_id], _NOBODY)
 
     def first(self, seconds: float, now: float, chance: Chance | None) -> str | None:
         """Depth first into the more promising half, so that the other one is mostly ruled out at once."""
@@ -159,17 +173,14 @@ class _Finishing(_Ranked):
             stack += halves if right < left else halves[::-1]
         return str(best[1][-1]) if best else None
 
-    def _place(self, worker_id: str) -> int:
-        if worker_id not in self._places:
-            if not self._free_places and len(self._places) == self._size:
-                self._double()
-            self._places[worker_id] = self._free_places.pop() if self._free_places else len(self._places)
-        return self._places[worker_id]
-
-    def _double(self) -> None:
-        leaves = self._nodes[self._size :]
-        self._size *= 2
-        self._nodes = [_NOBODY] * self._size + leaves + [_NOBODY] * len(leaves)
+    def _lay_out(self) -> None:
+        """Places for those there are, and as many again."""
+        ordered = sorted(self._leaves, key=lambda worker_id: self._leaves[worker_id][1])
+        self._placed = {worker_id: self._leaves[worker_id][1] for worker_id in ordered}
+        self._places = {worker_id: place for place, worker_id in enumerate(ordered)}
+        self._astray, self._size = 0, 1 << len(ordered).bit_length()
+        leaves = [self._leaves[worker_id] for worker_id in ordered]
+        self._nodes = [_NOBODY] * self._size + leaves + [_NOBODY] * (self._size - len(leaves))
         for node in range(self._size - 1, 0, -1):
             self._nodes[node] = _least(self._nodes[2 * node], self._nodes[2 * node + 1])
 
@@ -187,6 +198,8 @@ class _Finishing(_Ranked):
 _Least = tuple[float, float, Rank]
 """Of some workers: the least time at which one is free, the least slowness, the least rank otherwise."""
 _NOBODY: _Least = (inf, inf, (inf,))
+_ALIKE = 0.9
+"""Of the greater slowness at least."""
 _DIGITS = 1
 """As `policies.SOONEST_FINISH` compares."""
 

@@ -191,6 +191,8 @@ def _sentence(error: ValidationError) -> str:
         return f"there is no setting {where}"
     if wrong["type"] == "missing":
         return f"{where} is missing"
+    if wrong["type"] == "too_short":
+        return f"there are no {where}"
     said = wrong["msg"].removeprefix("Value error, ")
     if wrong["type"] == "value_error":
         return f"{where}: {said}" if where else said
