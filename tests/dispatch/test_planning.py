@@ -306,3 +306,12 @@ def test_pending_jobs_are_foretold_in_their_order(world: World) -> None:
 
     assert [(one.start_seconds, one.end_seconds) for one in expected.values()] == [(0, 20), (20, 30), (30, 60)]
     assert {job.status for job in found} == {JobStatus.PROCESSING, JobStatus.PENDING}
+
+
+def test_a_job_is_left_only_to_a_worker_that_can_run_it(world: World) -> None:
+    world.join("a", tags=["gpu"])
+    world.join("b")
+    world.desk.database.write(lambda tx: speeds.save(tx, {("worker_a", ""): (1.4, 50), ("worker_b", ""): (0.0, 50)}))
+    wanting = world.submit(world.source, tags=["gpu"])
+
+    assert world.granted("a").job_id == wanting.id

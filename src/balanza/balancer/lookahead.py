@@ -7,10 +7,10 @@ completion time rule for machines of different speeds (Ibarra and Kim 1977). Doc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from balanza.balancer.prediction import EVEN
+
 MOST_PENDING = 256
 """With more jobs pending whoever is free takes the next: the end is far, and nobody will be without work."""
-EVEN = 1.5
-"""Workers whose slowness differs by less are taken as equally fast."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ ANY_KIND = ""
 LEAST_SECONDS = 0.001
 _LAST_STEP = 0.1
 """Never less, so that a machine that changes is learned anew within some twenty jobs."""
+EVEN = 1.5
+"""Workers whose slowness differs by less are taken as equally fast."""
 _FAR = log(4)
 _TRUSTED_AFTER = 3
 """So many samples of a worker weigh as much as what is known without them."""
@@ -55,6 +57,12 @@ class Speeds:
     """What was learned of the fleet."""
 
     learned: Mapping[Key, Learned] = field(default_factory=dict)
+
+    @property
+    def are_uneven(self) -> bool:
+        """Whether workers differ so much that it matters who takes a job."""
+        slownesses = [self.slowness(worker_id) for worker_id, kind in self.learned if worker_id and kind == ANY_KIND]
+        return bool(slownesses) and max(1.0, *slownesses) > EVEN * min(1.0, *slownesses)
 
     def usual_seconds(self, kind: str, guess_seconds: float) -> float:
         """On a usual worker of this fleet."""

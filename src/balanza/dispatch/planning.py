@@ -3,20 +3,22 @@
 The rules are pure (`balancer.order`, `pausing`, `lookahead`); here they meet the rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from math import ceil
 
 from sqlalchemy import Connection
 
-from balanza.balancer import lookahead, rebalance
+from balanza.balancer import capability, lookahead, rebalance
 from balanza.balancer.order import Head, Order, Rule, in_order, is_guards_turn, rule_of
 from balanza.balancer.pausing import is_short_beside
 from balanza.balancer.prediction import Speeds
-from balanza.dispatch.assignment import ability_of
+from balanza.dispatch.assignment import ability_of, needs_of
 from balanza.dispatch.capacity import slots_of
 from balanza.model import Job, JobKind, Worker
-from balanza.store import fairness, next_jobs, workers
+from balanza.store import fairness, next_jobs, requirements, workers
 from balanza.store.next_jobs import Taker
 
 STEAL_AFTER = timedelta(seconds=0.5)
@@ -77,7 +79,8 @@ class Planner:
         found = self._guarded(tx, taker, dispatches) or self._first(tx, taker)
         if found is None:
             return self._prospect(tx, taker)
-        if found[1] is not Rule.OLDEST and fairness.pending_count(tx) <= lookahead.MOST_PENDING:
+        is_near_the_end = found[1] is not Rule.OLDEST and speeds.are_uneven
+        if is_near_the_end and fairness.pending_count(tx) <= lookahead.MOST_PENDING:
             found = self._looked_ahead(tx, asked, taker, speeds, found, now)
             if found is None:
                 return Prospect.SOON
@@ -125,10 +128,13 @@ class Planner:
         now: datetime,
     ) -> tuple[Job, Rule] | None:
         """Another job when faster workers will end the first ones sooner; None when they will end them all."""
-        slots = slots_of(tx, workers.list_workers(tx), speeds, now)
-        if not lookahead.is_uneven(slots):
+        if found[0].attempts:  # the others may be those who failed at it
             return found
         ordered = _in_order(tx, taker)
+        able = _able_for_all(tx, ordered, asked.worker)
+        slots = slots_of(tx, able, speeds, now)
+        if not lookahead.is_uneven(slots):
+            return found
         chosen = lookahead.first_for(taker.worker_id, slots, [job.predicted_seconds for job in ordered])
         if chosen is None:
             return None
@@ -138,8 +144,8 @@ class Planner:
         """The next jobs of the same kind and options, each tiny: an ffmpeg process does them all."""
         if asked.most == 1 or not is_tiny(job):
             return ()
-        pending, slots = fairness.pending_count(tx), sum(one.slots for one in workers.list_workers(tx))
-        most = min(asked.most, pending // max(1, 2 * slots))  # something is left for the others
+        slots = sum(one.slots for one in workers.list_workers(tx) if not one.offline)
+        most = min(asked.most, ceil(fairness.pending_count(tx) / max(1, slots)))  # something is left for the others
         following = next_jobs.after(tx, taker, job, 2 * most) if most > 1 else []
         return tuple([one for one in following if _is_alike(one, job)][: most - 1])
 
@@ -163,6 +169,17 @@ def _nearest(tx: Connection, taker: Taker, job: Job) -> Job:
     return job
 
 
+def _able_for_all(tx: Connection, pending: Sequence[Job], asker: Worker) -> list[Worker]:
+    """The asker, and those to whom each of these jobs can be left."""
+    known = requirements.list_requirements(tx)
+    needs = {(job.requirement_id, job.scratch_bytes): needs_of(known, job) for job in pending}.values()
+    return [
+        worker
+        for worker in workers.list_workers(tx)
+        if worker.id == asker.id or not any(capability.can_run(worker, one) for one in needs)
+    ]
+
+
 def _in_order(tx: Connection, taker: Taker) -> list[Job]:
     served = fairness.served_seconds(tx)
     pending = {job.id: job for job in next_jobs.some_of_all(tx, taker, lookahead.MOST_PENDING)}
@@ -171,7 +188,7 @@ def _in_order(tx: Connection, taker: Taker) -> list[Job]:
 
 
 def is_tiny(job: Job) -> bool:
-    return job.predicted_seconds < TINY_SECONDS and job.kind is JobKind.CONVERT and job.attempts == 0
+    return 0 < job.predicted_seconds < TINY_SECONDS and job.kind is JobKind.CONVERT and job.attempts == 0
 
 
 def _is_alike(one: Job, other: Job) -> bool:
