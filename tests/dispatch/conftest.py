@@ -9,7 +9,8 @@ import pytest
 
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher, Submission
-from balanza.dispatch.fleet import Answer, Fleet
+from balanza.dispatch.fleet import Fleet
+from balanza.dispatch.leasing import Answer
 from balanza.dispatch.load import FleetStats, fleet_stats
 from balanza.dispatch.signals import Signals
 from balanza.dispatch.upkeep import Upkeep
