@@ -3,14 +3,21 @@
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
+from math import log
 from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
 import pytest
 
+from balanza.balancer.prediction import FLEET
+from balanza.store import speeds
+from tests.server.people import town
 from tests.server.stand import Hand, Stand, wav
+from tests.server.stand import running as running_stand
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +93,9 @@ WRONG: dict[str, tuple[dict[str, object], int, str, str]] = {
         "invalid-request",
         "The field 'tags': at most 50 tags can be asked for, not 51.",
     ),
+    "a priority below zero": ({"priority": -1}, 422, "invalid-request", "'priority'"),
+    "a priority above a hundred": ({"priority": 101}, 422, "invalid-request", "'priority'"),
+    "a priority in a word": ({"priority": "high"}, 422, "invalid-request", "'priority'"),
     "an unknown field": ({"output": "x"}, 422, "invalid-request", "The field 'output' is not known here."),
 }
 
@@ -295,20 +305,136 @@ def test_the_formats_are_described(stand: Stand) -> None:
 
 
 def test_what_a_conversion_would_come_to_is_said_before_it_is_made(own_stand: Stand) -> None:
-    source = own_stand.upload(content=wav(2.0))
+    source = own_stand.upload(content=wav(8.0))
     wanted = {"input_file": source["id"], "output_format": "mp3", "options": {"bitrate": "192k"}}
     ask = partial(own_stand.client.post, "/convert/estimate")
 
     before = ask(json=wanted).json()
     job_id = own_stand.convert(source["id"])["job_id"]
-    hand = Hand.register(own_stand.client, "worker_a")
-    grant = hand.grant()
-    hand.store(grant["token"], b"result")
-    assert hand.complete(grant, b"result").status_code == 204
+    _learn_that_all_takes(own_stand, 10.0)
     after = ask(json=wanted).json()
 
-    assert before == {"output_file": "song.mp3", "size_bytes": 48_000, "seconds": None, "runs_copy": False}
-    assert after["seconds"] > 0
+    assert before == {"output_file": "song.mp3", "size_bytes": 192_000, "seconds": 0.1, "runs_copy": False}
+    assert after["seconds"] == pytest.approx(10 * own_stand.get(f"/jobs/{job_id}")["predicted_seconds"], abs=0.1)
     assert [job["job_id"] for job in own_stand.get("/jobs")["jobs"]] == [job_id]
     assert ask(json=wanted | {"output_format": "mp4"}).json()["type"].endswith(":missing-stream")
     assert ask(json=wanted | {"options": {"crf": 1}}).json()["type"].endswith(":invalid-option")
+
+
+def _learn_that_all_takes(stand: Stand, times: float) -> None:
+    """So many times as long as it was guessed to."""
+    learned = {(FLEET, "mp3"): (log(times), 5)}
+    stand.parts.desk.database.write(lambda tx: speeds.save(tx, learned))
+    stand.parts.desk.predictions.learned()
+
+
+def test_only_administrators_get_before_others(tmp_path: Path) -> None:
+    with town(tmp_path, quota_jobs=2) as people:
+        for client, most in ((people.berta, 50), (people.admin, 100)):
+            source = client.post("/upload", params={"name": "song.wav"}, content=wav()).json()["id"]
+            wanted = {"input_file": source, "output_format": "mp3"}
+            made = client.post("/convert", json=wanted | {"priority": most})
+            assert made.status_code == 201, made.text
+            assert client.get(f"/jobs/{made.json()['job_id']}").json()["priority"] == most
+
+        for path, named in (
+            ("/convert", {"input_file": "song.wav"}),
+            ("/convert/batch", {"input_files": ["song.wav"]}),
+        ):
+            refused = people.berta.post(path, json={**named, "output_format": "mp3", "priority": 51})
+            assert (refused.status_code, refused.json()["code"]) == (403, "priority_high")
+            assert refused.json()["detail"] == (
+                "Only administrators can ask for a priority above 50; ask for 50 or less."
+            )
+
+        several = {"input_files": ["song.wav", "song.wav"], "output_format": "mp3"}
+        too_many = people.berta.post("/convert/batch", json=several)
+        assert (too_many.status_code, too_many.json()["code"]) == (403, "quota_jobs")
+        assert len(people.berta.get("/jobs").json()["jobs"]) == 1
+
+
+def test_a_batch_makes_a_job_for_each_file_and_runs_them_as_its_goal_asks(own_stand: Stand) -> None:
+    lengths = (60.0, 300.0, 120.0)
+    ids = [own_stand.upload(f"{length:.0f}.wav", wav(length, rate=1000))["id"] for length in lengths]
+    hand = Hand.register(own_stand.client, "worker_a")
+    ran: dict[str, list[str]] = {}
+    for goal in ("makespan", "slowdown"):
+        wanted = {"input_files": ids, "output_format": "mp3", "goal": goal}
+        answer = own_stand.client.post("/convert/batch", json=wanted)
+        assert answer.status_code == 201, answer.text
+        made = [_foretold(own_stand, one["job_id"]) for one in answer.json()["jobs"]]
+        assert [job["input_id"] for job in made] == ids
+        assert {job["batch_id"] for job in made} == {answer.json()["batch_id"]}
+        expected = sorted(made, key=lambda job: str(job["expected_start_at"]))
+        ran[goal] = []
+        for _ in ids:
+            grant = hand.grant()
+            ran[goal].append(own_stand.get(f"/jobs/{grant['job_id']}")["input_file"])
+            hand.store(grant["token"], b"result")
+            assert hand.complete(grant, b"result").status_code == 204
+        assert [job["input_file"] for job in expected] == ran[goal]
+    assert ran == {"makespan": ["300.wav", "120.wav", "60.wav"], "slowdown": ["60.wav", "120.wav", "300.wav"]}
+
+
+def _foretold(stand: Stand, job_id: str) -> dict[str, Any]:
+    """The pending job, with what is foreseen of it: that may be a moment old."""
+    eventually(lambda: stand.get(f"/jobs/{job_id}")["expected_start_at"] is not None)
+    return stand.get(f"/jobs/{job_id}")
+
+
+def test_a_batch_is_made_wholly_or_not_at_all(stand: Stand, song: dict[str, Any]) -> None:
+    wrong: list[tuple[dict[str, Any], int, str]] = [
+        ({"input_files": [song["id"], "nobody.wav"]}, 404, "'nobody.wav'"),
+        ({"input_files": []}, 422, "'input_files'"),
+        ({"input_files": [song["id"]] * 201}, 422, "'input_files'"),
+        ({"output_format": "mp4"}, 422, "no video"),
+        ({"goal": "soon"}, 422, "'goal'"),
+        ({"priority": 200}, 422, "'priority'"),
+    ]
+    before = stand.get("/jobs", limit=500)
+    for changes, status, sentence in wrong:
+        answer = stand.client.post(
+            "/convert/batch", json={"input_files": [song["id"]], "output_format": "mp3"} | changes
+        )
+        assert answer.status_code == status, answer.text
+        assert sentence in answer.json()["detail"]
+    assert stand.get("/jobs", limit=500) == before
+
+
+def test_a_job_says_when_it_is_expected_to_start_and_to_end(own_stand: Stand) -> None:
+    source = own_stand.upload(content=wav(240, rate=1000))["id"]
+    nobody = own_stand.convert(source)["job_id"]
+    assert [own_stand.get(f"/jobs/{nobody}")[f"expected_{what}_at"] for what in ("start", "end")] == [None, None]
+
+    hand = Hand.register(own_stand.client, "worker_a")
+    grant = hand.grant()
+    hand.beat({"token": grant["token"], "progress": 40, "speed": 1, "eta_seconds": 100})
+    waiting = _foretold(own_stand, own_stand.convert(source)["job_id"])
+    running = own_stand.get(f"/jobs/{nobody}")
+    ends = {name: datetime.fromisoformat(job["expected_end_at"]) for name, job in (("r", running), ("w", waiting))}
+    starts = datetime.fromisoformat(waiting["expected_start_at"])
+
+    assert running["expected_start_at"] is None
+    assert (ends["r"] - datetime.now(UTC)).total_seconds() == pytest.approx(100, abs=5)
+    assert (starts - ends["r"]).total_seconds() == pytest.approx(0, abs=2)
+    assert (ends["w"] - starts).total_seconds() == pytest.approx(waiting["predicted_seconds"], abs=0.1)
+    hand.leave()
+
+
+def test_a_decision_says_when_each_would_finish_and_why_a_job_was_the_next(tmp_path: Path) -> None:
+    with running_stand(tmp_path, policy="earliest_finish") as stand:
+        first = Hand.register(stand.client, "worker_a")
+        source = stand.upload(content=wav(240, rate=1000))["id"]
+        ids = [stand.convert(source)["job_id"] for _ in range(2)]
+        chosen = stand.get(f"/jobs/{ids[1]}/decision")["decision"]
+        assert chosen["rule"] is None
+        (candidate,) = chosen["candidates"]
+        assert candidate["finish_seconds"] == pytest.approx(
+            2 * stand.get(f"/jobs/{ids[1]}")["predicted_seconds"], rel=0.1
+        )
+
+        first.grant()
+        thief = Hand.register(stand.client, "worker_b", slots=2)
+        grant = thief.grant()
+        moved = stand.get(f"/jobs/{grant['job_id']}/decision")["decision"]
+        assert (moved["worker_id"], moved["rule"]) == ("worker_b", "shortest")

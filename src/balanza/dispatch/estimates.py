@@ -1,23 +1,20 @@
 """What a conversion would come to: its name, about how large, about how long. Nothing is made."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from sqlalchemy import Connection
 
+from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Submission
 from balanza.dispatch.library import find
 from balanza.errors import MissingStream
 from balanza.media import formats
+from balanza.media.cost import work_of
 from balanza.media.estimate import expected_bytes
 from balanza.media.plan import COPY, Plan, make_plan
-from balanza.model import Probe
-from balanza.store import timeline
-from balanza.store.database import Database
+from balanza.model import Media, Options
 
-LOOKED_AT = 200
-"""Of the jobs that were completed last, so many are looked at for ones of the same format."""
+LEAST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +25,12 @@ class Estimate:
     size_bytes: int | None
     """About; null when nothing can be said."""
     seconds: float | None
-    """About how long it runs once it is its turn; null when none of the last conversions was into this format."""
+    """About how long it runs once it is its turn, as predicted; null when the source does not say how long it is."""
     runs_copy: bool
     """Nothing is encoded: streams are copied as they are."""
 
 
-def estimate(database: Database, submission: Submission, owner_id: str) -> Estimate:
+def estimate(desk: Desk, submission: Submission, owner_id: str) -> Estimate:
     """Raises as a submission does: NotFound, Gone, Conflict, UnknownFormat, InvalidOption, MissingStream."""
     format_ = formats.format_named(submission.output_format)
     options = formats.parse_options(format_.name, submission.options)
@@ -47,16 +44,17 @@ def estimate(database: Database, submission: Submission, owner_id: str) -> Estim
         return Estimate(
             output_file=formats.output_name(source.name, format_.name),
             size_bytes=expected_bytes(plan, options, source.probe),
-            seconds=_seconds(plan, source.probe, timeline.speeds(tx, format_.name, LOOKED_AT)),
+            seconds=_seconds(tx, desk, plan, source, options),
             runs_copy=all(stream.encoder == COPY for stream in plan.streams),
         )
 
-    return database.read(read)
+    return desk.database.read(read)
 
 
-def _seconds(plan: Plan, probe: Probe, speeds: Sequence[float]) -> float | None:
-    """At the speed of the usual one of the last: media seconds per second."""
-    length = plan.length_seconds if plan.length_seconds is not None else probe.duration_seconds
-    if length is None or not speeds:
+def _seconds(tx: Connection, desk: Desk, plan: Plan, source: Media, options: Options) -> float | None:
+    """On a usual worker of this fleet."""
+    if plan.length_seconds is None and source.probe.duration_seconds is None:
         return None
-    return max(0.1, round(length / median(speeds), 1))
+    work = work_of(plan.format.name, options, source.probe, size_bytes=source.size_bytes)
+    speeds = desk.predictions.speeds(tx, desk.clock())
+    return max(LEAST_SECONDS, round(speeds.usual_seconds(work.kind, work.seconds), 1))

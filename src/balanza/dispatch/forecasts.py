@@ -17,6 +17,7 @@ from balanza.store import fairness, next_jobs, workers
 LOOKED_AT = 2000
 """Of more pending jobs the last ones are not foretold: so much can happen before them."""
 _FRESH = timedelta(seconds=1)
+_FRESH_ENOUGH_FOR_NEW_ONES = timedelta(seconds=0.2)
 
 
 class Forecasts:
@@ -35,13 +36,14 @@ class Forecasts:
         for job in found:
             if job.status is JobStatus.PROCESSING:
                 told[job.id] = Expected(0.0, remaining_seconds(job, speeds, now))
-            elif job.status is JobStatus.PENDING and (expected := self._pending(tx, now).get(job.id)):
+            elif job.status is JobStatus.PENDING and (expected := self._pending(tx, job.id, now).get(job.id)):
                 told[job.id] = expected
         return told
 
-    def _pending(self, tx: Connection, now: datetime) -> Mapping[str, Expected]:
+    def _pending(self, tx: Connection, job_id: str, now: datetime) -> Mapping[str, Expected]:
         with self._lock:
-            if self._made_at is not None and abs(now - self._made_at) < _FRESH:
+            fresh = _FRESH if job_id in self._expected else _FRESH_ENOUGH_FOR_NEW_ONES
+            if self._made_at is not None and abs(now - self._made_at) < fresh:
                 return self._expected
         expected = self._made(tx, now)
         with self._lock:

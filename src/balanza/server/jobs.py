@@ -91,7 +91,7 @@ def convert_batch(wanted: BatchRequest, parts: Converter) -> SubmittedBatch:
 def estimate_conversion(wanted: ConvertRequest, parts: Converter) -> Estimate:
     """Its name, about how large, about how long. Nothing is made."""
     submission = Submission(source=wanted.input_file, output_format=wanted.output_format, options=wanted.options)
-    return estimate(parts.desk.database, submission, parts.asked_by.user_id)
+    return estimate(parts.desk, submission, parts.asked_by.user_id)
 
 
 @router.get("/jobs", summary="List the jobs, newest first", responses=problems())

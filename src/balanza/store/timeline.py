@@ -5,10 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, case, exists, select
 
-from balanza.lifecycle import JobStatus
 from balanza.model import JobKind, Outcome
-from balanza.store.tables import attempts, decisions, jobs, media
-from balanza.store.transitions import has_status
+from balanza.store.tables import attempts, decisions, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +28,6 @@ class Bar:
     """The job came to this worker from the own queue of another one."""
 
 
-_LAST = (
-    select(jobs.c.source_id, jobs.c.output_format, jobs.c.kind, jobs.c.started_at, jobs.c.completed_at)
-    .where(has_status(JobStatus.COMPLETED))
-    .order_by(jobs.c.seq.desc())
-    .limit(bindparam("most"))
-    .subquery()
-)
-_SPEEDS = (
-    select(media.c.duration_seconds, _LAST.c.started_at, _LAST.c.completed_at)
-    .join_from(_LAST, media, media.c.id == _LAST.c.source_id)
-    .where(_LAST.c.output_format == bindparam("format"), _LAST.c.kind == "convert")
-)
 _MOVED = exists(
     select(1).where(
         decisions.c.job_id == attempts.c.job_id,
@@ -67,16 +53,6 @@ _RUNNING = _BARS.where(attempts.c.ended_at.is_(None)).limit(bindparam("most"))
 _ENDED = (
     _BARS.where(attempts.c.ended_at > bindparam("since")).order_by(attempts.c.ended_at.desc()).limit(bindparam("most"))
 )
-
-
-def speeds(tx: Connection, output_format: str, among: int) -> list[float]:
-    """Media seconds per second of conversions into that format, of the `among` completed last, whoever's they are."""
-    rows = tx.execute(_SPEEDS, {"format": output_format, "most": among})
-    return [
-        duration / seconds
-        for duration, started_at, ended_at in rows
-        if duration and (seconds := (ended_at - started_at).total_seconds()) > 0
-    ]
 
 
 def bars(tx: Connection, since: datetime, limit: int, *, owner_id: str) -> list[Bar]:
