@@ -52,7 +52,7 @@ def test_nobody_is_idle_while_a_job_is_pending_that_they_could_run() -> None:
 
 
 def test_order_and_pausing_are_worth_what_they_should_be() -> None:
-    scenario = a_scenario(2, jobs={"count": 1000})
+    scenario = a_scenario(2, jobs={"count": 500})
     by_arrival, by_length, paused = (
         outcome_of(scenario, name).slowdown.mean for name in ("central_fifo", "no_pausing", "least_loaded")
     )

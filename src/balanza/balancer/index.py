@@ -146,7 +146,8 @@ class _Finishing(_Ranked):
         if placed is None or not _ALIKE * placed <= slowness <= placed / _ALIKE:
             self._astray += 1
             self._placed[worker_id] = slowness
-        if (worker_id not in self._places and len(self._places) == self._size) or self._astray > len(self._ranks) / 4 + 8:
+        is_full = worker_id not in self._places and len(self._places) == self._size
+        if is_full or self._astray > len(self._ranks) / 4 + 8:
             self._lay_out()
         else:
             self._set(self._places.setdefault(worker_id, len(self._places)), self._leaves[worker_id])
