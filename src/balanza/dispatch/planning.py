@@ -28,6 +28,8 @@ ANY_TIME = datetime.max.replace(tzinfo=UTC)
 ahead."""
 TINY_SECONDS = 0.3
 """Predicted to take less, jobs of one kind are done by one process."""
+_SHARES = 8
+"""Of so many shares, those whose turn it is first, the first job may have a conversion paused."""
 _FULLEST = 4
 """So many of the longest own queues are looked into when several jobs are equally next."""
 
@@ -99,24 +101,22 @@ class Planner:
     def _first(self, tx: Connection, taker: Taker) -> tuple[Job, Rule] | None:
         """Whose turn it is; of several equally next one that need not be moved, or that would start last otherwise."""
         found = next_jobs.heads(tx, taker, 2)
-        if not found:
-            return None
-        first = found[0][0]
-        rule = rule_of(self._order, _head(*found[0]), [_head(*one) for one in found])
-        if first.assigned_worker != taker.worker_id:
-            first = _nearest(tx, taker, first)
-        return first, rule
+        return self._chosen(tx, taker, found, 0) if found else None
+
+    def _chosen(self, tx: Connection, taker: Taker, heads: Sequence[tuple[Job, float]], index: int) -> tuple[Job, Rule]:
+        job = heads[index][0]
+        rule = rule_of(self._order, _head(*heads[index]), [_head(*one) for one in heads])
+        return (job if job.assigned_worker == taker.worker_id else _nearest(tx, taker, job)), rule
 
     def _beside(self, tx: Connection, asked: Asked, taker: Taker, speeds: Speeds) -> Plan | None:
-        """The next job, if it is short enough for a conversion to be paused."""
-        found = self._first(tx, taker)
-        if found is None or asked.pauses_seconds is None:
-            return None
-        job, rule = found
-        seconds = speeds.seconds_on(taker.worker_id, job.work, job.guess_seconds)
-        if not is_short_beside(seconds, asked.pauses_seconds):
-            return None
-        return Plan(job, rule, seconds, self._companions(tx, asked, taker, job))
+        """Of each share's first jobs, in their order, the one that is short enough for a conversion to be paused."""
+        heads = next_jobs.heads(tx, taker, _SHARES)
+        for index, (job, _) in enumerate(heads):
+            seconds = speeds.seconds_on(taker.worker_id, job.work, job.guess_seconds)
+            if is_short_beside(seconds, asked.pauses_seconds or 0.0):
+                chosen, rule = self._chosen(tx, taker, heads, index)
+                return Plan(chosen, rule, seconds, self._companions(tx, asked, taker, chosen))
+        return None
 
     def _looked_ahead(
         self,
