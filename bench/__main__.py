@@ -5,12 +5,13 @@ import os
 import tempfile
 from pathlib import Path
 
-from bench import backlog, burst, latency, mix, prometheus, tiny, upload
+from bench import backlog, burst, latency, mix, peers, prometheus, tiny, upload
 
 BENCHES = {
     "mix": mix.run,
     "latency": latency.run,
     "tiny": tiny.run,
+    "peers": peers.run,
     "backlog": backlog.run,
     "upload": upload.run,
     "burst": burst.run,
