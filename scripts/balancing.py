@@ -32,6 +32,8 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs/balancing.md"
 IMAGES = ROOT / "docs/images"
 JOBS = 10_000
+FEWER_JOBS = 5_000
+"""Where a figure settles sooner, or many are shown."""
 ALL = "least_loaded"
 """All rules of the server, with its usual policy."""
 ALL_SHOWN = "**all rules, least_loaded (default)**"
@@ -79,9 +81,9 @@ def figures(cases: Sequence[tuple[Scenario, Rules]], seeds: int) -> list[Figures
     return [mean_of(found[at : at + seeds]) for at in range(0, len(found), seeds)]
 
 
-def fleet_at(load: float, workers: int, *, sigma: float = 0.5, **more: object) -> Scenario:
+def fleet_at(load: float, workers: int, *, sigma: float = 0.5, count: int = JOBS, **more: object) -> Scenario:
     """Equal workers, and the usual sizes: log-normal, median 8 s, sigma 1.6, mean 29 s."""
-    jobs = {"count": JOBS, "load": load, "prediction_sigma": sigma}
+    jobs = {"count": count, "load": load, "prediction_sigma": sigma}
     return scenario_from({"workers": [{"count": workers}], "jobs": jobs, **more})
 
 
@@ -215,7 +217,7 @@ def load(seeds: int) -> Made:
 def prediction(seeds: int) -> Made:
     """Mean slowdown as predictions become worse."""
     sigmas, sizes = (0.0, 0.25, 0.5, 1.0, 1.5), (2, 8)
-    cases = [(fleet_at(0.9, size, sigma=sigma), Rules()) for size, sigma in product(sizes, sigmas)]
+    cases = [(fleet_at(0.9, size, sigma=sigma, count=FEWER_JOBS), Rules()) for size, sigma in product(sizes, sigmas)]
     found = figures(cases, seeds)
     series = {
         f"{size} workers": [one.slowdown_mean for one in found[at * len(sigmas) : (at + 1) * len(sigmas)]]
@@ -260,7 +262,7 @@ def _batch(size: int, fastest: int, sigma: float) -> Scenario:
 def slow_worker(seeds: int) -> Made:
     """One of eight workers drops to an eighth of its speed."""
     names = ("first_version", "central_fifo", "no_look_ahead", "no_pausing", ALL, "earliest_finish")
-    scenario = fleet_at(0.7, 8, slowdowns=[{"worker": 1, "at_seconds": 300.0, "factor": 0.125}])
+    scenario = fleet_at(0.7, 8, count=FEWER_JOBS, slowdowns=[{"worker": 1, "at_seconds": 300.0, "factor": 0.125}])
     found = figures([(scenario, rules) for rules in named(*names)], seeds)
     rows = [
         [SHOWN[name], _number(one.slowdown_mean), _number(one.slowdown_p99), f"{_number(one.wait_p95_seconds)} s"]
@@ -271,7 +273,7 @@ def slow_worker(seeds: int) -> Made:
 
 def workers(seeds: int) -> Made:
     """How many workers the work of four at load 0.7 needs."""
-    base = fleet_at(0.7, 4)
+    base = fleet_at(0.7, 4, count=FEWER_JOBS)
     sizes = range(3, 9)
     found = figures([(with_workers(base, size), Rules()) for size in sizes], seeds)
 

@@ -1,7 +1,6 @@
 """Who takes which job now: order, guard, look-ahead, reservation and pausing, by the rules of the balancer."""
 
 from collections.abc import Iterator
-from heapq import nlargest
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from balanza.balancer.order import Head, Order
 from balanza.simulate.machines import Machine, Run, Task
 from balanza.simulate.pending import PendingJob, PendingJobs
 from balanza.simulate.rules import STEAL_AFTER_SECONDS
+from balanza.simulate.running import Running
 
 if TYPE_CHECKING:
     from balanza.simulate.engine import Simulation
@@ -38,7 +38,7 @@ class Dispatching:
         """Workers that may have a free slot."""
         self._given: dict[str, Machine] = {}
         """Workers that have something new in their own queues."""
-        self._runs: dict[Run, float] = {}
+        self._runs = Running()
         """Those that could be paused, with when they are believed to end."""
         self._slots = sum(machine.slots for machine in simulation.machines)
         self._is_held = False
@@ -88,7 +88,7 @@ class Dispatching:
             self._take(task)
             self.dispatches += 1
             run = self._simulation.start(task, machine)
-            self._runs[run] = self._simulation.now + run.predicted_seconds
+            self._runs.add(run, self._simulation.now + run.predicted_seconds)
         self._free.pop(machine.id, None)
 
     def _next_for(self, machine: Machine) -> Task | None:
@@ -201,8 +201,7 @@ class Dispatching:
 
     def _longest_beside(self, task: Task) -> Run | None:
         """Of the runs that may be paused for it the one that is believed to end last."""
-        some = nlargest(_LOOKED_AT, self._runs, key=self._runs.__getitem__)
-        return next((run for run in some if self._may_pause(run, task)), None)
+        return next((run for run in self._runs.last(_LOOKED_AT) if self._may_pause(run, task)), None)
 
     def _may_pause(self, run: Run, task: Task) -> bool:
         now, arrival = self._simulation.now, task.arrival
@@ -234,7 +233,7 @@ class Dispatching:
         self._take(task)
         self._simulation.pauses += 1
         machine = run.machine
-        self._runs.pop(run, None)
+        self._runs.discard(run)
         if run in machine.runs:
             self._simulation.touch(machine)
             machine.runs.remove(run)
@@ -253,12 +252,12 @@ class Dispatching:
         run.paused_seconds, run.paused_at = run.paused_until(now), None
         self._simulation.touch(run.machine)
         run.machine.runs.append(run)
-        self._runs[run] = now + run.estimated_seconds(now)
+        self._runs.add(run, now + run.estimated_seconds(now))
         self._simulation.set_timer(run)
 
     def forget(self, run: Run) -> None:
         """It has ended, or is lost."""
-        self._runs.pop(run, None)
+        self._runs.discard(run)
 
     # --- What it costs
 
