@@ -5,10 +5,12 @@ import os
 import tempfile
 from pathlib import Path
 
-from bench import backlog, burst, latency, mix, peers, prometheus, tiny, upload
+from bench import backlog, burst, convert, latency, mix, peers, predictions, prometheus, tiny, upload
 
 BENCHES = {
     "mix": mix.run,
+    "predictions": predictions.run,
+    "convert": convert.run,
     "latency": latency.run,
     "tiny": tiny.run,
     "peers": peers.run,
@@ -31,7 +33,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="balanza-bench-") as folder:
             print(f"\n== {name}: {BENCHES[name].__doc__}")
             BENCHES[name](Path(folder), arguments.rounds)
-    print(f"\nload average after: {_load()}")
+            print(f"load average after: {_load()}")
 
 
 def _load() -> str:

@@ -40,7 +40,10 @@ class Xargs:
         threads = threads_of_each(JOBS, usable_cpus())
         with Prober() as prober:
             self._batches = [
-                [_argv(program.path, source, batch.format_name, target, prober, threads) for source in batch.sources]
+                [
+                    ffmpeg_argv(program.path, source, batch.format_name, target, prober, threads)
+                    for source in batch.sources
+                ]
                 for batch in batches
             ]
 
@@ -56,7 +59,8 @@ class Xargs:
             )
 
 
-def _argv(program: str, source: Path, format_name: str, target: Path, prober: Prober, threads: int) -> list[str]:
+def ffmpeg_argv(program: str, source: Path, format_name: str, target: Path, prober: Prober, threads: int) -> list[str]:
+    """The command line that Balanza would run."""
     return build_argv(
         program=program,
         source=str(source),

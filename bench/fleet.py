@@ -61,7 +61,7 @@ def fleet(
         for number, speed in enumerate(speeds):
             stack.enter_context(_worker(folder, address, f"worker_{chr(97 + number)}", speed, files))
         until_ready(client, len(speeds), READY_SECONDS)
-        yield Fleet(client, address, {size: _uploaded(client, path) for size, path in files.items()})
+        yield Fleet(client, address, {size: uploaded(client, path) for size, path in files.items()})
 
 
 @contextmanager
@@ -110,7 +110,8 @@ def _source(results: Path, size: float) -> Path:
     return source
 
 
-def _uploaded(client: httpx2.Client, path: Path) -> str:
+def uploaded(client: httpx2.Client, path: Path) -> str:
+    """The media id of the file."""
     with path.open("rb") as file:
         answer = client.post("/upload", content=file, headers={"X-Filename": path.name}).raise_for_status()
     return str(answer.json()["id"])

@@ -28,6 +28,11 @@ def ratios(ours: list[float], theirs: list[float]) -> str:
     return f"{median(quotients):.3f} ({quotients[0]:.3f} to {quotients[-1]:.3f})"
 
 
+def median_ratio(ours: list[float], theirs: list[float]) -> float:
+    """The median of their quotients, round by round."""
+    return median(mine / other for mine, other in zip(ours, theirs, strict=True))
+
+
 def percentile(values: list[float], percent: float) -> float:
     """The value that so many percent of the others do not exceed."""
     ordered = sorted(values)
