@@ -1,6 +1,6 @@
 # Two commands are all one needs: `make up` to run Balanza, `make test` to check it.
 .POSIX:
-.PHONY: up test bench format clean
+.PHONY: up test bench balancing format clean
 ARGS =
 
 up:
@@ -13,6 +13,11 @@ test:
 bench:
 	@sh scripts/bootstrap.sh dev
 	@exec .venv/bin/python -m bench $(ARGS)
+
+# Simulates the figures of docs/balancing.md anew, and draws its charts.
+balancing:
+	@sh scripts/bootstrap.sh dev
+	@exec .venv/bin/python -m scripts.balancing --write $(ARGS)
 
 format:
 	@sh scripts/bootstrap.sh dev
