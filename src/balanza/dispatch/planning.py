@@ -3,6 +3,7 @@
 The rules are pure (`balancer.order`, `pausing`, `lookahead`); here they meet the rows.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -71,21 +72,26 @@ class Planner:
 
     def __init__(self, order: Order) -> None:
         self._order = order
+        self._lock = threading.Lock()
+        self._left_since: dict[str, tuple[str, datetime]] = {}
+        """By worker, the first of the jobs that it leaves to faster ones, and since when it does."""
 
     def plan(self, tx: Connection, asked: Asked, speeds: Speeds, *, dispatches: int, now: datetime) -> Plan | Prospect:
         """What the worker should run next; the prospect when there is nothing for it now."""
         worker = asked.worker
         taker = Taker(worker.id, ability_of(tx, worker), now - STEAL_AFTER)
         if asked.pauses_seconds is not None:
+            if self._order is Order.LPT:  # for the least time until all are done the longest must go on
+                return Prospect.NONE
             return self._beside(tx, asked, taker, speeds) or Prospect.NONE
         found = self._guarded(tx, taker, dispatches) or self._first(tx, taker)
         if found is None:
             return self._prospect(tx, taker)
-        is_near_the_end = found[1] is not Rule.OLDEST and speeds.are_uneven
-        if is_near_the_end and fairness.pending_count(tx) <= lookahead.MOST_PENDING:
-            found = self._looked_ahead(tx, asked, taker, speeds, found, now)
-            if found is None:
+        if speeds.are_uneven and (self._order is Order.LPT or fairness.pending_count(tx) <= lookahead.MOST_PENDING):
+            chosen = self._looked_ahead(tx, asked, taker, speeds, found, now)
+            if chosen is None and self._leaves(worker.id, found[0], speeds, now):
                 return Prospect.SOON
+            found = chosen or found
         job, rule = found
         seconds = speeds.seconds_on(worker.id, job.work, job.guess_seconds)
         companions = self._companions(tx, asked, taker, job) if rule is not Rule.OLDEST else ()
@@ -109,11 +115,14 @@ class Planner:
         return (job if job.assigned_worker == taker.worker_id else _nearest(tx, taker, job)), rule
 
     def _beside(self, tx: Connection, asked: Asked, taker: Taker, speeds: Speeds) -> Plan | None:
-        """Of each share's first jobs, in their order, the one that is short enough for a conversion to be paused."""
+        """Of each share's first jobs, in their order, the one that is short enough for a conversion to be paused.
+
+        Not what nobody has predicted, an older version's: it may be a film.
+        """
         heads = next_jobs.heads(tx, taker, _SHARES)
         for index, (job, _) in enumerate(heads):
             seconds = speeds.seconds_on(taker.worker_id, job.work, job.guess_seconds)
-            if is_short_beside(seconds, asked.pauses_seconds or 0.0):
+            if job.predicted_seconds > 0 and is_short_beside(seconds, asked.pauses_seconds or 0.0):
                 chosen, rule = self._chosen(tx, taker, heads, index)
                 return Plan(chosen, rule, seconds, self._companions(tx, asked, taker, chosen))
         return None
@@ -130,7 +139,7 @@ class Planner:
         """Another job when faster workers will end the first ones sooner; None when they will end them all."""
         if found[0].attempts:  # the others may be those who failed at it
             return found
-        ordered = _in_order(tx, taker)
+        ordered = [found[0], *(job for job in _in_order(tx, taker) if job.id != found[0].id)]
         able = _able_for_all(tx, ordered, asked.worker)
         slots = slots_of(tx, able, speeds, now)
         if not lookahead.is_uneven(slots):
@@ -139,6 +148,19 @@ class Planner:
         if chosen is None:
             return None
         return (ordered[chosen], found[1]) if chosen else found
+
+    def _leaves(self, worker_id: str, job: Job, speeds: Speeds, now: datetime) -> bool:
+        """Whether it still leaves the job to faster workers: for as long as it would run itself, and no longer.
+
+        What they run may take much longer than they say.
+        """
+        patience = speeds.seconds_on(worker_id, job.work, job.guess_seconds)
+        with self._lock:
+            job_id, since = self._left_since.get(worker_id, ("", now))
+            if job_id != job.id or since > now:
+                since = now
+            self._left_since[worker_id] = job.id, since
+        return (now - since).total_seconds() < patience
 
     def _companions(self, tx: Connection, asked: Asked, taker: Taker, job: Job) -> tuple[Job, ...]:
         """The next jobs of the same kind and options, each tiny: an ffmpeg process does them all."""
