@@ -4,11 +4,16 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from balanza.store.database import Database
 from tests.store import invariants
 from tests.store.scene import empty
 from tests.support.postgres import PostgresServer, postgres_server
+
+# A machine that is busy with other tests takes as long as it takes.
+settings.register_profile("balanza", max_examples=30, deadline=None)
+settings.load_profile("balanza")
 
 
 @pytest.fixture(scope="session")
