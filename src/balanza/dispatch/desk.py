@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from balanza.balancer.order import Order
+from balanza.balancer.order import Order, is_guards_turn
 from balanza.dispatch import signals
 from balanza.dispatch.assignment import Chooser, Move, log_choice, log_moves
 from balanza.dispatch.endings import Ended
@@ -44,15 +44,22 @@ class Observer(Protocol):
 
 
 class Dispatches:
-    """How many jobs this server has given to workers. Safe to call from many threads."""
+    """How often this server has given workers something since that was the oldest job, as far as that matters.
+
+    It stands still at the guard's turn until the guard has had it: what is given meanwhile, to others that asked at
+    the same moment or in a pause, must not let it pass. Safe to call from many threads.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.count = 0
 
-    def add(self) -> None:
+    def add(self, *, oldest: bool) -> None:
         with self._lock:
-            self.count += 1
+            if oldest:
+                self.count = 0
+            elif not is_guards_turn(self.count):
+                self.count += 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from balanza.balancer.order import Rule
 from balanza.dispatch import assignment
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
@@ -55,7 +56,7 @@ class Leasing:
                 return Answer(None, LOOK_AGAIN_SECONDS if plan is Prospect.NONE else LOOK_AGAIN_SOON_SECONDS)
             leases, moves = self._desk.database.write(partial(self._lease, request=request, plan=plan))
             if leases:
-                return self._granted(leases, moves, request.pauses)
+                return self._granted(plan, leases, moves, request.pauses)
         return Answer(None, LOOK_AGAIN_SOON_SECONDS)  # others were quicker
 
     def _plan(self, tx: Connection, request: LeaseRequest) -> Plan | Prospect:
@@ -80,6 +81,9 @@ class Leasing:
             raise not_registered(tx, request.worker_id)
         if _asked(tx, worker, request, now) is None:
             return [], []
+        if plan.companions:
+            # All at once, and before any share or event: one by one, two workers could wait for each other in a circle.
+            jobs.lock_pending(tx, [job.id for job in plan.jobs])
         leases: list[Lease] = []
         moves: list[Move] = []
         for job in plan.jobs:
@@ -122,10 +126,10 @@ class Leasing:
             predicted_seconds=plan.predicted_seconds if is_alone else None,
         )
 
-    def _granted(self, leases: list[Lease], moves: list[Move], pauses: str | None) -> Answer:
-        """To be called after the commit."""
+    def _granted(self, plan: Plan, leases: list[Lease], moves: list[Move], pauses: str | None) -> Answer:
+        """To be called after the commit. What is done together is one dispatch."""
+        self._desk.dispatches.add(oldest=plan.rule is Rule.OLDEST)
         for lease in leases:
-            self._desk.dispatches.add()
             if self._desk.observer and lease.job.kind.is_listed and lease.job.started_at:
                 self._desk.observer.job_leased((lease.job.started_at - lease.job.created_at).total_seconds())
         self._desk.moved(moves)
@@ -149,10 +153,11 @@ def _asked(tx: Connection, worker: Worker, request: LeaseRequest, now: datetime)
         return None
     if worker.quarantined_until is not None and (worker.quarantined_until > now or worker.running_jobs):
         return None
+    most = request.most if worker.quarantined_until is None else 1
     if request.pauses is None:
-        return Asked(worker, request.most, None) if worker.has_free_slot else None
+        return Asked(worker, most, None) if worker.has_free_slot else None
     paused = jobs.held(tx, request.pauses)
     if worker.has_free_slot or paused is None or paused.job.worker_id != worker.id or paused.job.shares_slot:
         return None
     is_taken = worker.sharing_jobs >= worker.slots
-    return None if is_taken else Asked(worker, request.most, request.remaining_seconds or 0.0)
+    return None if is_taken else Asked(worker, most, request.remaining_seconds or 0.0)

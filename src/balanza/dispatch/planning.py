@@ -147,7 +147,11 @@ class Planner:
         chosen = lookahead.first_for(taker.worker_id, slots, [job.predicted_seconds for job in ordered])
         if chosen is None:
             return None
-        return (ordered[chosen], found[1]) if chosen else found
+        if not chosen:
+            return found
+        # Instead of the oldest: the guard has not had its turn yet.
+        rule = rule_of(self._order, _head(ordered[chosen]), ()) if found[1] is Rule.OLDEST else found[1]
+        return ordered[chosen], rule
 
     def _leaves(self, worker_id: str, job: Job, speeds: Speeds, now: datetime) -> bool:
         """Whether it still leaves the job to faster workers: for as long as it would run itself, and no longer.
@@ -222,5 +226,5 @@ def _is_alike(one: Job, other: Job) -> bool:
     return same and is_tiny(one)
 
 
-def _head(job: Job, served_seconds: float) -> Head:
+def _head(job: Job, served_seconds: float = 0.0) -> Head:
     return Head(job.id, job.seq, job.share, job.priority, served_seconds, job.order_key)

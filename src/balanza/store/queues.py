@@ -77,6 +77,8 @@ _TO_ASSIGN = (
     .order_by(jobs.c.seq)
     .with_for_update()
 )
+_LOCK = select(jobs.c.seq).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
+_LOCK_IN_ORDER = _LOCK.order_by(jobs.c.seq).with_for_update()
 _STEALABLE = by_index(
     select(*JOB)
     .where(_PENDING, CAN_RUN, NOT_FAILED_BY, jobs.c.assigned_worker == bindparam("of"))
@@ -149,6 +151,11 @@ def _count(tx: Connection, moved: Sequence[Job], target: str | None) -> None:
                 changes[worker_id][1] += sign * job.predicted_seconds
     for worker_id, (count, seconds) in sorted(changes.items()):
         workers.count(tx, worker_id, assigned=int(count), seconds=seconds)
+
+
+def lock_pending(tx: Connection, job_ids: Sequence[str]) -> None:
+    """Nobody else changes those of these jobs that are pending until the transaction ends."""
+    tx.execute(_LOCK_IN_ORDER, {"ids": list(job_ids)}).all()
 
 
 def any_pending(tx: Connection) -> bool:
