@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from balanza.balancer.order import GUARD_EVERY, first_of
 from balanza.dispatch.dispatcher import Dispatcher, Submission
@@ -13,7 +14,7 @@ from balanza.lifecycle import JobStatus
 from balanza.model import Reason
 from balanza.protocol import LeaseGrant, LeaseReport, LeaseRequest
 from balanza.simulate.pending import PendingJob, PendingJobs
-from balanza.store import fairness, jobs, next_jobs, speeds
+from balanza.store import fairness, jobs, next_jobs, speeds, workers
 from tests.dispatch.conftest import SONG, World
 from tests.store.scene import a_job
 
@@ -124,6 +125,39 @@ def test_every_tenth_dispatch_is_the_oldest_job(world: World) -> None:
     assert taken == [*(f"short-{number:02}" for number in range(GUARD_EVERY - 1)), "old"]
 
 
+def test_what_is_done_together_does_not_pass_the_guards_turn(world: World) -> None:
+    world.join("a")
+    put(world, "old", 1000)
+    for number in range(40):
+        put(world, f"tiny-{number:02}", 0.1)
+    taken = []
+
+    for _ in range(GUARD_EVERY):
+        grant = world.fleet.lease(LeaseRequest(worker_id="worker_a", instance="first", most=2))
+        assert grant is not None
+        taken.append(grant.job_id)
+        for one in (grant, *grant.companions):
+            world.finish(one)
+
+    assert taken[-1] == "old"
+
+
+def test_what_is_given_in_a_pause_does_not_pass_the_guards_turn(world: World) -> None:
+    world.join("a")
+    put(world, "film", 1000, priority=100)
+    film = world.granted("a")
+    put(world, "old", 900)
+    for number in range(GUARD_EVERY + 3):
+        put(world, f"clip-{number:02}", 3)
+    for _ in range(GUARD_EVERY):
+        short = ask_beside(world, "a", film, remaining=1000)
+        assert short is not None
+        world.finish(short)
+    world.finish(film)
+
+    assert world.granted("a").job_id == "old"
+
+
 def test_of_equally_long_jobs_an_own_one_comes_first_then_one_of_nobody(world: World) -> None:
     world.join("a", "b")
     world.submit_to("b")
@@ -169,6 +203,31 @@ def test_nothing_is_paused_while_a_slot_is_free_or_for_a_lease_of_somebody_else(
     world.granted("a")
     put(world, "second-clip", 1)
     assert ask_beside(world, "b", film, remaining=1000) is None
+
+
+def test_nothing_is_paused_for_a_job_that_nobody_has_predicted(world: World) -> None:
+    world.join("a")
+    put(world, "film", 1000)
+    film = world.granted("a")
+    put(world, "of-an-older-version", 0, work="")
+
+    assert ask_beside(world, "a", film, remaining=1000) is None
+
+
+def test_on_probation_nothing_is_done_together(world: World) -> None:
+    world.join("a")
+    until = world.clock.now
+    world.desk.database.write(
+        lambda tx: workers.set_quarantine(tx, "worker_a", until=until, reason="It failed.", now=until)
+    )
+    world.clock.pass_seconds(1)
+    for number in range(4):
+        put(world, f"tiny-{number}", 0.1)
+
+    grant = world.fleet.lease(LeaseRequest(worker_id="worker_a", instance="first", most=8))
+
+    assert grant is not None
+    assert not grant.companions
 
 
 def test_tiny_jobs_of_one_kind_are_given_together_and_something_is_left_for_others(world: World) -> None:
@@ -221,6 +280,39 @@ def test_a_slow_worker_leaves_the_last_big_job_to_a_fast_one(world: World) -> No
     assert world.granted("a").job_id == "small"
 
 
+def test_a_slow_worker_waits_for_a_fast_one_no_longer_than_it_would_need_itself(world: World) -> None:
+    world.join("a", "b")
+    rows = {("worker_a", ""): (1.4, 50), ("worker_b", ""): (0.0, 50)}
+    world.desk.database.write(lambda tx: speeds.save(tx, rows))
+    put(world, "endless", 1, worker="b")
+    world.granted("b")
+    put(world, "big", 10, worker="a")
+
+    assert world.lease("a") is None
+    world.clock.pass_seconds(30)
+    assert world.lease("a") is None
+    world.clock.pass_seconds(12)
+    assert world.granted("a").job_id == "big"
+
+
+def test_the_guards_turn_is_left_to_a_fast_worker_with_its_job(world: World) -> None:
+    world.join("a", "b")
+    rows = {("worker_a", ""): (1.4, 50), ("worker_b", ""): (0.0, 50)}
+    world.desk.database.write(lambda tx: speeds.save(tx, rows))
+    put(world, "busy", 10, worker="b")
+    busy = world.granted("b")
+    put(world, "big", 100, worker="a", priority=0)
+    for _ in range(GUARD_EVERY):
+        world.desk.dispatches.add(oldest=False)
+    for number in range(4):
+        put(world, f"small-{number}", 1, worker="a")
+
+    assert world.granted("a").job_id.startswith("small")
+    world.finish(busy)
+    world.clock.pass_seconds(1)
+    assert world.granted("b").job_id == "big"
+
+
 def test_a_batch_for_the_least_total_time_runs_its_longest_first_and_is_made_whole(world: World) -> None:
     world.join("a")
     lengths = {"short": 10.0, "long": 90.0, "middle": 50.0}
@@ -263,6 +355,35 @@ def test_another_order_places_anew_what_is_pending(world: World) -> None:
     heads = world.desk.database.read(lambda tx: next_jobs.heads(tx, planning_taker(world), 5))
     assert [job.id for job, _ in heads] == ["job-1"]
     assert world.desk.database.read(fairness.pending_count) == 3
+
+
+def test_a_batch_keeps_no_place_in_another_order_of_everybody(world: World) -> None:
+    world.join("a")
+    submissions = [Submission(world.source, "mp3", {})]
+    desks = [
+        replace(world.desk, settings=world.desk.settings.model_copy(update={"order": order}))
+        for order in ("fifo", "lpt")
+    ]
+    _, (job,) = Dispatcher(desks[0]).submit_batch(submissions, longest_first=True)
+
+    assert put_in_order(desks[1]) == 1
+    assert world.job(job.id).order_key == -job.predicted_seconds
+
+
+def test_what_a_server_of_an_older_version_submits_is_found(world: World) -> None:
+    world.join("a")
+    put(world, "uncounted", 0, share="", work="")
+    world.desk.database.write(lambda tx: tx.execute(text("UPDATE fair_shares SET pending = 0")))
+    assert world.lease("a") is None
+
+    world.upkeep.run_once()
+
+    assert world.granted("a").job_id == "uncounted"
+    assert world.desk.database.read(fairness.pending_count) == 0
+    put(world, "cancelled", 0)
+    world.desk.database.write(lambda tx: tx.execute(text("UPDATE fair_shares SET pending = 0")))
+    world.dispatcher.cancel("cancelled")
+    assert world.desk.database.read(fairness.pending_count) == 0
 
 
 def planning_taker(world: World) -> next_jobs.Taker:

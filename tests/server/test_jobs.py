@@ -418,6 +418,9 @@ def test_a_job_says_when_it_is_expected_to_start_and_to_end(own_stand: Stand) ->
     assert (ends["r"] - datetime.now(UTC)).total_seconds() == pytest.approx(100, abs=5)
     assert (starts - ends["r"]).total_seconds() == pytest.approx(0, abs=2)
     assert (ends["w"] - starts).total_seconds() == pytest.approx(waiting["predicted_seconds"], abs=0.1)
+
+    hand.beat({"token": grant["token"], "progress": 40, "speed": 1e-9, "eta_seconds": 1e15})
+    assert own_stand.get(f"/jobs/{nobody}")["expected_end_at"] is None, "the calendar ends before"
     hand.leave()
 
 

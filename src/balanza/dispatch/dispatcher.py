@@ -86,7 +86,10 @@ class Dispatcher:
         batch_id, parsed = str(uuid4()), [_parsed(one) for one in submissions]
 
         def operation(tx: Connection) -> list[tuple[Job, Decision]]:
-            wanted = [self._wanted(tx, one, options) for one, options in parsed]
+            # Sources are locked in one order, so that two batches of the same files do not wait for each other.
+            by_source = sorted(range(len(parsed)), key=lambda at: parsed[at][0].source)
+            found = {at: self._wanted(tx, *parsed[at]) for at in by_source}
+            wanted = [found[at] for at in range(len(parsed))]
             quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id, len(wanted))
             speeds = self._desk.predictions.speeds(tx, self._desk.clock())
             mean = fmean(speeds.usual_seconds(work.kind, work.seconds) for _, _, work in wanted)

@@ -55,9 +55,9 @@ def submit(
 
 
 def put_in_order(desk: Desk) -> int:
-    """To be called when a server starts: places what is pending from an older version, or from another order, anew.
+    """Places what is pending from an older version, or from another order, anew; to be called when a server starts.
 
-    How many jobs that were. What a batch asked for is kept as long as the order is.
+    How many jobs that were. What a batch asked for is kept where owners share fairly.
     """
     count, after = 0, 0
     while moved := desk.database.write(partial(_some_in_order, order=desk.order, after=after)):
@@ -74,7 +74,8 @@ def _some_in_order(tx: Connection, *, order: Order, after: int) -> list[tuple[in
 def _replaced(tx: Connection, job: Job, order: Order) -> bool:
     share = share_of(order, job.owner_id)
     key = order_key(order, job.predicted_seconds, arrived_at=job.created_at.timestamp())
-    if job.share == share and (job.batch_id is not None or job.order_key == key):
+    keeps_place = order is Order.BALANCED and job.batch_id is not None
+    if job.share == share and (keeps_place or job.order_key == key):
         return False
     jobs.replace_in_order(tx, job.id, share=share, order_key=key)
     return True

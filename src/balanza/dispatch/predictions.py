@@ -46,7 +46,7 @@ def learn(tx: Connection, job: Job, attempt: Attempt) -> None:
     """From an attempt that completed. One that shared its process, or that nobody predicted, says nothing."""
     _learn_transfer(tx, job, attempt)
     seconds = attempt.run_seconds
-    if attempt.predicted_seconds is None or seconds is None or not job.work:
+    if attempt.predicted_seconds is None or not seconds or not job.work:  # 0: the clock went back, or nonsense was told
         return
     before = _loaded(speeds.load_of(tx, attempt.worker_id, job.work))
     after = before.after(attempt.worker_id, job.work, job.guess_seconds, seconds)

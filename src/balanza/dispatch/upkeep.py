@@ -8,14 +8,15 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from balanza.dispatch import library as files
-from balanza.dispatch import moving, uploads
+from balanza.dispatch import moving, signals, uploads
 from balanza.dispatch.assignment import Chooser, Move, redistribute
 from balanza.dispatch.derived import delete_old_previews
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_leases
 from balanza.dispatch.history import Recorder
+from balanza.dispatch.placing import put_in_order
 from balanza.model import Outcome, Reason
-from balanza.store import credentials, decisions, events, jobs, library, shares, workers
+from balanza.store import credentials, decisions, events, fairness, jobs, library, shares, workers
 
 log = logging.getLogger("balanza.dispatch")
 
@@ -54,6 +55,9 @@ class Upkeep:
         _each(self._desk.database.read(lambda tx: moving.stuck(tx, now=now)), self._unstick)
         if self._desk.database.read(lambda tx: moving.tried_before(tx, now=now)):
             self._desk.moved(self._desk.database.write(lambda tx: moving.place_tried(tx, self._desk.chooser, now=now)))
+        if self._desk.database.read(fairness.is_uncounted):  # a server of an older version submits on this database
+            put_in_order(self._desk)
+            self._desk.tell(signals.ANY_WORK)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
             self._sweep(now)

@@ -23,6 +23,7 @@ class Outlook:
 
 
 UNKNOWN = Outlook()
+_FORESEEABLE_SECONDS = timedelta(days=3650).total_seconds()
 
 
 def outlooks_of(tx: Connection, desk: Desk, found: Sequence[Job]) -> Mapping[str, Outlook]:
@@ -34,10 +35,14 @@ def outlooks_of(tx: Connection, desk: Desk, found: Sequence[Job]) -> Mapping[str
         if (one := expected.get(job.id)) is None:
             outlooks[job.id] = Outlook(waiting.get(job.id))
             continue
-        is_pending = job.status is JobStatus.PENDING
-        start_at = now + timedelta(seconds=one.start_seconds) if is_pending else None
-        outlooks[job.id] = Outlook(waiting.get(job.id), start_at, now + timedelta(seconds=one.end_seconds))
+        start_at = _after(now, one.start_seconds) if job.status is JobStatus.PENDING else None
+        outlooks[job.id] = Outlook(waiting.get(job.id), start_at, _after(now, one.end_seconds))
     return outlooks
+
+
+def _after(now: datetime, seconds: float) -> datetime | None:
+    """A file may claim to last for ages, and a worker that it needs them: the calendar ends before."""
+    return now + timedelta(seconds=seconds) if seconds < _FORESEEABLE_SECONDS else None
 
 
 def waits_of(tx: Connection, found: Sequence[Job], now: datetime) -> Mapping[str, Waiting]:

@@ -1,6 +1,6 @@
 """What each share has pending, and what it has been served: between shares, work is dealt fairly."""
 
-from sqlalchemy import Connection, bindparam, case, func, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, insert, literal_column, select, update
 
 from balanza.lifecycle import JobStatus
 from balanza.model import Job
@@ -23,11 +23,22 @@ _JOIN = (
 _FIRST = insert(fair_shares).values(
     share=bindparam("this_share"), pending=1, served_seconds=func.coalesce(_LEAST, literal_column("0.0"))
 )
-_LEAVE = update(fair_shares).where(_THIS).values(pending=fair_shares.c.pending - 1)
+# Never below 0: what an older version submitted on the same database is pending and not counted.
+_LEAVE = (
+    update(fair_shares)
+    .where(_THIS)
+    .values(pending=case((fair_shares.c.pending > 0, fair_shares.c.pending - 1), else_=0))
+)
 _SERVE = _LEAVE.values(served_seconds=_SERVED + bindparam("seconds"))
 _COUNT = select(func.coalesce(func.sum(fair_shares.c.pending), 0)).where(literal_column("pending > 0"))
 _ALL = select(fair_shares.c.share, _SERVED).where(literal_column("pending > 0"))
 
+_LONGEST_PENDING = by_index(
+    select(jobs.c.share).where(has_status(JobStatus.PENDING)).order_by(jobs.c.seq).limit(1), "ix_jobs_status_seq"
+).subquery()
+_UNCOUNTED = select(_LONGEST_PENDING.c.share).where(
+    ~exists(select(1).where(fair_shares.c.share == _LONGEST_PENDING.c.share, literal_column("pending > 0")))
+)
 _NOTHING_PENDING = update(fair_shares).values(pending=0)
 _SHARES = select(fair_shares.c.share)
 _SET = update(fair_shares).where(_THIS).values(pending=bindparam("count"))
@@ -62,6 +73,14 @@ def pending_count(tx: Connection) -> int:
 def served_seconds(tx: Connection) -> dict[str, float]:
     """Of each share that has something pending."""
     return {row.share: row.served_seconds for row in tx.execute(_ALL)}
+
+
+def is_uncounted(tx: Connection) -> bool:
+    """Whether the oldest pending job is of a share that has none by our count, so that it would never be the next.
+
+    Whatever was missed becomes the oldest in time.
+    """
+    return tx.execute(_UNCOUNTED).first() is not None
 
 
 def recount(tx: Connection) -> None:
