@@ -16,7 +16,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, upd
 from balanza.dispatch import signals
 from balanza.dispatch.history import EVERY
 from balanza.model import Candidate, Decision, MetricsSource, Probe, Reason, Stream, StreamKind
-from balanza.store import decisions, events, tables
+from balanza.store import decisions, events, point_tables, tables
 from tests.server.stand import Stand
 
 TITLES = (
@@ -62,14 +62,15 @@ def _settle(tx: Connection, crowd: Crowd, now: datetime) -> None:
     for job in jobs[-40:]:
         _decide(tx, job, crowd, chance)
     moments = [_moment(now, back) for back in range(crowd.minutes * 12, 0, -1)]
-    tx.execute(delete(tables.fleet_points))  # the server has begun its own
+    tx.execute(delete(point_tables.fleet_points))  # the server has begun its own
     tx.execute(
-        insert(tables.fleet_points), [_fleet_point(at, index / len(moments), jobs) for index, at in enumerate(moments)]
+        insert(point_tables.fleet_points),
+        [_fleet_point(at, index / len(moments), jobs) for index, at in enumerate(moments)],
     )
     loads = (
         _load_point(at, number, index, chance) for index, at in enumerate(moments) for number in range(crowd.workers)
     )
-    tx.execute(insert(tables.load_points), list(loads))
+    tx.execute(insert(point_tables.load_points), list(loads))
 
 
 def _moment(now: datetime, back: int) -> datetime:

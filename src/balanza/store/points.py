@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, func, insert, select, type_coerce
 
-from balanza.store.tables import fleet_points, load_points
+from balanza.store.point_tables import fleet_points, load_points
 
 
 class Measure(StrEnum):

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select, text
 
 from balanza.errors import StartupError
-from balanza.store import account_tables, order_tables, tables  # noqa: F401 - whose tables these are
+from balanza.store import account_tables, order_tables, point_tables, tables  # noqa: F401 - whose tables these are
 from balanza.store.metadata import metadata
 
 HEAD = "0005"

@@ -274,28 +274,6 @@ uploads = Table(
     CheckConstraint("size_bytes >= 0", name="size"),
 )
 
-load_points = Table(
-    "load_points",
-    metadata,
-    Column("at", Instant, primary_key=True),
-    Column("worker_id", ForeignKey("workers.id"), primary_key=True),
-    Column("cpu_load", Float),
-    Column("memory_mb", Float),
-    Column("running_jobs", Integer, nullable=False),
-    Column("assigned_jobs", Integer, nullable=False),
-)
-
-fleet_points = Table(
-    "fleet_points",
-    metadata,
-    Column("at", Instant, primary_key=True),
-    Column("pending", Integer, nullable=False),
-    Column("processing", Integer, nullable=False),
-    # Since ever: throughput is the difference of two points.
-    Column("completed", Integer, nullable=False),
-    Column("failed", Integer, nullable=False),
-)
-
 events = Table(
     "events",
     metadata,
