@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from bench import backlog, burst, convert, latency, mix, peers, predictions, prometheus, tiny, upload
+from bench import backlog, burst, convert, crowd, latency, mix, peers, predictions, prometheus, tiny, upload
 
 BENCHES = {
     "mix": mix.run,
@@ -15,6 +15,7 @@ BENCHES = {
     "tiny": tiny.run,
     "peers": peers.run,
     "backlog": backlog.run,
+    "fleet": crowd.run,
     "upload": upload.run,
     "burst": burst.run,
     "prometheus": prometheus.run,

@@ -46,7 +46,7 @@ class NoopWorker:
             while True:
                 grant = wire.post("/fleet/lease", wanted)
                 if grant is not None:
-                    self._carry_out(wire, storage, [grant, *grant["companions"]])
+                    self._carry_out(wire, storage, [grant, *grant.get("companions", ())])
 
     def _carry_out(self, wire: Wire, storage: LocalStorage, grants: list[dict[str, Any]]) -> None:
         self._held = tuple(grant["token"] for grant in grants)
