@@ -154,7 +154,7 @@ def assign_anew(
 
 def redistribute(tx: Connection, chooser: Chooser, worker_id: str, *, reason: Reason, now: datetime) -> list[Move]:
     """Takes the jobs out of the own queue of `worker_id` and assigns them anew."""
-    workers.list_workers(tx, lock=True)
+    workers.lock_all(tx)
     pending = jobs.pending_of(tx, worker_id, REDISTRIBUTED_AT_ONCE)
     return assign_anew(tx, chooser, pending, reason=reason, now=now)
 

@@ -107,7 +107,7 @@ class Derivations:
 
         def operation(tx: Connection) -> tuple[tuple[Job, Decision] | None, list[Move]]:
             existing(tx, source.id, self._owner_id, lock=True)
-            workers.list_workers(tx, lock=True)
+            workers.lock_all(tx)
             now = self._desk.clock()
             before = _known(tx, source, kind, options)
             if before is not None:

@@ -114,7 +114,7 @@ class Dispatcher:
         """The job, cancelled; a running conversion is killed at the next heartbeat. Raises NotFound, Conflict."""
 
         def operation(tx: Connection) -> tuple[Job, Ended]:
-            workers.list_workers(tx, lock=True)
+            workers.lock_all(tx)
             before = existing(tx, job_id, self._owner_id)
             running = [attempt.number for attempt in jobs.attempts_of(tx, job_id) if attempt.ended_at is None]
             after = jobs.cancel(tx, job_id, now=self._desk.clock())
@@ -136,7 +136,7 @@ class Dispatcher:
             before = existing(tx, job_id, self._owner_id)
             library.existing(tx, before.source_id, self._owner_id, lock=True)
             quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id)
-            workers.list_workers(tx, lock=True)
+            workers.lock_all(tx)
             now = self._desk.clock()
             job = jobs.retry(tx, job_id, more_attempts=self._desk.settings.max_attempts, now=now)
             if job is None:
@@ -154,7 +154,7 @@ class Dispatcher:
         """
 
         def operation(tx: Connection) -> tuple[Worker, list[Move]]:
-            workers.list_workers(tx, lock=True)
+            workers.lock_all(tx)
             now = self._desk.clock()
             until = None if grace_seconds is None else now + timedelta(seconds=grace_seconds)
             worker = _found(workers.set_draining(tx, worker_id, True, now=now, until=until), worker_id)
@@ -168,7 +168,7 @@ class Dispatcher:
         """The worker takes jobs again, whether it was draining or in quarantine. Raises NotFound."""
 
         def operation(tx: Connection) -> tuple[Worker, list[Move]]:
-            workers.list_workers(tx, lock=True)
+            workers.lock_all(tx)
             now = self._desk.clock()
             worker = _found(workers.set_draining(tx, worker_id, False, now=now), worker_id)
             workers.clear_faults(tx, worker, now=now)

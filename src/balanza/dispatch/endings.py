@@ -40,7 +40,7 @@ def end_attempt(
 
     Failed and expired attempts count, released ones do not. None when the lease is no longer live.
     """
-    workers.list_workers(tx, lock=True)
+    workers.lock_all(tx)
     if outcome is Outcome.RELEASED:
         job = jobs.release(tx, lease.token, now=now)
     else:
@@ -59,7 +59,7 @@ def end_leases(
     tx: Connection, chooser: Chooser, tokens: Sequence[str], outcome: Outcome, *, why: str = "", now: datetime
 ) -> Ended:
     """Ends the attempts under these tokens; those that have ended by themselves meanwhile are passed over."""
-    workers.list_workers(tx, lock=True)
+    workers.lock_all(tx)
     leases = [lease for token in tokens if (lease := jobs.held(tx, token))]
     ended = [end_attempt(tx, chooser, lease, outcome, Failure(error=why), now=now) for lease in leases]
     return together(one for one in ended if one is not None)
@@ -69,7 +69,7 @@ def cancel_derivations(tx: Connection, media_id: str, *, now: datetime) -> Ended
     """No thumbnail or the like is made of the file any more, which the caller has locked. May lock all workers."""
     live = jobs.live_derivations_of(tx, media_id)
     if live:
-        workers.list_workers(tx, lock=True)
+        workers.lock_all(tx)
     ended = []
     for job_id in live:
         running = [attempt.number for attempt in jobs.attempts_of(tx, job_id) if attempt.ended_at is None]

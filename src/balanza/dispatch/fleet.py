@@ -46,7 +46,7 @@ class Fleet:
 
         def operation(tx: Connection) -> Ended:
             now = self._desk.clock()
-            workers.list_workers(tx, lock=True)
+            workers.lock_all(tx)
             held = jobs.tokens_of(tx, worker_id)
             why = f"{worker_id} was restarted."
             ended = end_leases(tx, self._desk.chooser, held, Outcome.FAILED, why=why, now=now)
@@ -70,7 +70,7 @@ class Fleet:
             now = self._desk.clock()
             is_turn = _is_turn(workers.get(tx, heartbeat.worker_id), heartbeat)
             if is_turn:
-                workers.list_workers(tx, lock=True)
+                workers.lock_all(tx)
             worker = workers.heartbeat(
                 tx,
                 worker_id=heartbeat.worker_id,
@@ -119,7 +119,7 @@ class Fleet:
 
         def operation(tx: Connection) -> tuple[Job | None, list[Move]]:
             if lease.job.attempts > 1:
-                workers.list_workers(tx, lock=True)  # somebody may be to blame
+                workers.lock_all(tx)  # somebody may be to blame
             else:
                 workers.get(tx, lease.job.worker_id or "", lock=True)
             job = jobs.complete(
@@ -158,7 +158,7 @@ class Fleet:
 
         def operation(tx: Connection) -> Ended:
             now = self._desk.clock()
-            workers.list_workers(tx, lock=True)
+            workers.lock_all(tx)
             if not is_registered(workers.get(tx, worker_id), instance):
                 return Ended()
             workers.set_offline(tx, worker_id, now=now, reason="left")

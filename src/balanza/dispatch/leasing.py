@@ -20,8 +20,9 @@ from balanza.model import Job, Lease, Worker
 from balanza.protocol import LeaseGrant, LeaseRequest
 from balanza.store import jobs, workers
 
-LOOK_AGAIN_SECONDS = 1.0
-"""Work that another server on the same database was asked for makes no signal here."""
+LOOK_AGAIN_SECONDS = 30.0
+"""Longer than any long poll: while something is pending upkeep rings once a second, also for what another server on the
+same database was asked for."""
 LOOK_AGAIN_SOON_SECONDS = 0.25
 """While others have jobs that they are about to start: one that hangs does not, which makes no signal."""
 
@@ -64,10 +65,8 @@ class Leasing:
         worker, now = workers.get(tx, request.worker_id), self._desk.clock()
         if worker is None or not is_registered(worker, request.instance):
             raise not_registered(tx, request.worker_id)
-        if not jobs.any_pending(tx):
-            return Prospect.NONE
         asked = _asked(tx, worker, request, now)
-        if asked is None or not jobs.any_runnable(tx, assignment.ability_of(tx, worker)):
+        if asked is None or not jobs.any_runnable(tx, asked.ability):
             return Prospect.NONE
         speeds = self._desk.predictions.speeds(tx, now)
         return self._planner.plan(tx, asked, speeds, dispatches=self._desk.dispatches.count, now=now)
@@ -79,7 +78,7 @@ class Leasing:
         worker, now = locked[request.worker_id], self._desk.clock()
         if worker is None or not is_registered(worker, request.instance):
             raise not_registered(tx, request.worker_id)
-        if _asked(tx, worker, request, now) is None:
+        if not _may_start(tx, worker, request, now):
             return [], []
         if plan.companions:
             # All at once, and before any share or event: one by one, two workers could wait for each other in a circle.
@@ -148,16 +147,23 @@ def not_registered(tx: Connection, worker_id: str) -> WorkerReplaced:
 
 
 def _asked(tx: Connection, worker: Worker, request: LeaseRequest, now: datetime) -> Asked | None:
-    """What the worker asks for; None when it may be given nothing now. On probation it runs one job at a time."""
-    if worker.draining or worker.leaving or worker.offline:
-        return None
-    if worker.quarantined_until is not None and (worker.quarantined_until > now or worker.running_jobs):
+    """What the worker asks for; None when it may be given nothing now."""
+    if not _may_start(tx, worker, request, now):
         return None
     most = request.most if worker.quarantined_until is None else 1
+    remaining = None if request.pauses is None else request.remaining_seconds or 0.0
+    return Asked(worker, assignment.ability_of(tx, worker), most, remaining)
+
+
+def _may_start(tx: Connection, worker: Worker, request: LeaseRequest, now: datetime) -> bool:
+    """Whether it may be given one more job to run. On probation it runs one at a time."""
+    if worker.draining or worker.leaving or worker.offline:
+        return False
+    if worker.quarantined_until is not None and (worker.quarantined_until > now or worker.running_jobs):
+        return False
     if request.pauses is None:
-        return Asked(worker, most, None) if worker.has_free_slot else None
+        return worker.has_free_slot
     paused = jobs.held(tx, request.pauses)
     if worker.has_free_slot or paused is None or paused.job.worker_id != worker.id or paused.job.shares_slot:
-        return None
-    is_taken = worker.sharing_jobs >= worker.slots
-    return None if is_taken else Asked(worker, most, request.remaining_seconds or 0.0)
+        return False
+    return worker.sharing_jobs < worker.slots

@@ -104,7 +104,7 @@ def tried_before(tx: Connection, *, now: datetime) -> list[Job]:
 
 def place_tried(tx: Connection, chooser: Chooser, *, now: datetime) -> list[Move]:
     """Gives each of them to a worker, to one that has failed at it if there is no other."""
-    workers.list_workers(tx, lock=True)
+    workers.lock_all(tx)
     return assign_anew(tx, chooser, tried_before(tx, now=now), reason=Reason.RETRIED, now=now)
 
 

@@ -16,11 +16,12 @@ from balanza.balancer import capability, lookahead, rebalance
 from balanza.balancer.order import Head, Order, Rule, in_order, is_guards_turn, rule_of
 from balanza.balancer.pausing import is_short_beside
 from balanza.balancer.prediction import Speeds
-from balanza.dispatch.assignment import ability_of, needs_of
+from balanza.dispatch.assignment import needs_of
 from balanza.dispatch.capacity import slots_of
 from balanza.model import Job, JobKind, Worker
 from balanza.store import fairness, next_jobs, requirements, workers
 from balanza.store.next_jobs import Taker
+from balanza.store.queues import Ability
 
 STEAL_AFTER = timedelta(seconds=0.5)
 """A worker with a free slot takes its own jobs within milliseconds: one that has not done so after this time hangs."""
@@ -62,6 +63,7 @@ class Asked:
     """What a worker asks for: by a free slot, or beside a conversion that it would pause."""
 
     worker: Worker
+    ability: Ability
     most: int
     pauses_seconds: float | None
     """What remains of the one that would be paused; None: the slot is free."""
@@ -79,7 +81,7 @@ class Planner:
     def plan(self, tx: Connection, asked: Asked, speeds: Speeds, *, dispatches: int, now: datetime) -> Plan | Prospect:
         """What the worker should run next; the prospect when there is nothing for it now."""
         worker = asked.worker
-        taker = Taker(worker.id, ability_of(tx, worker), now - STEAL_AFTER)
+        taker = Taker(worker.id, asked.ability, now - STEAL_AFTER)
         if asked.pauses_seconds is not None:
             if self._order is Order.LPT:  # for the least time until all are done the longest must go on
                 return Prospect.NONE

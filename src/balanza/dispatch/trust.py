@@ -27,7 +27,7 @@ def judge(tx: Connection, chooser: Chooser, settings: Settings, completed: Job, 
     """
     failed = _failed_at(tx, completed) if completed.attempts > 1 else {}
     if failed:
-        workers.list_workers(tx, lock=True)
+        workers.lock_all(tx)
     moves = []
     for worker_id, failed_at in sorted(failed.items()):
         before = workers.get(tx, worker_id)

@@ -58,6 +58,9 @@ class Upkeep:
         if self._desk.database.read(fairness.is_uncounted):  # a server of an older version submits on this database
             put_in_order(self._desk)
             self._desk.tell(signals.ANY_WORK)
+        if self._desk.database.read(jobs.any_pending):
+            # Time alone may let somebody take it: its own worker hangs, a quarantine ends, or another server got it.
+            self._desk.signals.emit(signals.ANY_WORK)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
             self._sweep(now)
@@ -80,7 +83,7 @@ class Upkeep:
         chooser, now = self._desk.chooser, self._ran_at
 
         def operation(tx: Connection) -> Ended:
-            workers.list_workers(tx, lock=True)
+            workers.lock_all(tx)
             tokens = jobs.tokens_of(tx, worker_id) if worker_id in _overdue(tx, now) else []
             return end_leases(tx, chooser, tokens, Outcome.RELEASED, now=now)
 
@@ -140,7 +143,7 @@ def _overdue(tx: Connection, now: datetime) -> list[str]:
 
 
 def _expire(tx: Connection, chooser: Chooser, token: str, now: datetime) -> Ended:
-    workers.list_workers(tx, lock=True)
+    workers.lock_all(tx)
     lease = jobs.held(tx, token)
     if lease is None or lease.expires_at > now:
         return Ended()
@@ -150,7 +153,7 @@ def _expire(tx: Connection, chooser: Chooser, token: str, now: datetime) -> Ende
 
 def _go_offline(tx: Connection, chooser: Chooser, worker_id: str, before: datetime, now: datetime) -> list[Move] | None:
     """None when the worker has been heard of meanwhile."""
-    workers.list_workers(tx, lock=True)
+    workers.lock_all(tx)
     worker = workers.get(tx, worker_id)
     if worker is None or worker.offline or worker.seen_at >= before:
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, text
 
 from balanza.store.order_tables import speeds
 
@@ -11,9 +11,11 @@ _OF = _ALL.where(
     or_(speeds.c.worker_id == "", speeds.c.worker_id == bindparam("of")),
     or_(speeds.c.work == "", speeds.c.work == bindparam("kind")),
 )
-_SAVE = update(speeds).where(speeds.c.worker_id == bindparam("this_worker"), speeds.c.work == bindparam("this_work"))
-_ADD = insert(speeds)
-_FORGET = delete(speeds).where(speeds.c.worker_id == bindparam("this_worker"))
+_SAVE = text(
+    "INSERT INTO speeds (worker_id, work, log_factor, samples) VALUES (:worker_id, :work, :log_factor, :samples) "
+    "ON CONFLICT (worker_id, work) DO UPDATE SET log_factor = excluded.log_factor, samples = excluded.samples"
+)
+"""Both databases know it; SQLAlchemy has a statement of its own for each."""
 
 Learned = tuple[float, int]
 """The logarithm of a factor, and of how many attempts it was learned."""
@@ -31,13 +33,9 @@ def load_of(tx: Connection, worker_id: str, work: str) -> dict[tuple[str, str], 
 
 
 def save(tx: Connection, learned: Mapping[tuple[str, str], Learned]) -> None:
-    for (worker_id, work), (log_factor, samples) in sorted(learned.items()):
-        values = {"log_factor": log_factor, "samples": samples}
-        # Two at once: the second INSERT is refused, and Database.write runs the operation again.
-        if not tx.execute(_SAVE, {"this_worker": worker_id, "this_work": work, **values}).rowcount:
-            tx.execute(_ADD, {"worker_id": worker_id, "work": work, **values})
-
-
-def forget(tx: Connection, worker_id: str) -> None:
-    """The worker is another machine from now on."""
-    tx.execute(_FORGET, {"this_worker": worker_id})
+    rows = [
+        {"worker_id": worker_id, "work": work, "log_factor": log_factor, "samples": samples}
+        for (worker_id, work), (log_factor, samples) in sorted(learned.items())
+    ]
+    if rows:
+        tx.execute(_SAVE, rows)

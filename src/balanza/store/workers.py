@@ -65,6 +65,7 @@ _REMOVED = select(1).where(_THIS, not_(_LISTED))
 # FOR NO KEY UPDATE: it waits for other writers of the row, not for foreign keys that point at it.
 _GET_LOCKED = _GET.with_for_update(key_share=True)
 _ALL_LOCKED = _ALL.with_for_update(key_share=True)
+_LOCKED = select(workers.c.id).where(_LISTED).order_by(workers.c.id).with_for_update(key_share=True)
 _SOME_IDS = select(workers.c.id).where(_LISTED).limit(bindparam("most"))
 _SILENT = select(workers.c.id).where(_ONLINE, workers.c.seen_at < bindparam("before")).order_by(workers.c.id)
 
@@ -129,6 +130,13 @@ def list_workers(tx: Connection, *, lock: bool = False) -> list[Worker]:
     """All workers by id, the offline ones too, those removed not. With `lock` nobody else changes them until the end of
     the transaction."""
     return [Worker(*row) for row in tx.execute(_ALL_LOCKED if lock else _ALL)]
+
+
+def lock_all(tx: Connection) -> None:
+    """Nobody else changes any worker until the transaction ends. In SQLite nobody could: one transaction writes at a
+    time."""
+    if tx.dialect.name != "sqlite":
+        tx.execute(_LOCKED).all()
 
 
 def is_small(tx: Connection, most: int) -> bool:
