@@ -156,6 +156,8 @@ class Completion(Message):
     log_tail: str = ""
     paused_seconds: float = Field(default=0, ge=0, le=1e9)
     """How long the attempt was paused for short jobs."""
+    run_seconds: float | None = Field(default=None, ge=0, le=1e9)
+    """Of a job that was done together with others: how long it took by itself, about. None: the whole attempt."""
     transfer_seconds: float | None = Field(default=None, ge=0, le=1e9)
     """How long its source and result travelled between server and worker; None: they share a folder."""
 

@@ -234,9 +234,16 @@ def test_tiny_jobs_of_one_kind_are_given_together_and_something_is_left_for_othe
     world.join("a")
     for number in range(40):
         put(world, f"tiny-{number:02}", 0.1 + number / 1000)
-    put(world, "video", 0.05, work="mp4")
+    request = LeaseRequest(worker_id="worker_a", instance="first", most=8)
+    alone = world.fleet.lease(request)
+    assert alone is not None
+    assert not alone.companions, "nobody has seen yet how long such work takes"
+    world.fleet.release(alone.token)
+    world.desk.database.write(lambda tx: speeds.save(tx, {("", "mp3"): (0.0, 3)}))
+    world.desk.predictions.learned()
+    put(world, "video", 0.1005, work="mp4")
 
-    grant = world.fleet.lease(LeaseRequest(worker_id="worker_a", instance="first", most=8))
+    grant = world.fleet.lease(request)
 
     assert grant is not None
     together = [grant, *grant.companions]
@@ -248,7 +255,22 @@ def test_tiny_jobs_of_one_kind_are_given_together_and_something_is_left_for_othe
     for one in together:
         world.finish(one)
     assert (world.worker("a").running_jobs, world.worker("a").sharing_jobs) == (0, 0)
-    assert not world.desk.database.read(speeds.load)
+    assert world.desk.database.read(speeds.load) == {("", "mp3"): (0.0, 3)}
+
+
+def test_what_was_not_as_tiny_as_it_seemed_is_learned_though_it_ran_with_others(world: World) -> None:
+    world.join("a")
+    world.desk.database.write(lambda tx: speeds.save(tx, {("", "mp3"): (0.0, 3)}))
+    for number in range(20):
+        put(world, f"tiny-{number:02}", 0.1)
+    request = LeaseRequest(worker_id="worker_a", instance="first", most=2)
+    grant = world.fleet.lease(request)
+    assert grant is not None
+    done = world.write_result(grant).model_copy(update={"run_seconds": 5.0})
+    world.fleet.complete(grant.token, done)
+
+    known = world.desk.database.read(lambda tx: world.desk.predictions.speeds(tx, world.clock.now))
+    assert known.usual_seconds("mp3", 0.1) > 0.13
 
 
 def test_what_ran_is_learned_without_its_pauses_and_its_way(world: World) -> None:

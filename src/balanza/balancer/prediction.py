@@ -64,6 +64,10 @@ class Speeds:
         slownesses = [self.slowness(worker_id) for worker_id, kind in self.learned if worker_id and kind == ANY_KIND]
         return bool(slownesses) and max(1.0, *slownesses) > EVEN * min(1.0, *slownesses)
 
+    def knows(self, kind: str) -> bool:
+        """Whether enough was seen of that kind of work not to go by the first guess alone."""
+        return self._of(FLEET, kind).samples >= _TRUSTED_AFTER
+
     def usual_seconds(self, kind: str, guess_seconds: float) -> float:
         """On a usual worker of this fleet."""
         return max(LEAST_SECONDS, guess_seconds * exp(self._of(FLEET, kind).log_factor))

@@ -132,7 +132,7 @@ class Fleet:
                 now=now,
             )
             if job is not None and (attempt := jobs.attempt_under(tx, token)):
-                learn(tx, job, attempt)
+                learn(tx, job, attempt, completion.run_seconds)
             if job is None or not job.kind.is_listed:
                 return job, []
             return job, judge(tx, self._desk.chooser, self._desk.settings, job, now=now)

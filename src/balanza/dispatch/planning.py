@@ -96,7 +96,7 @@ class Planner:
             found = chosen or found
         job, rule = found
         seconds = speeds.seconds_on(worker.id, job.work, job.guess_seconds)
-        companions = self._companions(tx, asked, taker, job) if rule is not Rule.OLDEST else ()
+        companions = self._companions(tx, asked, taker, speeds, job) if rule is not Rule.OLDEST else ()
         return Plan(job, rule, seconds, companions)
 
     def _guarded(self, tx: Connection, taker: Taker, dispatches: int) -> tuple[Job, Rule] | None:
@@ -126,7 +126,7 @@ class Planner:
             seconds = speeds.seconds_on(taker.worker_id, job.work, job.guess_seconds)
             if job.predicted_seconds > 0 and is_short_beside(seconds, asked.pauses_seconds or 0.0):
                 chosen, rule = self._chosen(tx, taker, heads, index)
-                return Plan(chosen, rule, seconds, self._companions(tx, asked, taker, chosen))
+                return Plan(chosen, rule, seconds, self._companions(tx, asked, taker, speeds, chosen))
         return None
 
     def _looked_ahead(
@@ -168,14 +168,14 @@ class Planner:
             self._left_since[worker_id] = job.id, since
         return (now - since).total_seconds() < patience
 
-    def _companions(self, tx: Connection, asked: Asked, taker: Taker, job: Job) -> tuple[Job, ...]:
+    def _companions(self, tx: Connection, asked: Asked, taker: Taker, speeds: Speeds, job: Job) -> tuple[Job, ...]:
         """The next jobs of the same kind and options, each tiny: an ffmpeg process does them all."""
-        if asked.most == 1 or not is_tiny(job):
+        if asked.most == 1 or not _is_tiny(job, speeds):
             return ()
         slots = sum(one.slots for one in workers.list_workers(tx) if not one.offline)
         most = min(asked.most, ceil(fairness.pending_count(tx) / max(1, slots)))  # something is left for the others
         following = next_jobs.after(tx, taker, job, 2 * most) if most > 1 else []
-        return tuple([one for one in following if _is_alike(one, job)][: most - 1])
+        return tuple([one for one in following if _is_alike(one, job) and _is_tiny(one, speeds)][: most - 1])
 
     def _prospect(self, tx: Connection, taker: Taker) -> Prospect:
         """Whether others are about to start what it could run; one that hangs does not."""
@@ -215,17 +215,20 @@ def _in_order(tx: Connection, taker: Taker) -> list[Job]:
     return [pending[job_id] for job_id in in_order(heads, {job.id: job.predicted_seconds for job in pending.values()})]
 
 
-def is_tiny(job: Job) -> bool:
-    return 0 < job.predicted_seconds < TINY_SECONDS and job.kind is JobKind.CONVERT and job.attempts == 0
+def _is_tiny(job: Job, speeds: Speeds) -> bool:
+    """By what is known now, and only of work that was seen before: what is done together tells little of each."""
+    if job.kind is not JobKind.CONVERT or job.attempts or not job.work or not speeds.knows(job.work):
+        return False
+    return speeds.usual_seconds(job.work, job.guess_seconds) < TINY_SECONDS
 
 
 def _is_alike(one: Job, other: Job) -> bool:
-    same = (one.output_format, one.options, one.requirement_id) == (
+    """One command line does both."""
+    return (one.output_format, one.options, one.requirement_id) == (
         other.output_format,
         other.options,
         other.requirement_id,
     )
-    return same and is_tiny(one)
 
 
 def _head(job: Job, served_seconds: float = 0.0) -> Head:

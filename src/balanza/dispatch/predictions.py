@@ -42,11 +42,14 @@ class Predictions:
             self._read_at = None
 
 
-def learn(tx: Connection, job: Job, attempt: Attempt) -> None:
-    """From an attempt that completed. One that shared its process, or that nobody predicted, says nothing."""
+def learn(tx: Connection, job: Job, attempt: Attempt, run_seconds: float | None = None) -> None:
+    """From an attempt that completed. One that nobody predicted shared its process with others: by `run_seconds`, its
+    worker's word, is learned only that it was not as tiny as it seemed, since together each takes less than alone."""
     _learn_transfer(tx, job, attempt)
     seconds = attempt.run_seconds
-    if attempt.predicted_seconds is None or not seconds or not job.work:  # 0: the clock went back, or nonsense was told
+    if attempt.predicted_seconds is None:
+        seconds = run_seconds if run_seconds and run_seconds > job.predicted_seconds else None
+    if not seconds or not job.work:  # 0: the clock went back, or nonsense was told
         return
     before = _loaded(speeds.load_of(tx, attempt.worker_id, job.work))
     after = before.after(attempt.worker_id, job.work, job.guess_seconds, seconds)
