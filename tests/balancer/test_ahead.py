@@ -2,7 +2,7 @@
 
 from balanza.balancer.forecast import Expected, forecast
 from balanza.balancer.lookahead import Slot, first_for, is_uneven
-from balanza.balancer.pausing import has_room, is_short_beside, may_be_paused
+from balanza.balancer.pausing import has_room, is_short_beside, longest_pause, may_be_paused
 
 
 def test_only_what_is_much_shorter_than_the_remainder_is_worth_a_pause() -> None:
@@ -14,6 +14,9 @@ def test_a_job_is_not_paused_for_more_than_its_share() -> None:
     assert may_be_paused(paused_seconds=0, elapsed_seconds=0)
     assert may_be_paused(paused_seconds=54, elapsed_seconds=100)
     assert not may_be_paused(paused_seconds=56, elapsed_seconds=100)
+    assert longest_pause(paused_seconds=20, elapsed_seconds=100) == 70
+    assert may_be_paused(paused_seconds=90, elapsed_seconds=170)
+    assert longest_pause(paused_seconds=60, elapsed_seconds=100) == 0
 
 
 def test_no_pause_where_memory_is_short_or_unknown() -> None:

@@ -60,6 +60,16 @@ def test_a_lease_gives_the_source_through_the_server(stand: Stand, hand: Hand, s
     end(stand, job["job_id"])
 
 
+def test_an_ordinary_lease_says_nothing_that_an_older_worker_does_not_know(
+    stand: Stand, hand: Hand, song: dict[str, Any]
+) -> None:
+    stand.convert(song["id"])
+    known = {"token", "job_id", "attempt", "kind", "output_format", "options", "source", "output_key", "was_assigned"}
+    grant = hand.grant()
+    stand.client.post(f"/jobs/{grant['job_id']}/cancel")
+    assert grant.keys() <= known
+
+
 def test_a_worker_that_waits_is_answered_as_soon_as_there_is_a_job(
     stand: Stand, hand: Hand, song: dict[str, Any]
 ) -> None:

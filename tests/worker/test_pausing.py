@@ -147,6 +147,16 @@ async def test_a_short_job_that_fails_lets_the_long_one_go_on(
         await until(lambda: long.token in fleet.completed)
 
 
+async def test_beside_a_short_job_that_is_none_the_long_one_goes_on_after_its_share_of_the_time(
+    fleet: Fleet, paused: Paused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.balancer.pausing.GRACE_SECONDS", 0.2)
+    async with paused() as pause:
+        completion = await until(lambda: fleet.completed.get(pause.long.token))
+        assert pause.short.token in fleet.live
+    assert 0.1 < completion.paused_seconds < 5
+
+
 async def test_a_lost_short_job_lets_the_long_one_go_on(fleet: Fleet, paused: Paused) -> None:
     async with paused() as pause:
         fleet.take_away(pause.short)

@@ -24,6 +24,11 @@ def may_be_paused(*, paused_seconds: float, elapsed_seconds: float) -> bool:
     return paused_seconds <= MOST_PAUSED * elapsed_seconds + GRACE_SECONDS
 
 
+def longest_pause(*, paused_seconds: float, elapsed_seconds: float) -> float:
+    """For how many seconds from now such a job may be paused at most: a short job may be longer than was predicted."""
+    return max(0.0, (MOST_PAUSED * elapsed_seconds + GRACE_SECONDS - paused_seconds) / (1 - MOST_PAUSED))
+
+
 def has_room(memory_mb: float | None, memory_total_mb: float | None) -> bool:
     """Whether another conversion fits beside the paused one; unknown memory has no room."""
     if memory_mb is None or not memory_total_mb:

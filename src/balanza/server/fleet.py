@@ -59,6 +59,7 @@ def leave(leaving: Leaving, parts: WorkerParts) -> None:
     "/lease",
     summary="Take a job, waiting for one",
     response_model=LeaseGrant,
+    response_model_exclude_defaults=True,  # a worker of an older version refuses what it does not know
     responses={204: {"description": "Nothing to do."}, **problems(409, *JSON_BODY)},
 )
 async def lease(

@@ -32,6 +32,7 @@ from balanza.worker.runner import Runner
 from balanza.worker.shared_storage import shared_storage
 from balanza.worker.slots import Slots
 from balanza.worker.threads import in_thread
+from balanza.worker.together import most_together
 
 HAND_BACK_SECONDS = 2.0
 """What killing the conversions and releasing their leases may take; the leave then gives back what is left."""
@@ -83,7 +84,7 @@ class Agent:
         """Set when the next heartbeat must not wait for its second."""
         self._slots = Slots(
             client,
-            LeaseRequest(worker_id=identity.worker_id, instance=self._instance),
+            LeaseRequest(worker_id=identity.worker_id, instance=self._instance, most=most_together(identity.slots)),
             self._link,
             self._log,
             observer=observer,

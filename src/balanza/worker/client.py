@@ -44,6 +44,7 @@ LEAVE_SECONDS = 3.0
 IDLE_CONNECTION_SECONDS = 4.0
 """Our server closes idle connections after 75 s, a proxy before it perhaps after 5 s: be first, or a request meets a
 connection that is just being closed. The heartbeats, one a second, keep theirs open all the same."""
+_ABOUT_JOBS = re.compile(r"/leases/|/complete$")
 _PERHAPS_LATER = frozenset({404, 408, 425, 429})
 """Of the 4xx that are not our server's, those that may pass: a proxy whose server is being started says 404 too."""
 
@@ -191,7 +192,8 @@ def _error_of(problem: Problem) -> BalanzaError:
 def _stranger(response: httpx2.Response) -> BalanzaError:
     """What an answer means that no Balanza server gave. The job's history will show it: without the lease token."""
     host, status = response.url.host, f"{response.status_code} {response.reason_phrase}".strip()
-    if "/leases/" in response.url.path and response.is_client_error and response.status_code not in _PERHAPS_LATER:
+    is_about_jobs = _ABOUT_JOBS.search(response.url.path) is not None
+    if is_about_jobs and response.is_client_error and response.status_code not in _PERHAPS_LATER:
         what = response.url.path.rpartition("/")[2]
         return CallerError(
             f"{host} answered {status} to {response.request.method} {what}, which Balanza does not: does a proxy in "

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from logging import Logger, LoggerAdapter
 
-from balanza.balancer.pausing import may_be_paused
+from balanza.balancer.pausing import longest_pause, may_be_paused
 from balanza.errors import BalanzaError, WorkerReplaced, WorkerUnknown
 from balanza.protocol import LeaseGrant, LeaseRequest
 from balanza.worker.attempt import Attempt, Ending
@@ -18,7 +18,7 @@ from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
 from balanza.worker.observer import Observer
 from balanza.worker.runner import Runner
-from balanza.worker.together import MOST, Together
+from balanza.worker.together import Together
 
 LONG_POLL_SECONDS = 20.0
 EMPTY_ANSWER_SECONDS = 0.05
@@ -58,7 +58,7 @@ class Slots:
         self.leaving = False
         """What is granted all the same goes back unbegun."""
         self._client = client
-        self._request = request.model_copy(update={"wait_seconds": LONG_POLL_SECONDS, "most": MOST})
+        self._request = request.model_copy(update={"wait_seconds": LONG_POLL_SECONDS})
         self._link = link
         self._log = log
         self._observer = observer
@@ -200,15 +200,20 @@ class Slots:
     async def _run_in_pause_of(self, long: Attempt, grant: LeaseGrant) -> None:
         """Whatever becomes of either, the long one goes on afterwards. If it has just ended, nothing is paused.
 
+        It goes on beside the other when that takes longer than it may be paused.
         Nor for a job that is not meant so: a server that knows nothing of pauses counted another slot as free.
         """
         with self._holding(grant) as short:
             if grant.pauses == long.grant.token and long.pauses.begin():
                 self._log.info("⏸️ Pausa por un trabajo corto: %s espera a %s", long.grant.job_id, grant.job_id)
             self._changed()
+            paused, elapsed = long.pauses.seconds, long.elapsed_seconds
+            most_seconds = longest_pause(paused_seconds=paused, elapsed_seconds=elapsed)
+            limit = asyncio.get_running_loop().call_later(most_seconds, self._go_on, long)
             try:
                 await self._run(short)
             finally:
+                limit.cancel()
                 self._go_on(long)
 
     def _go_on(self, long: Attempt) -> None:

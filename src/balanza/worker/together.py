@@ -18,7 +18,7 @@ from balanza.errors import BalanzaError
 from balanza.media.ffmpeg import Progress, ProgressReader
 from balanza.media.together import Part, build_shared_argv, can_share
 from balanza.model import JobKind
-from balanza.protocol import Completion, LeaseGrant, LeaseReport
+from balanza.protocol import MOST_LEASES, Completion, LeaseGrant, LeaseReport
 from balanza.worker.conversion import RESULT, SOURCE, WATCH_SECONDS
 from balanza.worker.pauses import Pauses
 from balanza.worker.process import FfmpegProcess
@@ -26,10 +26,16 @@ from balanza.worker.runner import Runner
 from balanza.worker.threads import in_thread
 
 MOST = 16
-"""How many to ask for. Of 200 clips of a second, shared by 4, 8 and 16, two processes at a time made 41, 52 and 54 a
+"""Of 200 clips of a second, shared by 4, 8 and 16, two processes at a time made 41, 52 and 54 a
 second into MP3, and none more by 30, on a machine where one process each made 24."""
 _LEAST = 2
 _PUBLISHED_AT_ONCE = 2
+
+
+def most_together(slots: int) -> int:
+    """How many to ask for with so many slots: what all of them hold, a short job in a pause of each too, has to go into
+    one heartbeat."""
+    return max(1, min(MOST, MOST_LEASES // slots - 1))
 
 
 @dataclass(frozen=True, slots=True)
