@@ -69,7 +69,9 @@ class Together:
         if completion := await self._shared(grant.token):
             return completion
         async with self._one_by_one:
-            return await self._runner.run(grant, report, pauses)
+            started_at = time.monotonic()
+            completion = await self._runner.run(grant, report, pauses)
+            return completion.model_copy(update={"run_seconds": time.monotonic() - started_at})
 
     async def withdraw(self, grant: LeaseGrant) -> None:
         """As Runner.withdraw."""
@@ -108,15 +110,19 @@ class Together:
 
     async def _convert(self) -> None:
         members = await self._bring_sources()
+        started_at = time.monotonic()
         if len(members) < _LEAST or not await self._has_converted(members):
             return
+        each_seconds = (time.monotonic() - started_at) / len(members)
         waiting = iter(members)
 
         completions: dict[str, Completion | None] = {}
 
         async def publish() -> None:
             for member in waiting:
-                completions[member.grant.token] = await self._published(member)
+                completion = await self._published(member)
+                shared = {"run_seconds": each_seconds}
+                completions[member.grant.token] = completion and completion.model_copy(update=shared)
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(_PUBLISHED_AT_ONCE):
