@@ -32,6 +32,7 @@ CLAUSES: Mapping[str, str] = {
     "content": "had {count:whole} job[s] and did not ask for another",
     "more_jobs": "had {count:whole} job[s], {winner} {least:whole}",
     "more_cpu": "had CPU {cpu:number}, {winner} {winner_cpu:number}",
+    "finishes_later": "would finish it in {seconds:number} s, {winner} in {winner_seconds:number} s",
     "chosen_later": "was chosen more recently than {winner}",
     "later_by_name": "was as good as {winner}, which is first by name",
 }

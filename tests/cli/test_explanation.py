@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from balanza.balancer.order import Rule
 from balanza.cli import explanation
 from balanza.cli.explanation import explanation as explain
 from balanza.model import Reason
@@ -28,6 +29,7 @@ def candidate(worker_id: str, jobs: int, why_not: str | None, **facts: object) -
         "why_not": why_not,
         "why_not_code": None,
         "why_not_values": {},
+        "finish_seconds": None,
     } | facts
 
 
@@ -41,6 +43,7 @@ def decision(worker_id: str | None = "worker_a", reason: str = "submitted", **fa
         "policy": "least_loaded",
         "worker_id": worker_id,
         "source": None,
+        "rule": None,
         "candidates": others,
     }
     return made | facts
@@ -72,7 +75,7 @@ def test_it_says_who_was_chosen_and_why_not_the_others() -> None:
 
 def test_a_pending_job_says_first_what_it_waits_for() -> None:
     sentence = "No worker can take it: worker_a has no tag gpu."
-    waits_for = {"code": "tag", "worker_id": None, "sentence": sentence}
+    waits_for: dict[str, object] = {"code": "tag", "worker_id": None, "sentence": sentence}
     waits_for |= {"sentence_code": None, "sentence_values": {}, "obstacles": [], "more": 0}
     nobody = decision(None, candidates=[candidate("worker_a", 0, "has no tag gpu")])
     lines = why(nobody, status="pending", waits_for=waits_for)
@@ -112,6 +115,12 @@ def test_each_move_says_from_where_to_where_and_because_of_what() -> None:
         f"At {CLOCK} it went to worker_b, chosen by least_loaded, because the attempt before had failed.",
         f"At {CLOCK} it went from the general queue to worker_a, because worker_a had nothing to do.",
     ]
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_a_worker_that_took_a_job_says_why_it_was_the_next(rule: Rule) -> None:
+    stolen = decision("worker_b", "stolen", policy="stealing", source="worker_a", rule=rule.value)
+    assert explanation._RULES[rule.value] in why(decision(), stolen, width=120)
 
 
 def test_a_job_whose_decisions_are_gone_says_so() -> None:

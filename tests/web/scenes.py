@@ -5,6 +5,7 @@ import math
 import struct
 import wave
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from balanza.model import Obstacle, Waiting, WhyNot
 from balanza.server.job_shapes import WaitingOut
@@ -34,6 +35,11 @@ def _media(number: int, name: str, kind: str, seconds: float | None, size: int, 
         "job_id": job,
         "created_at": f"2026-11-23T10:00:{number:02}.000000Z",
     }
+
+
+def later(minutes: float) -> str:
+    """So many minutes from now."""
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
 
 
 def job(number: int, name: str, to: str, status: str, **more: object) -> Json:
@@ -146,7 +152,16 @@ _SECOND = job(
     4, "paseo-por-la-playa.mp4", "mp3", "processing", worker_id="worker_b", assigned_worker="worker_b",
     progress=71.0, speed=38.2, eta_seconds=6.0, attempts=2,
 )  # fmt: skip
-_PENDING = job(5, "voice memo 12.m4a", "ogg", "pending")
+_PENDING = job(
+    5,
+    "voice memo 12.m4a",
+    "ogg",
+    "pending",
+    predicted_seconds=0.4,
+    expected_start_at=later(4.2),
+    expected_end_at=later(5),
+)
+_PAUSED = {**_SECOND, "paused": True, "paused_seconds": 1.2}
 _STUCK = job(7, LONG_NAME, "mkv", "pending", assigned_worker=None, waits_for=waits("tag"))
 _FAILED = job(
     2,
@@ -200,6 +215,7 @@ def _candidate(worker: str, jobs: int, cpu: float | None, why_not: str | None, s
         "metrics_age_seconds": None if cpu is None else 0.8,
         "load_score": score,
         "chosen": why_not is None,
+        "finish_seconds": None if cpu is None else 4.0 + 30 * jobs,
         "why_not": why_not,
         "why_not_code": clause(why_not).code,
         "why_not_values": clause(why_not).values,
@@ -214,6 +230,7 @@ _CHOICE: Json = {
     "policy": "least_loaded",
     "worker_id": "worker_b",
     "source": None,
+    "rule": None,
     "candidates": [
         _candidate("worker_a", 2, 0.62, "had 2 jobs, worker_b 0", 58),
         _candidate("worker_b", 0, 0.08, None, 6),
@@ -228,6 +245,7 @@ _THEFT: Json = {
     "policy": "stealing",
     "worker_id": "worker_a",
     "source": "worker_b",
+    "rule": "shortest",
     "candidates": [_candidate("worker_a", 0, 0.11, None, 8), _candidate("worker_b", 3, 0.97, "is on strike", 88)],
 }
 _WHY: Json = {"job_id": "j3", "status": "processing", "worker_id": "worker_a", "waits_for": None}
@@ -349,7 +367,7 @@ SCENES: dict[str, Scene] = {
     "share-locked": Scene(shared=_LOCKED),
     "share-gone": Scene(),
     "all": Scene(
-        media=LIBRARY, jobs=(_STUCK, _CANCELLED, _PENDING, _SECOND, _PROCESSING, _FAILED, _COMPLETED), sound=_tone()
+        media=LIBRARY, jobs=(_STUCK, _CANCELLED, _PENDING, _PAUSED, _PROCESSING, _FAILED, _COMPLETED), sound=_tone()
     ),
     "login": Scene(me=_OUT, problem=_slug("wrong-login")),
     "signup": Scene(me=_OUT, problem=_slug("conflict"), answers={"/auth/invitation": _INVITED}),

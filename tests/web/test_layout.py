@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
-from tests.web.scenes import LIBRARY, job, waits
+from tests.web.scenes import LIBRARY, job, later, waits
 from tests.web.screenshots import shown
 from tests.web.stage import Scene, Stage
 
@@ -55,7 +55,8 @@ def test_everything_that_is_pressed_is_large_enough_for_a_finger(browser: Browse
 
 @pytest.mark.parametrize("width", [360, 1440])
 def test_nothing_moves_while_conversions_advance_and_end(open_page: OpenPage, width: int) -> None:
-    waiting = [job(n, f"song {n}.wav", "mp3", "pending") for n in range(1, 5)]
+    soon = {"expected_start_at": later(0.5), "expected_end_at": later(0.6)}
+    waiting = [job(n, f"song {n}.wav", "mp3", "pending", **soon) for n in range(1, 5)]
     with Stage(Scene(media=LIBRARY, jobs=waiting)) as stage:
         page = open_page(stage.address, width=width)
         cards = page.locator(".card[data-job]")
@@ -67,7 +68,9 @@ def test_nothing_moves_while_conversions_advance_and_end(open_page: OpenPage, wi
         ended = {"status": "completed", "worker_id": "worker_b", "progress": 100.0, "duration_seconds": 12.0}
         result = {"output_id": "m9", "output_file": "x.mp3", "output_size_bytes": 999, "size_reduction_percent": 80.0}
         for change, shows in (
+            ({"expected_start_at": later(59), "expected_end_at": later(61)}, "Starts in about 59 min, done at"),
             ({**running, "progress": 9.0, "eta_seconds": 9.0}, "9%"),
+            ({**running, "progress": 9.0, "eta_seconds": 9.0, "paused": True}, "paused for a short job"),
             ({**running, "progress": 81.0, "speed": 112.0, "eta_seconds": 4000.0}, "81%"),
             ({**ended, **result}, "took"),
         ):

@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from balanza.balancer.order import Rule
 from balanza.balancer.score import WorkerStatus
 from balanza.lifecycle import JobStatus
 from balanza.media.options import options_of
@@ -47,7 +48,8 @@ def put_in_words(sentences: Mapping[str, str]) -> list[str]:
 
 
 DYNAMIC = {
-    "state.": [status.value for status in JobStatus],
+    "state.": [*(status.value for status in JobStatus), "paused"],
+    "rule.": [rule.value for rule in Rule],
     "waits.": ["slot", "any_slot", "worker", *(obstacle.value for obstacle in Obstacle if obstacle not in NEVER_ALONE)],
     "connection.": ["interrupted", "unreachable"],
     "quality.": ["small", "balanced", "best", "small_hint", "balanced_hint", "best_hint"],

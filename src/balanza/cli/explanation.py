@@ -29,6 +29,15 @@ _BECAUSE = {
 }
 """By the reason of a decision: what a move was made for."""
 
+_RULES = {
+    "oldest": "It was next because it had waited longest: every tenth job that starts is the oldest.",
+    "priority": "It was next because no other had so high a priority.",
+    "fair_share": "It was next because less had been done for its owner than for others.",
+    "shortest": "It was next because it was predicted to be the shortest.",
+    "longest": "It was next because it was predicted to be the longest.",
+    "arrival": "It was next because it had come first.",
+}
+
 _ENDED_ATTEMPTS = frozenset({"retried", "failed", "expired", "released"})
 """What comes from an attempt comes from no queue."""
 
@@ -45,6 +54,8 @@ def explanation(answer: Mapping[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [Text(f"Job {answer['job_id']}: {_now(answer)}")]
     for number, decision in enumerate(answer["history"]):
         parts += ["", Text(_choice(decision) if number == 0 else _move(decision))]
+        if rule := _RULES.get(str(decision["rule"])):
+            parts.append(Text(rule))
         parts += _candidates(decision)
     if not answer["history"]:
         parts.append(Text("It ended so long ago that no decision about it was kept."))

@@ -143,13 +143,23 @@ def _facts(answer: dict[str, Any]) -> Iterable[tuple[str, RenderableType]]:
         yield "waits for", answer["waits_for"]["sentence"]
     if answer["tags"]:
         yield "tags", ", ".join(answer["tags"])
-    yield "progress", _percent(answer["progress"])
+    if answer["expected_start_at"]:
+        yield "expected", f"from {_clock(answer['expected_start_at'])} to {_clock(answer['expected_end_at'])}"
+    elif answer["expected_end_at"]:
+        yield "expected", f"done at {_clock(answer['expected_end_at'])}"
+    yield "progress", _percent(answer["progress"]) + (", paused for a short job" if answer["paused"] else "")
     yield "attempts", f"{answer['attempts']} of {answer['max_attempts']}"
     if answer["output_id"]:
         sizes = f"{human_bytes(answer['input_size_bytes'])} → {human_bytes(answer['output_size_bytes'])}"
         yield "result", printable(f"{answer['output_file']} ({answer['output_id']}), {sizes}")
     if answer["error"]:
         yield "error", Text(answer["error"], style="red")
+
+
+def _clock(written: str) -> str:
+    """As a clock on the wall shows it; with the date when that is not today's."""
+    at = datetime.fromisoformat(written).astimezone()
+    return f"{at:%H:%M:%S}" if at.date() == datetime.now(UTC).astimezone().date() else f"{at:%Y-%m-%d %H:%M}"
 
 
 def table_of(*headings: str) -> Table:

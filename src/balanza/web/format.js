@@ -43,6 +43,13 @@ export function span(seconds, tenths = 1) {
   return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole / 60) % 60)} min`;
 }
 
+/** A time to come, only as exact as it can be foreseen: `20 s`, `4 min`, `1 h 05 min`. */
+export function roughly(seconds) {
+  if (seconds < 55) return `${Math.max(10, 10 * Math.round(seconds / 10))} s`;
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+}
+
 /** Time left, without tenths: they would only flicker. */
 export const left = (seconds) => t('time.left', { time: span(Math.max(1, seconds), 0) });
 

@@ -8,7 +8,7 @@ import { play } from './library.js';
 import { jobChanged, moreJobs } from './live.js';
 import { attempt, IconLink, Progress, useGrowing } from './parts.js';
 import * as store from './store.js';
-import { waitsFor } from './waiting.js';
+import { foreseen, waitsFor } from './waiting.js';
 
 export function Jobs() {
   const items = store.jobs.value;
@@ -37,7 +37,7 @@ function Card({ job }) {
       <div class="card-head">
         <p class="name" title=${job.input_file}>${job.input_file}</p>
         <p class="to">→ ${job.output_format.toUpperCase()}</p>
-        <${State} status=${job.status} />
+        <${State} status=${isPaused(job) ? 'paused' : job.status} />
       </div>
       <${Middle} job=${job} />
       ${job.status === 'failed' && html`<${Failure} job=${job} />`}
@@ -55,8 +55,10 @@ function Card({ job }) {
     </li>`;
 }
 
+const isPaused = (job) => job.status === 'processing' && job.paused;
+
 const State = ({ status }) => html`
-  <span class=${`state ${status}`}><${Icon} name=${status} />${t(`state.${status}`)}</span>`;
+  <span class=${`state ${status}`}><${Icon} name=${status === 'paused' ? 'pause' : status} />${t(`state.${status}`)}</span>`;
 
 /** The same height in every state as long as the facts fit into one line: nothing jumps when a conversion starts or
     ends. On a phone what it waits for may take a line more. */
@@ -68,12 +70,12 @@ const Middle = ({ job }) => html`
 
 const FACTS = {
   pending: (job) => [
-    waitsFor(job.waits_for),
+    foreseen(job) ?? waitsFor(job.waits_for),
     nthAttempt(job),
   ],
   processing: (job) => [
     percent(job.progress),
-    job.speed === null ? null : speed(job.speed),
+    job.paused ? t('jobs.paused') : job.speed === null ? null : speed(job.speed),
     job.eta_seconds === null ? null : left(job.eta_seconds),
     job.attempts > 1 ? nthAttempt({ ...job, attempts: job.attempts - 1 }) : null,
   ],

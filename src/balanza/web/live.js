@@ -19,9 +19,12 @@ const SHARE_EVENTS = ['share.created', 'share.revoked'];
 const PAGE = 50;
 const MOST = 200; // the server's largest page
 const PAUSE_MS = 300;
+const FORESEEN_MS = 2000; // when pending jobs start shifts slowly, and there may be many
 
 const NOTHING = { running: false, waiting: false, allJobs: false, media: false };
 const stale = { ...NOTHING, jobs: new Set() };
+
+let foreseenAt = -Infinity;
 
 export { reload };
 
@@ -60,6 +63,10 @@ export function jobChanged(id) {
 function progressed() {
   if (store.liveJobs.value === 0) return;
   stale.running = true;
+  if (performance.now() - foreseenAt > FORESEEN_MS && store.jobs.value.some(isPending)) {
+    foreseenAt = performance.now();
+    stale.waiting = true;
+  }
   schedule();
 }
 

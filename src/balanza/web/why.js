@@ -7,7 +7,7 @@ import { isTranslated, t } from './i18n.js';
 import { Icon } from './icons.js';
 import { Dialog, ProblemText } from './parts.js';
 import * as store from './store.js';
-import { waitsFor } from './waiting.js';
+import { foreseen, waitsFor } from './waiting.js';
 import { Waits, WhyNot } from './whynot.js';
 
 const UNKNOWN = '–';
@@ -24,7 +24,7 @@ export function WhyDialog({ job: asked }) {
   return html`
     <${Dialog} title=${t('why.title', { name: job.input_file })} onClose=${close}>
       <div role="alert">${problem && html`<${ProblemText} problem=${problem} />`}</div>
-      ${answer && html`<${Now} answer=${answer} /><${History} decisions=${answer.history} />`}
+      ${answer && html`<${Now} answer=${answer} job=${job} /><${History} decisions=${answer.history} />`}
     <//>`;
 }
 
@@ -42,9 +42,12 @@ function useExplanation({ job_id: id, status, assigned_worker: assigned, worker_
   return found;
 }
 
-const Now = ({ answer: { status, worker_id: worker, waits_for: waiting } }) => html`
+const Now = ({ job, answer: { status, worker_id: worker, waits_for: waiting } }) => html`
   <p class="why-now"><strong>${status === 'pending' ? `${waitsFor(waiting)}.` : t(`why.${status}`, { worker: worker ?? t('why.nobody') })}</strong></p>
-  ${waiting && html`<${Waits} waiting=${waiting} />`}`;
+  ${waiting && html`<${Waits} waiting=${waiting} />`}
+  ${store.LIVE.includes(status) && html`
+    <p class="facts">${[waiting && foreseen(job), t('why.predicted', { time: span(job.predicted_seconds) })].filter(Boolean)
+      .map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>`}`;
 
 const History = ({ decisions }) =>
   decisions.length === 0
@@ -52,12 +55,13 @@ const History = ({ decisions }) =>
     : html`<ol class="why">${decisions.map((one, index) => html`<${Decision} key=${one.id} decision=${one} isFirst=${index === 0} />`)}</ol>`;
 
 function Decision({ decision, isFirst }) {
-  const { at, policy, worker_id: worker, candidates } = decision;
+  const { at, policy, rule, worker_id: worker, candidates } = decision;
   const table = candidates.length > 0 ? html`<${Candidates} decision=${decision} />` : html`<p class="facts">${t('why.no_worker')}</p>`;
   return html`
     <li>
       <p><time class="facts" datetime=${at}>${timeOfDay(at)}</time> ${isFirst ? choiceOf(decision) : moveOf(decision)}</p>
       ${worker !== null && policy !== STEALING && html`<p class="facts">${policyOf(policy)}</p>`}
+      ${rule && isTranslated(`rule.${rule}`) && html`<p class="facts">${t(`rule.${rule}`)}</p>`}
       ${isFirst ? table : html`<details><summary>${t('why.numbers')}</summary>${table}</details>`}
     </li>`;
 }
@@ -89,7 +93,8 @@ const Candidate = ({ one }) => html`
       <td class="number">${decimal(one.load_score)}</td></tr>
     <tr><td colspan="4" class="facts">
       ${one.chosen && html`<span class="is-chosen"><${Icon} name="completed" />${t('why.is_chosen')}</span>`}
-      ${one.why_not && html`<${WhyNot} one=${one} />`}<span>${sampleOf(one)}</span></td></tr>
+      ${one.why_not && html`<${WhyNot} one=${one} />`}<span>${sampleOf(one)}</span>
+      ${typeof one.finish_seconds === 'number' && html`<span>${t('why.finishes', { time: span(one.finish_seconds) })}</span>`}</td></tr>
   </tbody>`;
 
 const sampleOf = ({ metrics_source: source, metrics_age_seconds: age }) =>

@@ -42,6 +42,7 @@ function whyOf(decision) {
   const values = { source: decision.source ?? t('queue.general'), worker: decision.worker_id ?? '' };
   const key = `because.${decision.reason}`;
   const facts = [isTranslated(key) ? t(key, values) : decision.reason];
+  if (decision.rule && isTranslated(`rule.${decision.rule}`)) facts.push(t(`rule.${decision.rule}`));
   if (chosen) {
     facts.push(t('feed.by', { policy: decision.policy }), tn('feed.had', chosen.jobs_in_progress));
     if (chosen.cpu_load !== null) facts.push(t('feed.cpu', { percent: percent(100 * chosen.cpu_load) }));

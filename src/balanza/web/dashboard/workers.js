@@ -161,7 +161,7 @@ function Running({ id }) {
       ${jobs.slice(0, SHOWN_JOBS).map((job) => html`
         <li key=${job.job_id}>
           <p class="run small"><span class="run-name" title=${job.input_file}>${job.input_file} → ${job.output_format.toUpperCase()}</span>
-            <span>${percent(job.progress)}</span></p>
+            <span>${job.paused ? t('worker.paused', { percent: percent(job.progress) }) : percent(job.progress)}</span></p>
           <${Progress} value=${job.progress} label=${t('jobs.progress', { name: job.input_file })} />
         </li>`)}
       ${jobs.length > SHOWN_JOBS && html`<li class="facts">${t('list.others', { count: jobs.length - SHOWN_JOBS })}</li>`}

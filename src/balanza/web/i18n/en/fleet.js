@@ -56,6 +56,7 @@ export default {
   "worker.score_of": "Load score of {worker}",
   "worker.unknown": "unknown",
   "worker.runs": "What {worker} converts",
+  "worker.paused": "paused at {percent} for a short job",
   "worker.nothing": "Converts nothing now",
   "worker.of_others.one": "{count} job of other people",
   "worker.of_others.other": "{count} jobs of other people",

@@ -56,6 +56,7 @@ export default {
   "worker.score_of": "Puntuación de carga de {worker}",
   "worker.unknown": "desconocida",
   "worker.runs": "Lo que convierte {worker}",
+  "worker.paused": "en pausa al {percent} por un trabajo corto",
   "worker.nothing": "Ahora no convierte nada",
   "worker.of_others.one": "{count} trabajo de otras personas",
   "worker.of_others.other": "{count} trabajos de otras personas",
