@@ -145,6 +145,7 @@ def test_a_job_that_nobody_can_run_says_why_at_once(stand: Stand, song: str) -> 
         job = stand.get(f"/jobs/{job_id}")
         assert (job["status"], job["assigned_worker"], job["tags"]) == ("pending", None, ["fast", "gpu"])
         assert job["waits_for"]["code"] == "tag"
+        assert (job["expected_start_at"], job["expected_end_at"]) == (None, None)
         assert "worker_a has no tags fast, gpu" in job["waits_for"]["sentence"]
         decision = stand.get(f"/jobs/{job_id}/decision")["decision"]
         assert decision["worker_id"] is None

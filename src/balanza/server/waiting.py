@@ -23,6 +23,8 @@ class Outlook:
 
 
 UNKNOWN = Outlook()
+ITS_TURN = "slot"
+"""What a pending job waits for that some worker can run. Of any other nobody can tell when it starts."""
 _FORESEEABLE_SECONDS = timedelta(days=3650).total_seconds()
 
 
@@ -32,11 +34,12 @@ def outlooks_of(tx: Connection, desk: Desk, found: Sequence[Job]) -> Mapping[str
     waiting, expected = waits_of(tx, found, now), desk.forecasts.of(tx, found, now)
     outlooks = {}
     for job in found:
-        if (one := expected.get(job.id)) is None:
-            outlooks[job.id] = Outlook(waiting.get(job.id))
+        one, waits = expected.get(job.id), waiting.get(job.id)
+        if one is None or (waits is not None and waits.code != ITS_TURN):
+            outlooks[job.id] = Outlook(waits)
             continue
-        start_at = _after(now, one.start_seconds) if job.status is JobStatus.PENDING else None
-        outlooks[job.id] = Outlook(waiting.get(job.id), start_at, _after(now, one.end_seconds))
+        start_at = _after(now, one.start_seconds) if waits else None
+        outlooks[job.id] = Outlook(waits, start_at, _after(now, one.end_seconds))
     return outlooks
 
 
