@@ -286,7 +286,9 @@ def test_what_the_log_in_cannot_do_is_said(open_page: OpenPage) -> None:
     with Stage(replace(scene, problem=None)) as stage:
         page = open_page(f"{stage.address}login.html#problem=not-found&next=dashboard.html")
         expect(page.get_by_role("alert")).to_contain_text("The invitation is no longer valid.")
-        expect(page.get_by_role("link", name="Log in with Keycloak")).to_have_attribute("href", "auth/oidc/login")
+        expect(page.get_by_role("link", name="Log in with Keycloak")).to_have_attribute(
+            "href", "auth/oidc/login?next=dashboard.html"
+        )
         assert page.url == f"{stage.address}login.html"
         page.goto(f"{stage.address}login.html#problem=%3Cb%3E")
         expect(page.get_by_role("alert")).to_contain_text("Logging in with Keycloak did not work.")

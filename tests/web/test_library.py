@@ -84,7 +84,7 @@ def test_a_conversion_with_advanced_options_says_what_will_come_out(
     channels = dialog.get_by_label("Channels")
     channels.fill("3")
     expect(channels).to_have_accessible_description(
-        '1 to 2 An option is not valid. channels cannot be "3": for mp3 give a whole number from 1 to 2.'
+        '1 to 2 An option is not valid. Channels cannot be "3": give a whole number from 1 to 2.'
     )
     expect(outcome).to_have_text("One of the options is not valid.")
     dialog.get_by_role("button", name="Start").click()

@@ -10,6 +10,7 @@ export function inWords(key, values = {}) {
 }
 
 function written(name, value) {
+  if (name === 'range') return value.replace(' to ', ` ${t('range.to')} `);
   if (typeof value !== 'number') return isTranslated(`${name}.${value}`) ? t(`${name}.${value}`) : value; // an option, a format
   if (name.endsWith('_bytes')) return bytes(value);
   if (name.endsWith('cpu')) return percent(100 * value);
