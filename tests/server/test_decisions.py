@@ -207,3 +207,15 @@ def test_the_same_key_with_other_tags_is_another_request(stand: Stand, song: str
     assert other.status_code == 422
     assert "'tagged'" in other.json()["detail"]
     stand.client.post(f"/jobs/{first['job_id']}/cancel")
+
+
+def test_long_lists_are_sent_compressed_to_whoever_takes_that(stand: Stand) -> None:
+    song = stand.upload("compressed.wav")
+    for _ in range(3):
+        stand.client.post("/convert", json={"input_file": song["id"], "output_format": "mp3"}).raise_for_status()
+    packed = stand.client.get("/jobs", headers={"Accept-Encoding": "gzip"})
+    plain = stand.client.get("/jobs", headers={"Accept-Encoding": "identity"})
+    assert (packed.headers["content-encoding"], packed.json()) == ("gzip", plain.json())
+    assert "content-encoding" not in plain.headers
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 3
+    assert "content-encoding" not in stand.client.get(f"/media/{song['id']}/download").headers

@@ -32,6 +32,7 @@ from balanza.server import (
 )
 from balanza.server.addresses import allowed_names, public_origin
 from balanza.server.bells import Bells
+from balanza.server.compression import Compressed
 from balanza.server.guard import Guard
 from balanza.server.live import Feed
 from balanza.server.metrics import Timed
@@ -91,6 +92,7 @@ def create_app(parts: Parts) -> FastAPI:
     pages.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Compressed)
     # The last one added is the outermost.
     app.add_middleware(problems.Incidents)
     settings = parts.desk.settings
