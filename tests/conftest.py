@@ -12,7 +12,7 @@ from tests.store.scene import empty
 from tests.support.postgres import PostgresServer, postgres_server
 
 # A machine that is busy with other tests takes as long as it takes.
-settings.register_profile("balanza", max_examples=30, deadline=None)
+settings.register_profile("balanza", max_examples=20, deadline=None)
 settings.load_profile("balanza")
 
 

@@ -82,7 +82,7 @@ def test_all_uploads_have_a_progress_together(open_page: OpenPage, large: list[P
         page.context.close()
 
 
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("width", [360])
 def test_an_upload_goes_on_by_itself_once_the_server_is_back_and_moves_nothing(
     open_page: OpenPage, large: list[Path], width: int
 ) -> None:
