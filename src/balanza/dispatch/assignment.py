@@ -16,7 +16,7 @@ from balanza.balancer import capability
 from balanza.balancer.policies import select_best_worker
 from balanza.balancer.score import load_score
 from balanza.balancer.theft import STEALING
-from balanza.dispatch.capacity import Asked, finishes
+from balanza.dispatch.capacity import Predictable, finishes
 from balanza.dispatch.measurements import Measurements
 from balanza.dispatch.predictions import Predictions
 from balanza.model import Candidate, Decision, Job, Needs, Obstacle, Reason, Requirement, WhyNot, Worker
@@ -74,7 +74,7 @@ class Chooser:
         tx: Connection,
         fleet: Sequence[Worker],
         needs: Needs,
-        asked: Asked,
+        job: Predictable,
         *,
         avoid: Mapping[str, str],
         now: datetime,
@@ -82,7 +82,7 @@ class Chooser:
         """Chooses among `fleet`; those in `avoid` (each with the reason, a clause) only when nobody else can."""
         ends: Mapping[str, float] = {}
         if self.policy == "earliest_finish":
-            ends = finishes(tx, fleet, self.predictions.speeds(tx, now), asked, now)
+            ends = finishes(tx, fleet, self.predictions.speeds(tx, now), job, now)
         first = self._select(fleet, needs, ends, avoid, now)
         return first if first.chosen or not avoid else self._select(fleet, needs, ends, {}, now)
 

@@ -15,6 +15,19 @@ from balanza.model import Job, Needs, Obstacle, Worker
 from balanza.store import jobs
 
 
+class Predictable(Protocol):
+    """A job as far as it is known before it runs."""
+
+    @property
+    def work(self) -> str: ...
+
+    @property
+    def guess_seconds(self) -> float: ...
+
+    @property
+    def input_size_bytes(self) -> int: ...
+
+
 def slots_of(tx: Connection, fleet: Sequence[Worker], speeds: Speeds, now: datetime) -> list[Slot]:
     """Of every worker that takes jobs now."""
     remaining: defaultdict[str, list[float]] = defaultdict(list)
@@ -32,42 +45,29 @@ def slots_of(tx: Connection, fleet: Sequence[Worker], speeds: Speeds, now: datet
 
 
 def finishes(
-    tx: Connection, fleet: Sequence[Worker], speeds: Speeds, asked: "Asked", now: datetime
+    tx: Connection, fleet: Sequence[Worker], speeds: Speeds, job: Predictable, now: datetime
 ) -> dict[str, float]:
     """In how many seconds each worker would complete the job: the work ahead of it, its transfer, itself."""
     ahead: defaultdict[str, float] = defaultdict(float)
-    for job in jobs.running(tx):
-        if job.worker_id:
-            ahead[job.worker_id] += remaining_seconds(job, speeds, now)
+    for running in jobs.running(tx):
+        if running.worker_id:
+            ahead[running.worker_id] += remaining_seconds(running, speeds, now)
     ends = {}
     for worker in fleet:
         waits = worker.assigned_jobs or not worker.has_free_slot
         queued = ahead[worker.id] + worker.assigned_seconds * speeds.slowness(worker.id)
         start = queued / worker.slots if waits else 0.0
         ends[worker.id] = (
-            start + _transfer(speeds, worker.id, asked) + speeds.seconds_on(worker.id, asked.work, asked.guess_seconds)
+            start + _transfer(speeds, worker.id, job) + speeds.seconds_on(worker.id, job.work, job.guess_seconds)
         )
     return ends
 
 
-class Asked(Protocol):
-    """A job as far as it is known before it runs."""
-
-    @property
-    def work(self) -> str: ...
-
-    @property
-    def guess_seconds(self) -> float: ...
-
-    @property
-    def input_size_bytes(self) -> int: ...
-
-
-def _transfer(speeds: Speeds, worker_id: str, asked: Asked) -> float:
+def _transfer(speeds: Speeds, worker_id: str, job: Predictable) -> float:
     """Nothing where none was ever measured: there files are shared."""
     if (worker_id, TRANSFER) not in speeds.learned:
         return 0.0
-    return speeds.seconds_on(worker_id, TRANSFER, transfer_guess(asked.input_size_bytes))
+    return speeds.seconds_on(worker_id, TRANSFER, transfer_guess(job.input_size_bytes))
 
 
 def remaining_seconds(job: Job, speeds: Speeds, now: datetime) -> float:
