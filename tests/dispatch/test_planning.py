@@ -336,7 +336,7 @@ def test_the_guards_turn_is_left_to_a_fast_worker_with_its_job(world: World) -> 
 
 
 def test_a_batch_for_the_least_total_time_runs_its_longest_first_and_is_made_whole(world: World) -> None:
-    world.join("a")
+    world.join("a", "b")
     lengths = {"short": 10.0, "long": 90.0, "middle": 50.0}
     ids = []
     for name, seconds in lengths.items():
@@ -345,10 +345,13 @@ def test_a_batch_for_the_least_total_time_runs_its_longest_first_and_is_made_who
     submissions = [Submission(media_id, "mp3", {}) for media_id in ids]
 
     batch_id, made = world.dispatcher.submit_batch(submissions, longest_first=True)
-
+    world.clock.pass_seconds(1)
     assert {job.batch_id for job in made} == {batch_id}
     names = {job.id: job.input_file.removesuffix(".wav") for job in made}
     assert [names[job_id] for job_id in order_of(world)] == ["long", "middle", "short"]
+    stolen = next(job for job in made if job.assigned_worker == "worker_b")
+    assert "longest" in {one.decision.rule for one in world.decisions(stolen.id)}
+    world.fleet.leave("worker_b", "first")
     _, made = world.dispatcher.submit_batch(submissions, longest_first=False)
     names = {job.id: job.input_file.removesuffix(".wav") for job in made}
     assert [names[job_id] for job_id in order_of(world)] == ["short", "middle", "long"]

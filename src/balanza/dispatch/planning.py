@@ -114,6 +114,8 @@ class Planner:
     def _chosen(self, tx: Connection, taker: Taker, heads: Sequence[tuple[Job, float]], index: int) -> tuple[Job, Rule]:
         job = heads[index][0]
         rule = rule_of(self._order, _head(*heads[index]), [_head(*one) for one in heads])
+        if rule is Rule.SHORTEST and job.order_key != job.predicted_seconds:
+            rule = Rule.LONGEST  # of its batch, which asks for the least total time
         return (job if job.assigned_worker == taker.worker_id else _nearest(tx, taker, job)), rule
 
     def _beside(self, tx: Connection, asked: Asked, taker: Taker, speeds: Speeds) -> Plan | None:
