@@ -59,6 +59,19 @@ def _ask_in_vain(page: Page) -> None:
     page.locator("dialog .option .problem").wait_for()
 
 
+def _ask_several(page: Page) -> None:
+    _select(page)
+    page.locator(".selection .button").first.click()
+    page.locator(".outcome:not(.old)").wait_for()
+
+
+def _ask_several_with_priority(page: Page) -> None:
+    _ask_several(page)
+    page.locator("dialog summary").click()
+    page.locator("dialog [name=priority]").select_option("75")
+    page.locator("dialog [name=priority]").scroll_into_view_if_needed()
+
+
 def _open_more(page: Page) -> None:
     page.locator(".row-actions button").nth(1).click()
     page.locator(".row-menu").wait_for()
@@ -206,6 +219,8 @@ PICTURES: Mapping[str, Picture] = {
     "dialog": Picture("library", _ask_conversion),
     "dialog-advanced": Picture("library", _ask_advanced),
     "dialog-refused": Picture("refusing", _ask_in_vain),
+    "dialog-several": Picture("library", _ask_several),
+    "dialog-several-priority": Picture("library", _ask_several_with_priority),
     "more": Picture("library", _open_more),
     "rename": Picture("library", _rename),
     "rename-refused": Picture("refusing", _rename_in_vain),

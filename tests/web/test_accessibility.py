@@ -21,7 +21,7 @@ STATES = (
     "playing",
     "film",
     "more",
-    "dialog",
+    "dialog-several-priority",
     "dialog-refused",
     "selected-unseen",
     "selected",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.live import Live
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
 from tests.web.words import ENGLISH, SPANISH, Screen, Words, partial_answers
@@ -59,19 +60,36 @@ def test_a_film_is_converted_played_and_sought_in(fleet: str, clips: Path, open_
     expect(page.locator("video")).to_have_count(0)
 
 
-def test_several_selected_files_are_converted_at_once(fleet: str, clips: Path, open_page: OpenPage) -> None:
-    page = open_page(fleet)
+def test_several_selected_files_are_converted_together_without_the_one_that_cannot_be(
+    live: Live, fleet: str, clips: Path, open_page: OpenPage
+) -> None:
+    page = open_page(fleet, expected=REFUSED)
     screen = Screen(page, ENGLISH)
-    screen.add(clips / "tono.wav", clips / "film.mp4")
-    for name in ("tono.wav", "film.mp4"):
+    screen.add(clips / "tono.wav", clips / "film.mp4", clips / "long.mp4")
+    for name in ("tono.wav", "film.mp4", "long.mp4"):
         screen.row(name).get_by_role("checkbox").check()
-    page.get_by_role("button", name="Convert 2 selected").click()
-    page.get_by_role("dialog").get_by_role("combobox").select_option("opus")
-    page.get_by_role("dialog").get_by_text("Small").click()
+    page.get_by_role("button", name="Convert 3 selected").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Format").select_option("opus")
+    dialog.get_by_text("Small").click()
+    dialog.get_by_label("Order of these files").select_option("All as early as possible")
+    dialog.get_by_text("Advanced options").click()
+    dialog.get_by_label("Priority").select_option("High")
+    expect(dialog.get_by_text("Advanced options (1 set)")).to_be_visible()
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("2 conversions to OPUS started")).to_be_visible()
+    expect(dialog.get_by_role("alert")).to_contain_text("long.mp4")
+    expect(dialog.get_by_role("alert")).to_contain_text("The file lacks the sound")
+    page.keyboard.press("Escape")
     for name in ("tono.opus", "film.opus"):
         expect(screen.row(name)).to_contain_text("converted", timeout=20_000)
+    film, tone = live.api.get("/jobs", params={"limit": 2}).json()["jobs"]
+    assert {film["input_file"], tone["input_file"]} == {"film.mp4", "tono.wav"}
+    assert film["batch_id"] == tone["batch_id"] is not None
+    assert film["priority"] == tone["priority"] == 75
+    screen.card("tono.wav").get_by_role("button", name="Why").click()
+    expect(dialog).to_contain_text("high priority")
+    expect(dialog).to_contain_text("one of several submitted together")
 
 
 def test_a_file_that_is_no_media_is_refused_with_a_sentence(fleet: str, clips: Path, open_page: OpenPage) -> None:

@@ -53,6 +53,8 @@ DYNAMIC = {
     "waits.": ["slot", "any_slot", "worker", *(obstacle.value for obstacle in Obstacle if obstacle not in NEVER_ALONE)],
     "connection.": ["interrupted", "unreachable"],
     "quality.": ["small", "balanced", "best", "small_hint", "balanced_hint", "best_hint"],
+    "goal.": ["slowdown", "makespan", "slowdown_hint", "makespan_hint"],
+    "level.": ["low", "usual", "high"],
     "kind.": ["audio", "video"],
     "announce.": ["completed", "failed"],
     "player.": ["unplayable", "no_preview", "deleted", "unreachable", "skipped_no_preview", "skipped_deleted"],

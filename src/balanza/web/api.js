@@ -91,13 +91,17 @@ export const shareMedia = (id, terms) => post(`media/${encodeURIComponent(id)}/s
 export const listShares = (media, cursor) => call(query('shares', { media, cursor }));
 export const revokeShare = (id) => call(`shares/${encodeURIComponent(id)}`, { method: 'DELETE' });
 
-/** The same `key` gives the same job, however often it is sent. */
-export const convert = (mediaId, format, options, key) =>
-  call('convert', {
+const once = (path, body, key) =>
+  call(path, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
-    body: JSON.stringify({ input_file: mediaId, output_format: format, options }),
+    body: JSON.stringify(body),
   });
+
+/** The same `key` gives the same job, however often it is sent. */
+export const convert = (wanted, key) => once('convert', wanted, key);
+/** A job for each file, all or none; of the same `key` the same ones. */
+export const convertBatch = (wanted, key) => once('convert/batch', wanted, key);
 
 /** What would come out of it. */
 export const estimate = (mediaId, format, options, signal) =>

@@ -1,19 +1,23 @@
 // The dialog that asks into what the chosen files are to be converted, and submits one job for each.
 import { useEffect, useMemo, useState } from './vendor/preact/hooks.js';
-import { convert, getFormats } from './api.js';
+import { getFormats } from './api.js';
 import { Advanced, blamed, given } from './convert/advanced.js';
 import { Outcome, useOutcome } from './convert/outcome.js';
+import { newWish, submitAll } from './convert/submitting.js';
+import { GOALS, GoalField, PriorityField } from './convert/turn.js';
 import { html } from './html.js';
 import { isTranslated, t, tn } from './i18n.js';
 import { jobChanged } from './live.js';
 import { attempt, Dialog, ProblemText } from './parts.js';
 import * as store from './store.js';
+import { LEVELS } from './waiting.js';
 
 const QUALITIES = ['small', 'balanced', 'best'];
 const FIRST = { audio: 'mp3', video: 'mp4' };
+const NAMED = 3;
 
 /** What was chosen last, for the next time. */
-const chosen = { format: null, quality: 'balanced' };
+const chosen = { format: null, quality: 'balanced', goal: GOALS[0] };
 
 const close = () => {
   store.dialog.value = null;
@@ -24,12 +28,14 @@ export function ConvertDialog({ media }) {
   const onlySound = media.every((item) => item.kind === 'audio');
   const [format, setFormat] = useState(null);
   const [quality, setQuality] = useState(chosen.quality);
+  const [goal, setGoal] = useState(chosen.goal);
+  const [priority, setPriority] = useState(LEVELS.usual);
   const [values, setValues] = useState({});
   const current = format ?? firstFormat(formats, onlySound);
   const described = formats?.find(({ name }) => name === current);
   const options = { quality, ...given(described, values) };
   const outcome = useOutcome(media, described?.name, options);
-  const { problems, isBusy, start } = useStarting(media, current, options);
+  const { problems, isBusy, start } = useStarting(media, { output_format: current, options, priority, goal });
   const refused = problems.find(({ problem }) => blamed(problem, described))?.problem ?? null;
   const invalid = outcome.isCurrent ? outcome.problems.find(({ problem }) => blamed(problem, described))?.problem : null;
 
@@ -38,7 +44,9 @@ export function ConvertDialog({ media }) {
       <form onSubmit=${start}>
         <${FormatField} formats=${formats} current=${current} onlySound=${onlySound} onChange=${setFormat} />
         <${QualityField} current=${quality} onChange=${setQuality} />
-        <${Advanced} format=${described} values=${values} onChange=${setValues} problem=${invalid ?? refused} refused=${refused} />
+        ${media.length > 1 && html`<${GoalField} current=${goal} onChange=${setGoal} />`}
+        <${Advanced} format=${described} values=${values} onChange=${setValues} problem=${invalid ?? refused} refused=${refused}
+          more=${priority === LEVELS.usual ? 0 : 1}><${PriorityField} current=${priority} onChange=${setPriority} /><//>
         <${Refused} media=${media} problems=${refused ? [] : problems} />
         <div class="convert-foot">
           <${Outcome} media=${media} ...${outcome} isElsewhere=${Boolean(invalid)} />
@@ -51,28 +59,38 @@ export function ConvertDialog({ media }) {
     <//>`;
 }
 
-/** Starting, and which files were refused when this was last tried with these options. */
-function useStarting(media, format, options) {
-  const [last, setLast] = useState({ problems: [], wanted: null });
+/** Starting, and which files were refused when exactly this was last tried. */
+function useStarting(media, wanted) {
+  const [last, setLast] = useState({ problems: [], wish: null });
   const [isBusy, setBusy] = useState(false);
-  const keys = useMemo(() => new Map(), []);
-  const wanted = JSON.stringify([format, options]);
+  const wishes = useMemo(() => new Map(), []);
+  const key = JSON.stringify(wanted);
   const start = async (event) => {
     event.preventDefault();
     setBusy(true);
-    Object.assign(chosen, { format, quality: options.quality });
-    if (!keys.has(wanted)) keys.set(wanted, newKey());
-    const problems = await submitAll(media, format, options, keys.get(wanted));
+    Object.assign(chosen, { format: wanted.output_format, quality: wanted.options.quality, goal: wanted.goal });
+    if (!wishes.has(key)) wishes.set(key, newWish());
+    const wish = wishes.get(key);
+    const { jobs, refused } = await submitAll(media, wanted, wish);
     setBusy(false);
-    setLast({ problems, wanted });
-    if (problems.length === 0) close();
+    setLast({ problems: refused, wish });
+    for (const job of jobs) jobChanged(job);
+    if (jobs.length) onSubmitted(jobs.length, wanted.output_format);
+    if (refused.length === 0) close();
   };
-  return { isBusy, start, problems: last.wanted === wanted ? last.problems : [] };
+  return { isBusy, start, problems: last.wish !== null && last.wish === wishes.get(key) ? last.problems : [] };
 }
 
+/** Each problem with the files that it is about, unless these are all. */
 const Refused = ({ media, problems }) => html`
-  <div role="alert">${problems.map(({ item, problem }) => html`
-    <div key=${item.id}>${media.length > 1 && html`<p class="breakable">${item.name}</p>`}<${ProblemText} problem=${problem} /></div>`)}</div>`;
+  <div role="alert">
+    ${problems.slice(0, NAMED).map(({ items, problem }) => html`
+      <div key=${items[0].id}>${items.length < media.length && html`<${Names} items=${items} />`}<${ProblemText} problem=${problem} /></div>`)}
+    ${problems.length > NAMED && html`<p>${t('list.others', { count: problems.length - NAMED })}</p>`}
+  </div>`;
+
+const Names = ({ items }) => html`
+  <p class="breakable">${items.slice(0, NAMED).map(({ name }) => name).join(', ')} ${items.length > NAMED && t('list.others', { count: items.length - NAMED })}</p>`;
 
 /** The formats of the server: asked for with this module, and again here if that failed. */
 function useFormats() {
@@ -126,26 +144,6 @@ function QualityField({ current, onChange }) {
     <fieldset class="field"><legend>${t('convert.quality')}</legend>
       <div class="choices">${choices}</div>
     </fieldset>`;
-}
-
-/** One for each choice in an open dialog: starting again after a lost answer gives the same jobs, not new ones. */
-const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-
-/** Submits every file, and answers those that were refused. */
-async function submitAll(media, format, options, key) {
-  const failed = [];
-  const accepted = [];
-  for (const item of media) {
-    try {
-      accepted.push(await convert(item.id, format, options, `${key}.${item.id}`));
-    } catch (problem) {
-      if (problem.slug === undefined) throw problem;
-      failed.push({ item, problem });
-    }
-  }
-  for (const job of accepted) jobChanged(job.job_id);
-  if (accepted.length) onSubmitted(accepted.length, format);
-  return failed;
 }
 
 function onSubmitted(count, format) {

@@ -8,7 +8,7 @@ import { play } from './library.js';
 import { jobChanged, moreJobs } from './live.js';
 import { attempt, IconLink, Progress, useGrowing } from './parts.js';
 import * as store from './store.js';
-import { foreseen, waitsFor } from './waiting.js';
+import { foreseen, priorityOf, waitsFor } from './waiting.js';
 
 export function Jobs() {
   const items = store.jobs.value;
@@ -71,6 +71,7 @@ const Middle = ({ job }) => html`
 const FACTS = {
   pending: (job) => [
     foreseen(job) ?? waitsFor(job.waits_for),
+    priorityOf(job),
     nthAttempt(job),
   ],
   processing: (job) => [

@@ -7,7 +7,7 @@ import { isTranslated, t } from './i18n.js';
 import { Icon } from './icons.js';
 import { Dialog, ProblemText } from './parts.js';
 import * as store from './store.js';
-import { foreseen, waitsFor } from './waiting.js';
+import { foreseen, priorityOf, waitsFor } from './waiting.js';
 import { Waits, WhyNot } from './whynot.js';
 
 const UNKNOWN = '–';
@@ -45,9 +45,18 @@ function useExplanation({ job_id: id, status, assigned_worker: assigned, worker_
 const Now = ({ job, answer: { status, worker_id: worker, waits_for: waiting } }) => html`
   <p class="why-now"><strong>${status === 'pending' ? `${waitsFor(waiting)}.` : t(`why.${status}`, { worker: worker ?? t('why.nobody') })}</strong></p>
   ${waiting && html`<${Waits} waiting=${waiting} />`}
-  ${store.LIVE.includes(status) && html`
-    <p class="facts">${[waiting && foreseen(job), t('why.predicted', { time: span(job.predicted_seconds) })].filter(Boolean)
-      .map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>`}`;
+  <${Facts} facts=${turnOf(job, waiting)} />`;
+
+const Facts = ({ facts }) => facts.length > 0 && html`<p class="facts">${facts.map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>`;
+
+/** What its turn depends on, and when it comes. */
+const turnOf = (job, waiting) =>
+  [
+    waiting && foreseen(job),
+    store.LIVE.includes(job.status) && t('why.predicted', { time: span(job.predicted_seconds) }),
+    priorityOf(job),
+    job.batch_id && t('why.batch'),
+  ].filter(Boolean);
 
 const History = ({ decisions }) =>
   decisions.length === 0

@@ -35,8 +35,9 @@ export function blamed(problem, format) {
   return optionsOf(format).some(([known]) => known === name) ? name : null;
 }
 
-/** `refused` is the problem that the last Start met, `problem` the one to be shown at its field. */
-export function Advanced({ format, values, onChange, problem, refused }) {
+/** `refused` is the problem that the last Start met, `problem` the one to be shown at its field. `children` are fields besides
+ * those of the format, of which `more` are set. */
+export function Advanced({ format, values, onChange, problem, refused, more, children }) {
   const details = useRef(null);
   const wrong = blamed(problem, format);
   useEffect(() => {
@@ -45,13 +46,13 @@ export function Advanced({ format, values, onChange, problem, refused }) {
     details.current.open = true;
     details.current.querySelector(`[name="${name}"]`).focus();
   }, [refused]);
-  const count = Object.keys(given(format, values)).length;
+  const count = Object.keys(given(format, values)).length + more;
   return html`
     <details class="advanced" ref=${details}>
       <summary>${count > 0 ? t('advanced.some', { count }) : t('advanced.title')}</summary>
       <div class="advanced-fields">${optionsOf(format).map(([name, option]) => html`
         <${Field} key=${name} name=${name} option=${option} value=${values[name]} problem=${name === wrong ? problem : null}
-          onChange=${(value) => onChange({ ...values, [name]: value })} />`)}</div>
+          onChange=${(value) => onChange({ ...values, [name]: value })} />`)}${children}</div>
     </details>`;
 }
 

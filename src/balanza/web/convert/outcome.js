@@ -22,7 +22,7 @@ export function useOutcome(media, format, options) {
     if (!format) return undefined;
     const asking = new AbortController();
     const timer = setTimeout(async () => {
-      const all = await askAbout(media, format, options, asking.signal);
+      const all = await estimatesOf(media, format, options, asking.signal);
       if (!asking.signal.aborted) setFound({ ...all, wanted });
     }, PAUSE_MS);
     return () => {
@@ -33,7 +33,8 @@ export function useOutcome(media, format, options) {
   return { ...found, isCurrent: found.wanted === wanted };
 }
 
-async function askAbout(media, format, options, signal) {
+/** Of each file what would come out of it, or why nothing would. */
+export async function estimatesOf(media, format, options, signal = new AbortController().signal) {
   const outcomes = [];
   const problems = [];
   const ahead = [...media];

@@ -1,0 +1,90 @@
+// Asking for the conversions: one by itself, several in batches, which the server takes or refuses as a whole.
+import { convert, convertBatch } from '../api.js';
+import { estimatesOf } from './outcome.js';
+
+const MOST_IN_BATCH = 200;
+/** Refusals that one file of a batch may be the cause of. */
+const OF_ONE = new Set(['not-found', 'gone', 'in-trash', 'conflict', 'missing-stream']);
+const OF_TOO_MANY = 'quota-exceeded';
+
+/** What is asked for in an open dialog: asked again, after a lost answer or when some were refused, it makes no job twice. */
+export const newWish = () => ({ keys: new Map(), accepted: new Map() });
+
+/**
+ * Submits what has not been accepted yet. Answers the ids of the new jobs, and what was refused: `{items, problem}`, the
+ * files that one problem is about. `wanted` is what all files are to become: format, options, priority, goal.
+ */
+export async function submitAll(media, wanted, wish) {
+  const before = new Set(wish.accepted.keys());
+  const ahead = media.filter(({ id }) => !before.has(id));
+  const refused = [];
+  for (let first = 0; first < ahead.length; first += MOST_IN_BATCH) {
+    refused.push(...(await submit(ahead.slice(first, first + MOST_IN_BATCH), wanted, wish)));
+  }
+  const jobs = [...wish.accepted].filter(([id]) => !before.has(id)).map(([, job]) => job);
+  return { jobs, refused: merged(refused) };
+}
+
+/** Each problem once. */
+function merged(refused) {
+  const found = new Map();
+  for (const { items, problem } of refused) {
+    const key = JSON.stringify([problem.slug, problem.detail]);
+    found.set(key, { items: [...(found.get(key)?.items ?? []), ...items], problem });
+  }
+  return [...found.values()];
+}
+
+async function submit(items, wanted, wish) {
+  try {
+    await (items.length === 1 ? alone(items[0], wanted, wish) : together(items, wanted, wish));
+    return [];
+  } catch (problem) {
+    if (problem.slug === undefined) throw problem;
+    if (items.length > 1 && OF_ONE.has(problem.slug)) return withoutRefused(items, problem, wanted, wish);
+    if (items.length > 1 && problem.slug === OF_TOO_MANY) return oneByOne(items, wanted, wish);
+    return [{ items, problem }];
+  }
+}
+
+async function alone(item, { goal, ...wanted }, wish) {
+  const body = { input_file: item.id, ...wanted };
+  const { job_id: job } = await convert(body, keyOf(body, wish));
+  wish.accepted.set(item.id, job);
+}
+
+async function together(items, wanted, wish) {
+  const body = { input_files: items.map(({ id }) => id), ...wanted };
+  const { jobs } = await convertBatch(body, keyOf(body, wish));
+  items.forEach(({ id }, number) => wish.accepted.set(id, jobs[number].job_id));
+}
+
+/** The problem of a batch is that of one file or some; the others stay together. */
+async function withoutRefused(items, problem, wanted, wish) {
+  const { problems } = await estimatesOf(items, wanted.output_format, wanted.options);
+  const wrong = new Set(problems.map(({ item }) => item));
+  if (wrong.size === 0) return [{ items, problem }];
+  const rest = items.filter((item) => !wrong.has(item));
+  const refused = problems.map((one) => ({ items: [one.item], problem: one.problem }));
+  return rest.length === 0 ? refused : [...refused, ...(await submit(rest, wanted, wish))];
+}
+
+/** As many as there is room for. */
+async function oneByOne(items, wanted, wish) {
+  const refused = [];
+  for (const [number, item] of items.entries()) {
+    const [found] = await submit([item], wanted, wish);
+    if (found && !OF_ONE.has(found.problem.slug)) return [...refused, { ...found, items: items.slice(number) }];
+    if (found) refused.push(found);
+  }
+  return refused;
+}
+
+/** The same for the same request: the server then answers with the jobs of then. */
+function keyOf(body, { keys }) {
+  const request = JSON.stringify(body);
+  if (!keys.has(request)) keys.set(request, newKey());
+  return keys.get(request);
+}
+
+const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
