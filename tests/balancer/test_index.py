@@ -46,6 +46,27 @@ def test_it_chooses_whom_a_look_at_every_worker_chooses(
             assert index.pick(seconds=seconds, now=now, chance=one_chance) == looked.worker_id
 
 
+def test_among_many_of_about_the_same_speed_it_chooses_whom_a_look_at_every_worker_chooses() -> None:
+    chance, index = random.Random(3), WorkerIndex("earliest_finish")
+    fleet: dict[str, tuple[Candidate, float, float]] = {}
+    for step in range(500):
+        now, worker_id = step / 10, f"worker_{chance.randrange(200):03}"
+        free_at, slowness = now + chance.choice([0.0, 5.0]) * chance.random(), 1.05 + chance.random() / 20
+        one = replace(candidate("a", chance.randrange(4), chance.random()), worker_id=worker_id)
+        fleet[worker_id] = one, free_at, slowness
+        index.put(one, free_at=free_at, slowness=slowness)
+        if step % 40 == 0:
+            index.remove(fleet.popitem()[0])
+        if step > 420:
+            seconds, asked_at = chance.choice([0.5, 3.0, 8.0, 100.0]), now - chance.choice([0, 0, 2])
+            all_of_them = [
+                replace(each, finish_seconds=finish_seconds(free, slow, seconds=seconds, now=asked_at))
+                for each, free, slow in fleet.values()
+            ]
+            looked = select_best_worker(all_of_them, "earliest_finish")
+            assert index.pick(seconds=seconds, now=asked_at) == looked.worker_id
+
+
 @every_policy
 def test_a_decision_among_many_workers_takes_little_more_work_than_among_few(policy: str) -> None:
     def work(size: int) -> float:
