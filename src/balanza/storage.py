@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -69,6 +69,9 @@ class Storage(Protocol):
 
     def adopt(self, path: Path, key: str) -> StoredObject:
         """Moves a local file in; afterwards `path` is gone."""
+
+    def adopt_several(self, paths: Mapping[str, Path]) -> Mapping[str, StoredObject]:
+        """The same by key, for less than one after the other. When it raises, some may have been moved in."""
 
     def delete(self, key: str) -> None:
         """Afterwards the object is not there, whether it was before or not."""
@@ -145,6 +148,20 @@ class LocalStorage:
                 if error.errno != errno.EXDEV:
                     raise
                 return self._copy_in(path, key)
+            if self._durable:
+                _flush_folder(self._objects)
+            return stored
+
+    def adopt_several(self, paths: Mapping[str, Path]) -> Mapping[str, StoredObject]:
+        with _translated("Cannot store the results"):
+            stored = {key: _digest(path, flush=self._durable) for key, path in paths.items()}
+            try:
+                for key, path in paths.items():
+                    path.rename(self._file(key))
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                return {key: self._copy_in(path, key) for key, path in paths.items()}
             if self._durable:
                 _flush_folder(self._objects)
             return stored

@@ -15,7 +15,7 @@ import pytest
 from balanza.errors import EmptyFile, NotMedia, StartupError
 from balanza.media import probe as probe_module
 from balanza.media.probe import Prober
-from balanza.model import StreamKind
+from balanza.model import Probe, StreamKind
 from tests.media.conversion import Converter
 from tests.support.clips import clip, decode_sound, film_with_everything, rotated_film, run_ffmpeg
 from tests.support.waiting import eventually
@@ -155,6 +155,39 @@ def test_any_name_can_be_probed(prober: Prober, tmp_path: Path, name: str) -> No
     path = tmp_path / name
     path.write_bytes(clip("film.mp4").read_bytes())
     assert prober.probe(path).video
+
+
+def test_several_files_are_told_apart_in_their_order(prober: Prober, tmp_path: Path) -> None:
+    empty, text = tmp_path / "empty", tmp_path / "text"
+    empty.touch()
+    text.write_text("no media")
+    song = clip("song.wav")
+    found = prober.probe_several([song, empty, text, *[clip("film.mp4")] * 10, song])
+    assert found[0] == found[-1] == prober.probe(song)
+    assert isinstance(found[1], EmptyFile)
+    assert isinstance(found[2], NotMedia)
+    assert {type(one) for one in found[3:]} == {Probe}
+
+
+def test_files_after_one_that_ends_the_child_are_not_read_and_the_next_ones_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    song = clip("song.wav")
+    with Prober() as prober:
+        before = prober.probe(song)
+        read = probe_module._Child._read
+
+        def die_after_the_first(child: "probe_module._Child", seconds: float) -> dict[str, object]:
+            answer = read(child, seconds)
+            os.kill(child.pid, signal.SIGKILL)
+            return answer
+
+        monkeypatch.setattr(probe_module._Child, "_read", die_after_the_first)
+        found = prober.probe_several([song] * 9)
+        monkeypatch.undo()
+        assert found[0] == before
+        assert isinstance(found[-1], NotMedia)
+        assert prober.probe(song) == before
 
 
 def test_threads_share_one_prober(prober: Prober) -> None:

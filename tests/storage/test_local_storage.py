@@ -112,22 +112,45 @@ def test_an_adopted_file_is_moved(storage: LocalStorage, tmp_path: Path) -> None
     assert storage.path("result-1").read_bytes() == WHOLE
 
 
+@pytest.mark.parametrize("far", [False, True])
+def test_several_files_are_adopted_as_one_after_the_other(
+    storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, far: bool
+) -> None:
+    made = {f"result-{number}": tmp_path / f"made-{number}" for number in range(3)}
+    for number, path in enumerate(made.values()):
+        path.write_bytes(WHOLE[number:])
+    if far:
+        _lie_on_another_file_system(monkeypatch, *made.values())
+    stored = storage.adopt_several(made)
+    assert {key: one.size_bytes for key, one in stored.items()} == {
+        key: len(WHOLE) - number for number, key in enumerate(made)
+    }
+    for number, key in enumerate(made):
+        assert stored[key].sha256 == hashlib.sha256(WHOLE[number:]).hexdigest()
+        assert storage.path(key).read_bytes() == WHOLE[number:]
+    assert not any(path.exists() for path in made.values())
+
+
 def test_a_file_of_another_file_system_is_adopted_by_copying(
     storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = tmp_path / "made"
     made.write_bytes(WHOLE)
+    _lie_on_another_file_system(monkeypatch, made)
+    assert storage.adopt(made, "result-1").size_bytes == len(WHOLE)
+    assert not made.exists()
+    assert storage.path("result-1").read_bytes() == WHOLE
+
+
+def _lie_on_another_file_system(monkeypatch: pytest.MonkeyPatch, *made: Path) -> None:
     rename = Path.rename
 
     def refuse(self: Path, target: Path) -> Path:
-        if self == made:
+        if self in made:
             raise OSError(errno.EXDEV, "Invalid cross-device link")
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    assert storage.adopt(made, "result-1").size_bytes == len(WHOLE)
-    assert not made.exists()
-    assert storage.path("result-1").read_bytes() == WHOLE
 
 
 def test_a_linked_file_stays_where_it_is_and_outlives_the_object(storage: LocalStorage, tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from balanza.errors import StorageError
+from balanza.errors import StorageFull
 from balanza.media.program import Program
 from balanza.protocol import LeaseGrant, StoredObject
 from balanza.storage import LocalStorage
@@ -92,23 +93,20 @@ async def test_each_is_run_alone_when_the_process_hangs_or_complains_or_fails(
     assert {sharing.completed[grant.token].log_tail for grant in grants} == {""}
 
 
-async def test_a_result_that_cannot_be_stored_at_once_is_made_again_alone(
+async def test_results_that_cannot_be_stored_at_once_are_made_again_alone(
     sharing: Fleet, working: Working, song: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = sharing.add(song, "mp3"), sharing.add(song, "mp3")
-    adopt = LocalStorage.adopt
     refused: list[str] = []
 
-    def refusing(storage: LocalStorage, path: Path, key: str) -> StoredObject:
-        if key == first.output_key and not refused:
-            refused.append(key)
-            raise StorageError("Cannot store result: Input/output error.")
-        return adopt(storage, path, key)
+    def refuse(_storage: LocalStorage, paths: Mapping[str, Path]) -> Mapping[str, StoredObject]:
+        refused.extend(paths)
+        raise StorageFull("The storage is full.")
 
-    monkeypatch.setattr(LocalStorage, "adopt", refusing)
+    monkeypatch.setattr(LocalStorage, "adopt_several", refuse)
     async with working():
         await until(lambda: len(sharing.completed) == 2)
-    assert refused
+    assert refused == [first.output_key, second.output_key]
     assert sharing.stored() == {first.output_key, second.output_key}
 
 

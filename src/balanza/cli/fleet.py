@@ -48,6 +48,9 @@ class UnhashedStorage(LocalStorage):
         except OSError as error:
             raise StorageError(f"The result cannot be kept: {error.strerror}.") from error
 
+    def adopt_several(self, paths: Mapping[str, Path]) -> Mapping[str, StoredObject]:
+        return {key: self.adopt(path, key) for key, path in paths.items()}
+
 
 class LocalFleet:
     """A FleetClient that calls the dispatcher in its own thread: an operation of a store in memory takes less time

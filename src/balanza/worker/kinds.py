@@ -1,6 +1,7 @@
 """What a worker does for each kind of job: which command lines it runs, and what it makes of what they leave."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,21 @@ async def _conversion(grant: LeaseGrant, folder: Path, tools: Tools, reaper: Rea
 
 
 def _check_conversion(grant: LeaseGrant, result: Path, tools: Tools) -> Probe:
-    probe = tools.prober.probe(result)
+    return _checked(grant, tools.prober.probe(result))
+
+
+def right_conversions(made: Sequence[tuple[LeaseGrant, Path]], tools: Tools) -> Mapping[str, Probe]:
+    """What is in the results that are what was asked for, by the tokens of their leases."""
+    there = [(grant, result) for grant, result in made if result.exists()]
+    right = {}
+    for (grant, _), found in zip(there, tools.prober.probe_several([result for _, result in there]), strict=True):
+        if isinstance(found, Probe):
+            with suppress(AttemptFailed):
+                right[grant.token] = _checked(grant, found)
+    return right
+
+
+def _checked(grant: LeaseGrant, probe: Probe) -> Probe:
     check_result(format_name=grant.output_format, options=grant.options, source=grant.source.probe, result=probe)
     return probe
 

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from balanza.storage import Storage, delete_whole
 from balanza.worker.conversion import RESULT, SOURCE, Conversion, Tools
 from balanza.worker.failures import why_not_done
 from balanza.worker.fleet_client import FleetClient
-from balanza.worker.kinds import RECIPES
+from balanza.worker.kinds import RECIPES, right_conversions
 from balanza.worker.link import Link
 from balanza.worker.pauses import Pauses
 from balanza.worker.pieces import Pieces
@@ -45,8 +45,8 @@ class Runner:
         """
         folder = self.tools.scratch.folder_of(grant.job_id, grant.attempt)
         try:
-            await in_thread(self.prepare, grant, folder)
-            fetching_seconds = 0.0 if self.shares_storage else await self.fetch_source(grant, folder)
+            await in_thread(self.prepare, grant, folder / SOURCE)
+            fetching_seconds = 0.0 if self.shares_storage else await self.fetch_source(grant, folder / SOURCE)
             log_tail = await self._make(grant, folder, report, pauses)
             return await self.publish(grant, folder / RESULT, log_tail, fetching_seconds)
         except (AttemptFailed, LeaseLost):
@@ -63,19 +63,19 @@ class Runner:
 
     # --- The steps before and after ffmpeg
 
-    def prepare(self, grant: LeaseGrant, folder: Path) -> None:
-        """Makes the attempt's folder; in it, when storage is shared, a link to the source. Blocks.
+    def prepare(self, grant: LeaseGrant, source: Path) -> None:
+        """Makes the folder that `source` is alone in; when storage is shared, makes that a link to it. Blocks.
 
         Raises AttemptFailed, OSError.
         """
-        _prepare(folder, self._storage.path(grant.source.storage_key) if self._storage else None, grant)
+        _prepare(source, self._storage.path(grant.source.storage_key) if self._storage else None, grant)
 
-    async def fetch_source(self, grant: LeaseGrant, folder: Path) -> float:
-        """Into the attempt's folder; how many seconds it travelled. Raises AttemptFailed, LeaseLost, OSError."""
+    async def fetch_source(self, grant: LeaseGrant, source: Path) -> float:
+        """Into that file; how many seconds it travelled. Raises AttemptFailed, LeaseLost, OSError."""
         started_at = time.monotonic()
-        await self._link.transfer("source", lambda: self._client.fetch_source(grant.token, folder / SOURCE))
+        await self._link.transfer("source", lambda: self._client.fetch_source(grant.token, source))
         seconds = time.monotonic() - started_at
-        await in_thread(_check_received, folder / SOURCE, grant.source.sha256)
+        await in_thread(_check_received, source, grant.source.sha256)
         return seconds
 
     async def publish(self, grant: LeaseGrant, result: Path, log_tail: str, fetching_seconds: float) -> Completion:
@@ -96,6 +96,22 @@ class Runner:
             log_tail=log_tail,
             transfer_seconds=transfer_seconds,
         )
+
+    def publish_several(self, made: Sequence[tuple[LeaseGrant, Path]]) -> Mapping[str, Completion]:
+        """Checks the results of conversions, and stores those that are right, where storage is shared; by the tokens of
+        their leases. For small files, of which each step by itself would cost more than it does. Blocks.
+
+        Raises OSError, StorageError; then some may have been stored.
+        """
+        assert self._storage is not None  # noqa: S101 - asked before
+        right = right_conversions(made, self.tools)
+        kept = {grant.token: (grant.output_key, result) for grant, result in made if grant.token in right}
+        stored = self._storage.adopt_several(dict(kept.values()))
+        completions = {}
+        for token, (key, _) in kept.items():
+            size_bytes, sha256 = stored[key].size_bytes, stored[key].sha256
+            completions[token] = Completion(size_bytes=size_bytes, sha256=sha256, probe=right[token])
+        return completions
 
     async def _make(
         self, grant: LeaseGrant, folder: Path, report: Callable[[LeaseReport], None], pauses: Pauses
@@ -147,9 +163,8 @@ class Runner:
         return time.monotonic() - started_at
 
 
-def _prepare(folder: Path, stored: Path | None, grant: LeaseGrant) -> None:
-    """The attempt's folder; in it, when the source is `stored` at hand, a link to it."""
-    source = folder / SOURCE
+def _prepare(source: Path, stored: Path | None, grant: LeaseGrant) -> None:
+    """The folder of `source`; in it, when that is `stored` at hand, a link to it."""
     source.parent.mkdir(parents=True)
     if stored is None:
         return

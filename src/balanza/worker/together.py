@@ -9,7 +9,7 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from balanza.media.ffmpeg import Progress, ProgressReader
 from balanza.media.together import Part, build_shared_argv, can_share
 from balanza.model import JobKind
 from balanza.protocol import MOST_LEASES, Completion, LeaseGrant, LeaseReport
-from balanza.worker.conversion import RESULT, SOURCE, WATCH_SECONDS
+from balanza.worker.conversion import WATCH_SECONDS
 from balanza.worker.pauses import Pauses
 from balanza.worker.process import FfmpegProcess
 from balanza.worker.runner import Runner
@@ -40,7 +40,7 @@ def most_together(slots: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """One attempt: its number, which is the name of its folder in that of all, and how long its source travelled."""
+    """One attempt: its number, by which its files are called, and how long its source travelled."""
 
     grant: LeaseGrant
     number: int
@@ -114,21 +114,27 @@ class Together:
         if len(members) < _LEAST or not await self._has_converted(members):
             return
         each_seconds = (time.monotonic() - started_at) / len(members)
-        waiting = iter(members)
+        published = await self._published([member for member in members if member.grant.token not in self._dropped])
+        for token, completion in published.items():  # at the same moment, so that they are told in one request
+            self._outcomes[token].set_result(completion.model_copy(update={"run_seconds": each_seconds}))
 
-        completions: dict[str, Completion | None] = {}
+    async def _published(self, members: Sequence[_Member]) -> Mapping[str, Completion]:
+        """By token; those that are missing are to be run alone."""
+        if self._runner.shares_storage:
+            made = [(member.grant, self._result_of(member)) for member in members]
+            return await in_thread(self._runner.publish_several, made)
+        waiting, published = iter(members), {}
 
         async def publish() -> None:
             for member in waiting:
-                completion = await self._published(member)
-                shared = {"run_seconds": each_seconds}
-                completions[member.grant.token] = completion and completion.model_copy(update=shared)
+                with suppress(OSError, BalanzaError):
+                    result, seconds = self._result_of(member), member.fetching_seconds
+                    published[member.grant.token] = await self._runner.publish(member.grant, result, "", seconds)
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(_PUBLISHED_AT_ONCE):
                 tasks.create_task(publish())
-        for token, completion in completions.items():  # at the same moment, so that they are told in one request
-            self._outcomes[token].set_result(completion)
+        return published
 
     async def _bring_sources(self) -> list[_Member]:
         """Those that have their source and may share."""
@@ -139,18 +145,19 @@ class Together:
 
     def _prepared(self) -> list[_Member]:
         first, members = self._grants[0], []
+        self._folder.mkdir()
         for number, grant in enumerate(self._grants):
             alike = (grant.output_format, grant.options) == (first.output_format, first.options)
             if alike and grant.kind is JobKind.CONVERT and _can_share(grant):
                 with suppress(OSError, BalanzaError):
-                    self._runner.prepare(grant, self._folder / str(number))
+                    self._runner.prepare(grant, self._folder / _source_name(number))
                     members.append(_Member(grant, number))
         return members
 
     async def _fetched(self, member: _Member) -> _Member | None:
-        folder = self._folder / str(member.number)
+        source = self._folder / _source_name(member.number)
         with suppress(OSError, BalanzaError):
-            return _Member(member.grant, member.number, await self._runner.fetch_source(member.grant, folder))
+            return _Member(member.grant, member.number, await self._runner.fetch_source(member.grant, source))
         return None
 
     async def _has_converted(self, members: Sequence[_Member]) -> bool:
@@ -159,27 +166,31 @@ class Together:
         argv = build_shared_argv(
             program=tools.program.path,
             parts=[
-                Part(f"{member.number}/{SOURCE}", f"{member.number}/{RESULT}", member.grant.source.probe)
+                Part(_source_name(member.number), _result_name(member.number), member.grant.source.probe)
                 for member in members
             ],
             format_name=grant.output_format,
             options=grant.options,
             threads=tools.threads,
         )
-        watch = _Watch([self._folder / str(member.number) / RESULT for member in members], tools.stall_seconds)
+        watch = _Watch([self._result_of(member) for member in members], tools.stall_seconds)
         process = FfmpegProcess(argv, self._folder, self._runner.reaper)
         ended = await process.run(
             watch.hear, watch.has_stalled, every_seconds=min(WATCH_SECONDS, tools.stall_seconds / 4)
         )
         return not ended.stalled and ended.returncode == 0 and not ended.log_tail
 
-    async def _published(self, member: _Member) -> Completion | None:
-        """None when it is to be run alone, or not at all."""
-        result = self._folder / str(member.number) / RESULT
-        with suppress(OSError, BalanzaError):
-            if member.grant.token not in self._dropped:
-                return await self._runner.publish(member.grant, result, "", member.fetching_seconds)
-        return None
+    def _result_of(self, member: _Member) -> Path:
+        return self._folder / _result_name(member.number)
+
+
+def _source_name(number: int) -> str:
+    """Alone in its folder, as that of a job by itself."""
+    return f"{number}/input"
+
+
+def _result_name(number: int) -> str:
+    return f"result-{number}"
 
 
 def _can_share(grant: LeaseGrant) -> bool:
