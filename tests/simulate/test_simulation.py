@@ -104,3 +104,42 @@ def test_a_slow_down_that_passes_is_forgotten() -> None:
     jobs = {"count": 1, "load": None, "size": {"distribution": "fixed", "mean_seconds": 30.0}}
     outcome = outcome_of(a_scenario(1, jobs=jobs, slowdowns=[slow]))
     assert outcome.makespan_seconds == pytest.approx(35)
+
+
+def test_jobs_that_came_while_nobody_was_there_are_run_later_by_every_rule() -> None:
+    scenario = a_scenario(1, jobs={"count": 60, "load": 0.5}, failures={"every_seconds": 300, "down_seconds": 90})
+    assert {outcome_of(scenario, name).jobs for name in ("least_loaded", "first_version", "central_fifo")} == {60}
+
+
+def test_a_worker_that_is_back_at_once_gives_back_at_once_what_it_ran() -> None:
+    jobs = {"count": 1, "load": None, "size": {"distribution": "fixed", "mean_seconds": 20.0}}
+    outcome = outcome_of(a_scenario(1, jobs=jobs, failures={"every_seconds": 30, "down_seconds": 1}), seed=5)
+    assert outcome.makespan_seconds == pytest.approx(10.09 + 1 + 20, abs=0.01), "no lease had to expire"
+
+
+def test_use_is_that_of_all_slots_however_they_are_spread() -> None:
+    scenario = a_scenario(jobs={"count": 1, "load": None})
+    fleet = tuple(scenario.workers[0].model_copy(update={"count": 1, "slots": slots}) for slots in (1, 9))
+    assert outcome_of(scenario.model_copy(update={"workers": fleet})).utilisation == pytest.approx(0.1)
+
+
+def test_a_slow_worker_does_not_leave_a_job_for_ever_to_one_that_hangs() -> None:
+    """The fast one becomes slow in the middle of a long job; what it says of the rest is too good for a while."""
+    fleet = [{"speed": 8.0}, {"speed": 1.0}]
+    slow = {"worker": 1, "at_seconds": 1.0, "factor": 0.001}
+    jobs = BATCH | {"count": 2, "size": {"distribution": "fixed", "mean_seconds": 100.0}}
+    scenario = a_scenario(jobs=jobs, slowdowns=[slow], speeds_known=True).model_copy(
+        update={"workers": tuple(a_scenario().workers[0].model_copy(update={"count": 1, **one}) for one in fleet)}
+    )
+    waits = [one.wait_seconds for one in outcome_of(scenario, "no_pausing").fates]
+    assert waits == [0, pytest.approx(100)]
+
+
+def test_each_batch_stands_where_its_own_mean_job_would() -> None:
+    small, large = ({"distribution": "fixed", "mean_seconds": mean} for mean in (2.0, 200.0))
+    bursts = [
+        {"at_seconds": 0.0, "jobs": 20, "owner": "ana", "size": large, "batch": True},
+        {"at_seconds": 1.0, "jobs": 20, "owner": "berta", "size": small, "batch": True},
+    ]
+    outcome = outcome_of(a_scenario(1, jobs={"count": 0, "load": None}, bursts=bursts), "no_fair_share")
+    assert outcome.of_owners("berta")[1].p95 < 400

@@ -5,7 +5,7 @@ completion time rule for machines of different speeds (Ibarra and Kim 1977). Doc
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from balanza.balancer.prediction import EVEN
 
@@ -22,6 +22,27 @@ class Slot:
     """0 when it is free now."""
     slowness: float
     """How many times as long as a usual worker it takes."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """A worker leaves a job to faster ones for as long as it would run it itself, and no longer: what they run may take
+    much longer than they say.
+    """
+
+    _since: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """By worker, the first of the jobs that it leaves, and since when it does."""
+
+    def left_seconds(self, worker_id: str, job_id: str, seconds: float, now: float) -> float:
+        """For how long it still leaves the job, which would take it so many seconds; 0: no longer.
+
+        It begins with the first question about this job. `now` is a time in seconds, of whatever clock.
+        """
+        left_id, since = self._since.get(worker_id, ("", now))
+        if left_id != job_id or since > now:
+            since = now
+        self._since[worker_id] = job_id, since
+        return max(0.0, since + seconds - now)
 
 
 def is_uneven(slots: Sequence[Slot]) -> bool:

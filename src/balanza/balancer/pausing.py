@@ -10,6 +10,8 @@ SHORT_BESIDE = 0.25
 MOST_PAUSED = 0.5
 """Of the time since a job started it is paused at most so much, plus `GRACE_SECONDS`."""
 GRACE_SECONDS = 5.0
+SHARES_LOOKED_AT = 8
+"""Of so many shares, those whose turn it is first, the first job may have a conversion paused."""
 LEAST_MEMORY_FREE = 0.2
 """Of the worker's memory: what is paused keeps its own."""
 

@@ -6,6 +6,9 @@ from dataclasses import replace
 from balanza.model import Candidate, Decision
 
 STEALING = "stealing"
+STEAL_AFTER_SECONDS = 0.5
+"""So long a job is left to the worker it is assigned to while that has a free slot: it takes its own within
+milliseconds, so that one that has not done so hangs."""
 
 
 def theft(candidates: Sequence[Candidate], *, thief_id: str, victim_id: str) -> Decision:

@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from balanza.balancer import capability, lookahead, rebalance
 from balanza.balancer.order import Head, Order, Rule, in_order, is_guards_turn, rule_of
-from balanza.balancer.pausing import is_short_beside
+from balanza.balancer.pausing import SHARES_LOOKED_AT, is_short_beside
 from balanza.balancer.prediction import Speeds
+from balanza.balancer.theft import STEAL_AFTER_SECONDS
 from balanza.dispatch.assignment import needs_of
 from balanza.dispatch.capacity import slots_of
 from balanza.model import Job, JobKind, Worker
@@ -23,15 +24,12 @@ from balanza.store import fairness, next_jobs, requirements, workers
 from balanza.store.next_jobs import Taker
 from balanza.store.queues import Ability
 
-STEAL_AFTER = timedelta(seconds=0.5)
-"""A worker with a free slot takes its own jobs within milliseconds: one that has not done so after this time hangs."""
+STEAL_AFTER = timedelta(seconds=STEAL_AFTER_SECONDS)
 ANY_TIME = datetime.max.replace(tzinfo=UTC)
 """Later than every job, by whatever clock it came: that of a server goes back sometimes, and that of another one may be
 ahead."""
 TINY_SECONDS = 0.3
 """Predicted to take less, jobs of one kind are done by one process."""
-_SHARES = 8
-"""Of so many shares, those whose turn it is first, the first job may have a conversion paused."""
 _FULLEST = 4
 """So many of the longest own queues are looked into when several jobs are equally next."""
 
@@ -75,8 +73,7 @@ class Planner:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._lock = threading.Lock()
-        self._left_since: dict[str, tuple[str, datetime]] = {}
-        """By worker, the first of the jobs that it leaves to faster ones, and since when it does."""
+        self._patience = lookahead.Patience()
 
     def plan(self, tx: Connection, asked: Asked, speeds: Speeds, *, dispatches: int, now: datetime) -> Plan | Prospect:
         """What the worker should run next; the prospect when there is nothing for it now."""
@@ -123,7 +120,7 @@ class Planner:
 
         Not what nobody has predicted, an older version's: it may be a film.
         """
-        heads = next_jobs.heads(tx, taker, _SHARES)
+        heads = next_jobs.heads(tx, taker, SHARES_LOOKED_AT)
         for index, (job, _) in enumerate(heads):
             seconds = speeds.seconds_on(taker.worker_id, job.work, job.guess_seconds)
             if job.predicted_seconds > 0 and is_short_beside(seconds, asked.pauses_seconds or 0.0):
@@ -158,17 +155,10 @@ class Planner:
         return ordered[chosen], rule
 
     def _leaves(self, worker_id: str, job: Job, speeds: Speeds, now: datetime) -> bool:
-        """Whether it still leaves the job to faster workers: for as long as it would run itself, and no longer.
-
-        What they run may take much longer than they say.
-        """
-        patience = speeds.seconds_on(worker_id, job.work, job.guess_seconds)
+        """Whether it still leaves the job to faster workers."""
+        seconds = speeds.seconds_on(worker_id, job.work, job.guess_seconds)
         with self._lock:
-            job_id, since = self._left_since.get(worker_id, ("", now))
-            if job_id != job.id or since > now:
-                since = now
-            self._left_since[worker_id] = job.id, since
-        return (now - since).total_seconds() < patience
+            return self._patience.left_seconds(worker_id, job.id, seconds, now.timestamp()) > 0
 
     def _companions(self, tx: Connection, asked: Asked, taker: Taker, speeds: Speeds, job: Job) -> tuple[Job, ...]:
         """The next jobs of the same kind and options, each tiny: an ffmpeg process does them all."""

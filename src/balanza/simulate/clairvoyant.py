@@ -53,5 +53,5 @@ def clairvoyant(scenario: Scenario, arrivals: Sequence[Arrival]) -> Outcome:
         for rest in running:
             rest.started_at = now if rest.started_at is None else rest.started_at
     return outcome_of(
-        arrivals, sorted(fates, key=lambda fate: fate.arrival.at), scenario, ended_at=now, busy=[busy / len(speeds)]
+        arrivals, sorted(fates, key=lambda fate: fate.arrival.at), scenario, ended_at=now, busy=[(busy, len(speeds))]
     )

@@ -5,11 +5,11 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from balanza.balancer import lookahead, order, pausing
-from balanza.balancer.lookahead import MOST_PENDING, Slot
+from balanza.balancer.lookahead import MOST_PENDING, Patience, Slot
 from balanza.balancer.order import Head, Order
+from balanza.balancer.theft import STEAL_AFTER_SECONDS
 from balanza.simulate.machines import Machine, Run, Task
 from balanza.simulate.pending import PendingJob, PendingJobs
-from balanza.simulate.rules import STEAL_AFTER_SECONDS
 from balanza.simulate.running import Running
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ class Dispatching:
         """Those that could be paused, with when they are believed to end."""
         self._slots = sum(machine.slots for machine in simulation.machines)
         self._is_held = False
+        self._patience = Patience()
+        self._asks_again: set[str] = set()
+        """Workers that leave a job to others, and ask when they have done so for long enough."""
+        self._nobodys: dict[str, Task] = {}
+        """Assigned to nobody: there was no worker."""
         self._known_slowness: dict[str, float] = {}
 
     # --- What is pending
@@ -54,8 +59,13 @@ class Dispatching:
     def _take(self, task: Task) -> None:
         self._count_waste()
         del self._tasks[task.job_id]
+        self._nobodys.pop(task.job_id, None)
         self.pending.remove(task.job_id)
         self.pending.serve(task.share, task.predicted_seconds)
+
+    def leave_to_anybody(self, task: Task) -> None:
+        """It is in nobody's own queue."""
+        self._nobodys[task.job_id] = task
 
     def gave(self, machine: Machine) -> None:
         """Something was put into its own queue."""
@@ -93,18 +103,23 @@ class Dispatching:
 
     def _next_for(self, machine: Machine) -> Task | None:
         if not self._simulation.binds_late:
-            return next(iter(machine.queue.values()), None)
+            return next(chain(machine.queue.values(), self._nobodys.values()), None)
         oldest = None
         if self._rules.guard and order.is_guards_turn(self.dispatches):
             oldest = self.pending.oldest()
-        if self._looks_ahead():
-            return self._looking_ahead(machine, oldest)
-        return self._or_own(oldest or order.first_of(self.pending.heads()), machine)
+        head = oldest or order.first_of(self.pending.heads())
+        if head is None:
+            return None
+        first = self._tasks[head.job_id]
+        if self._looks_ahead() and not first.attempts:  # the others may be those who failed at it
+            chosen = self._looking_ahead(machine, oldest)
+            if chosen is not None or self._leaves(first, machine):
+                return chosen
+        return self._or_own(first, machine)
 
-    def _or_own(self, head: Head | None, machine: Machine) -> Task | None:
+    def _or_own(self, task: Task, machine: Machine) -> Task | None:
         """That job; while another worker is about to take it, the first of its own queue."""
-        task = self._tasks[head.job_id] if head else None
-        if task is None or self._is_free_to(task, machine):
+        if self._is_free_to(task, machine):
             return task
         return min(machine.queue.values(), key=lambda own: (own.order_key, own.seq), default=None)
 
@@ -130,8 +145,23 @@ class Dispatching:
         """On the guard's turn the oldest job comes before all others, and goes to whoever ends it first, as they do."""
         looked_at: list[Task] = []
         at = lookahead.first_for(machine.id, self._ahead(), self._seconds(oldest, looked_at))
-        self._is_held = self._is_held or at is None
         return None if at is None else looked_at[at]
+
+    def _leaves(self, first: Task, machine: Machine) -> bool:
+        """Whether it still leaves all of them to faster workers; it asks again when it has for long enough."""
+        seconds = self._simulation.speeds.seconds_on(machine.id, first.arrival.kind, first.arrival.guess)
+        left = self._patience.left_seconds(machine.id, first.job_id, seconds, self._simulation.now)
+        if left <= _INSTANT:
+            return False
+        self._is_held = True
+        if machine.id not in self._asks_again:
+            self._asks_again.add(machine.id)
+            self._simulation.after(left, lambda: self._ask_again(machine))
+        return True
+
+    def _ask_again(self, machine: Machine) -> None:
+        self._asks_again.discard(machine.id)
+        self.settle(machine)
 
     def _seconds(self, oldest: Head | None, looked_at: list[Task]) -> Iterator[float]:
         """Of the first jobs in their order; each is put into `looked_at`."""
@@ -187,17 +217,8 @@ class Dispatching:
                 yield task, run
 
     def _firsts(self) -> list[Task]:
-        return [self._tasks[head.job_id] for head in self._sorted_heads()]
-
-    def _sorted_heads(self) -> list[Head]:
-        heads, ordered = self.pending.heads(), []
-        while heads:
-            first = order.first_of(heads)
-            if first is None:
-                break
-            heads.remove(first)
-            ordered.append(first)
-        return ordered
+        """Of the shares whose turn it is first, in their order."""
+        return [self._tasks[head.job_id] for head in self.pending.heads_in_order()[: pausing.SHARES_LOOKED_AT]]
 
     def _longest_beside(self, task: Task) -> Run | None:
         """Of the runs that may be paused for it the one that is believed to end last."""

@@ -6,6 +6,7 @@ pause what is long: a real worker asks by a long poll, which is answered at once
 
 from collections.abc import Callable, Sequence
 from math import log
+from statistics import fmean
 from typing import Any
 
 import simpy
@@ -89,12 +90,12 @@ class Simulation:
     # --- What happens to a job
 
     def _arrive(self) -> Any:
-        mean = _mean_of_batch(self.arrivals)
+        means = _means_of_batches(self.arrivals)
         for seq, arrival in enumerate(self.arrivals, 1):
             if arrival.at > self.now:
                 yield self.env.timeout(arrival.at - self.now)
             usual = self.speeds.usual_seconds(arrival.kind, arrival.guess)
-            batch_mean = mean if arrival.batch else None
+            batch_mean = means[_batch(arrival)] * usual / arrival.guess if arrival.batch else None
             key = ordering.order_key(self.rules.order, usual, arrived_at=arrival.at, batch_mean_seconds=batch_mean)
             share = ordering.share_of(self.rules.order, arrival.owner) if self.rules.fair_share else ""
             task = Task(f"job{seq}", seq, arrival, usual, share, key)
@@ -114,6 +115,8 @@ class Simulation:
         task.assigned_at = self.now
         if chosen is not None:
             self.give(task, chosen)
+        else:
+            self.dispatching.leave_to_anybody(task)
 
     def give(self, task: Task, machine: Machine) -> None:
         """It comes into the worker's own queue."""
@@ -171,14 +174,20 @@ class Simulation:
     def lose(self, run: Run) -> None:
         """Its worker vanished: nobody knows before the lease expires, and then the job is tried again."""
         run.timer += 1
-        self.after(LEASE_SECONDS, lambda: self._expire(run.task))
+        run.machine.lost.append(run)
+        self.after(LEASE_SECONDS, lambda: self.expire(run))
 
-    def _expire(self, task: Task) -> None:
-        task.attempts += 1
-        if task.attempts >= MAX_ATTEMPTS:
+    def expire(self, run: Run) -> None:
+        """Its lease is over; so it may have been before, when the worker came back sooner."""
+        if run not in run.machine.lost:
+            return
+        self.touch(run.machine)
+        run.machine.lost.remove(run)
+        run.task.attempts += 1
+        if run.task.attempts >= MAX_ATTEMPTS:
             self._count_end()
         else:
-            self.submit(task)
+            self.submit(run.task)
         self.dispatching.settle()
 
     def _count_end(self) -> None:
@@ -195,7 +204,7 @@ class Simulation:
             for task in self.tasks
             if task.completed_at is not None
         ]
-        busy = [machine.busy_seconds / machine.slots for machine in self.machines]
+        busy = [(machine.busy_seconds, machine.slots) for machine in self.machines]
         work = self.dispatching
         decisions = self.placement.decisions + work.dispatches + self.pauses
         costs = Costs(work.wasted_seconds, work.held_seconds, self.moves, self.pauses, decisions)
@@ -223,6 +232,14 @@ def speeds_of(machines: Sequence[Machine]) -> dict[Key, Learned]:
     return {(one.id, ""): Learned(-log(one.speed), _MANY_SAMPLES) for one in machines}
 
 
-def _mean_of_batch(arrivals: Sequence[Arrival]) -> float:
-    guesses = [arrival.guess for arrival in arrivals if arrival.batch]
-    return sum(guesses) / len(guesses) if guesses else 0.0
+def _batch(arrival: Arrival) -> tuple[str, float]:
+    """What is submitted at once by one owner."""
+    return arrival.owner, arrival.at
+
+
+def _means_of_batches(arrivals: Sequence[Arrival]) -> dict[tuple[str, float], float]:
+    guesses: dict[tuple[str, float], list[float]] = {}
+    for arrival in arrivals:
+        if arrival.batch:
+            guesses.setdefault(_batch(arrival), []).append(arrival.guess)
+    return {batch: fmean(some) for batch, some in guesses.items()}

@@ -81,6 +81,8 @@ class Machine:
     """By the short job's run: the one that waits for it."""
     queue: dict[str, Task] = field(default_factory=dict)
     """Pending jobs assigned to it, in the order they came."""
+    lost: list[Run] = field(default_factory=list)
+    """What it ran when it vanished, until their leases expire: nobody knows before."""
     is_up: bool = True
     is_offline: bool = False
     """The server knows that it is not up."""
@@ -98,8 +100,13 @@ class Machine:
         return self.slots - len(self.runs) if self.is_up else 0
 
     @property
+    def running(self) -> int:
+        """As far as the server knows."""
+        return len(self.runs) + len(self.paused) + len(self.lost)
+
+    @property
     def jobs_in_progress(self) -> int:
-        return len(self.runs) + len(self.paused) + len(self.queue)
+        return self.running + len(self.queue)
 
     def changes(self, now: float, every_seconds: float) -> None:
         """Before its runs or its queue change: what a sample has seen until now, and how long it was busy."""

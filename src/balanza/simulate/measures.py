@@ -89,11 +89,12 @@ def outcome_of(
     scenario: Scenario,
     *,
     ended_at: float,
-    busy: Sequence[float],
+    busy: Sequence[tuple[float, int]],
     costs: Costs | None = None,
 ) -> Outcome:
-    """`busy`: for how many seconds a slot of each worker ran something."""
+    """`busy`: of each worker for how many seconds its slots ran something, in all, and how many slots it has."""
     measured = fates[scenario.jobs.warm_up :]
+    per_slot = [seconds / slots for seconds, slots in busy]
     return Outcome(
         jobs=len(arrivals),
         completed=len(fates),
@@ -102,8 +103,8 @@ def outcome_of(
         slowdown=spread(fate.slowdown for fate in measured),
         wait=spread(fate.wait_seconds for fate in measured),
         total=spread(fate.total_seconds for fate in measured),
-        imbalance=max(busy) * len(busy) / (sum(busy) or 1.0),
-        utilisation=sum(busy) / len(busy) / (ended_at or 1.0),
+        imbalance=max(per_slot) * len(per_slot) / (sum(per_slot) or 1.0),
+        utilisation=sum(seconds for seconds, _ in busy) / sum(slots for _, slots in busy) / (ended_at or 1.0),
         costs=costs or Costs(),
         fates=tuple(fates),
     )

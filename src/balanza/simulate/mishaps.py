@@ -39,12 +39,13 @@ class Mishaps:
     def _fail(self, machine: Machine) -> None:
         simulation = self._simulation
         simulation.touch(machine)
-        for run in [*machine.runs, *machine.paused.values()]:
-            simulation.dispatching.forget(run)
-            simulation.lose(run)
+        lost = [*machine.runs, *machine.paused.values()]
         machine.runs.clear()
         machine.paused.clear()
         machine.is_up = False
+        for run in lost:
+            simulation.dispatching.forget(run)
+            simulation.lose(run)
         if self._failures is not None:
             down = self._failures.down_seconds
             if down > OFFLINE_AFTER_SECONDS:
@@ -64,7 +65,10 @@ class Mishaps:
             simulation.dispatching.settle()
 
     def _come_back(self, machine: Machine) -> None:
+        """It registers anew, and what it ran before goes to others at once."""
         simulation = self._simulation
+        for run in list(machine.lost):
+            simulation.expire(run)
         simulation.touch(machine)
         machine.is_up, machine.is_offline = True, False
         simulation.placement.changes(machine)

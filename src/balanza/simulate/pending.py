@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
-from balanza.balancer.order import Head, in_order, joined_at
+from balanza.balancer.order import Head, first_of, in_order, joined_at
 
 Entry = TypeVar("Entry", tuple[int, float, int, str], tuple[int, str])
 """In the heap of a share, and by age: the last is the job's id."""
@@ -70,6 +70,14 @@ class PendingJobs:
     def heads(self) -> list[Head]:
         """Of each share that has pending jobs the one that comes first; by share."""
         return [self._head(self._jobs[heap[0][-1]]) for _, heap in sorted(self._shares.items()) if heap]
+
+    def heads_in_order(self) -> list[Head]:
+        """The same, whose turn it is first."""
+        heads, ordered = self.heads(), []
+        while first := first_of(heads):
+            heads.remove(first)
+            ordered.append(first)
+        return ordered
 
     def oldest(self) -> Head | None:
         """What the guard takes."""

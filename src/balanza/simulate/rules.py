@@ -9,8 +9,6 @@ from balanza.balancer.order import Order
 from balanza.balancer.policies import POLICIES
 from balanza.errors import InvalidRequest
 
-STEAL_AFTER_SECONDS = 0.5
-"""So long a job is left to the worker that it is assigned to when that one has a free slot."""
 LEASE_SECONDS = 10.0
 OFFLINE_AFTER_SECONDS = 5.0
 MAX_ATTEMPTS = 3

@@ -30,7 +30,7 @@ def worker_of(machine: Machine) -> Worker:
         offline=machine.is_offline,
         chosen_at=None,
         assigned_jobs=len(machine.queue),
-        running_jobs=len(machine.runs) + len(machine.paused),
+        running_jobs=machine.running,
         conversions_success=0,
         conversions_failed=0,
         faults=0,
