@@ -48,6 +48,10 @@ def test_files_are_converted_by_the_server_and_come_back(live: Live, tmp_path: P
         "out",
         "--server",
         live.address,
+        "--priority",
+        "60",
+        "--goal",
+        "makespan",
         folder=tmp_path,
     )
     assert done.returncode == 1
@@ -55,6 +59,12 @@ def test_files_are_converted_by_the_server_and_come_back(live: Live, tmp_path: P
     assert codec_of(tmp_path / "out/song.mp3").startswith("mp3")
     assert "notes.txt: The file is not an audio or video file" in said(done)
     assert said(done).splitlines()[-1] == "2 converted, 1 failed, 1 passed over"
+    first, second = live.api.get("/jobs", params={"limit": 2}).json()["jobs"]
+    assert first["priority"] == second["priority"] == 60
+    assert first["batch_id"] == second["batch_id"] is not None
+    shown = " ".join(ask(live, "jobs", "show", first["job_id"]).split())
+    assert "priority 60" in shown
+    assert f"batch {first['batch_id']}" in shown
 
 
 def test_a_pipe_goes_through_the_server(live: Live, tmp_path: Path) -> None:

@@ -219,6 +219,10 @@ def test_options_reach_the_conversion(tmp_path: Path) -> None:
         (("--to", "mp3", "--option", "crf=20"), 'mp3 has no option "crf"'),
         (("--to", "mp3", "--quality", "superb"), "quality cannot be"),
         (("--to", "mp3", "--option", "bitrate"), "'bitrate' is no option; write it like"),
+        (("--to", "mp3", "--priority", "60"), "name one with --server"),
+        (("--to", "mp3", "--goal", "makespan"), "name one with --server"),
+        (("--to", "mp3", "--priority", "101"), "less than or equal to 100"),
+        (("--to", "mp3", "--goal", "speed"), "'makespan'"),
         ((), "--to"),
     ],
 )

@@ -1,7 +1,7 @@
 """The commands and their options. What a command does is imported when it runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -145,7 +145,7 @@ def check(data: Data = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def convert(
+def convert(  # noqa: PLR0913, PLR0917 - typer makes an option of each
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files, folders, globs, or - for a pipe.")],
     to: Annotated[str, typer.Option("--to", "-t", metavar="FORMAT", help="The format to make, such as mp3 or mp4.")],
     output: Annotated[
@@ -160,6 +160,17 @@ def convert(
     server: Annotated[
         str | None, typer.Option("--server", metavar="URL", help="Let a running server do the work.")
     ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(min=0, max=100, help="With --server: a higher one goes first; above 50 for administrators [50]."),
+    ] = None,
+    goal: Annotated[
+        Literal["slowdown", "makespan"] | None,
+        typer.Option(
+            help="With --server and several files: each as early as possible, the shortest first; or all, the longest "
+            "first, once all are uploaded [slowdown]."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Convert files. No server is needed."""
@@ -167,5 +178,5 @@ def convert(
     from balanza.cli.convert import convert as run
     from balanza.cli.inputs import Wanted
 
-    wanted = Wanted(to, options_from(quality, option or []), jobs)
+    wanted = Wanted(to, options_from(quality, option or []), jobs, priority, goal)
     raise typer.Exit(run(files, wanted, Way(output, force, server, as_json), settings_from()))

@@ -32,7 +32,11 @@ class Way:
 
 
 def convert(files: Sequence[str], wanted: Wanted, way: Way, settings: Settings) -> int:
-    """Converts every file it can; returns the exit code. Raises UnknownFormat, InvalidOption, StartupError."""
+    """Converts every file it can; returns the exit code.
+
+    Raises UnknownFormat, InvalidOption, StartupError, and InvalidRequest for what only a server knows.
+    """
+    _refuse_what_needs_a_server(wanted, way)
     wanted = replace(wanted, format_name=format_named(wanted.format_name).name)
     parse_options(wanted.format_name, wanted.options)
     sources, absent = collect(files, leave_out=way.target)
@@ -95,6 +99,11 @@ def _folders(sources: Sequence[Input], outputs: Outputs) -> list[Path]:
             ) from error
         return [outputs.folder]
     return list(dict.fromkeys(source.path.parent for source in sources if source.path and not source.is_stream))
+
+
+def _refuse_what_needs_a_server(wanted: Wanted, way: Way) -> None:
+    if way.server is None and (wanted.priority is not None or wanted.goal is not None):
+        raise InvalidRequest("--priority and --goal say whose turn it is on a server; name one with --server.")
 
 
 def _refuse_binary_on_a_terminal(sources: Sequence[Input], way: Way) -> None:

@@ -30,6 +30,10 @@ class Wanted:
     options: Mapping[str, object]
     jobs: int | None = None
     """How many at once; None leaves it to the machine."""
+    priority: int | None = None
+    """0..100 on a server, where a higher one goes first; None is the usual one."""
+    goal: str | None = None
+    """What the order of several on a server is for, `slowdown` or `makespan`; None leaves it to the server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import httpx2
 
@@ -18,6 +17,7 @@ from balanza.cli.events import Events
 from balanza.cli.inputs import PIECE_BYTES, Input, Wanted, pieces
 from balanza.cli.outputs import Outputs
 from balanza.cli.report import PASSED_OVER, Outcome, Report, write_out
+from balanza.cli.submitting import Job, Submissions
 from balanza.errors import BalanzaError, StorageError
 
 TRANSFERS = 4
@@ -54,26 +54,28 @@ class RemoteRun:
             headers=credentials(),
         ) as http:
             events = Events(http, self._server)
+            submissions = Submissions(http, self._server, self._wanted, sources)
             listening = asyncio.create_task(events.listen())
-            working = asyncio.gather(*(self._attend(http, events, source) for source in sources))
+            working = asyncio.gather(*(self._attend(http, events, submissions, source) for source in sources))
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, self._interrupt, number, working)
+                loop.add_signal_handler(number, self._interrupt, number, working, submissions)
             with suppress(asyncio.CancelledError):
                 await working
             listening.cancel()
 
-    def _interrupt(self, number: int, working: "asyncio.Future[list[None]]") -> None:
+    def _interrupt(self, number: int, working: "asyncio.Future[list[None]]", submissions: Submissions) -> None:
         if self._interrupted_by is not None:
             os._exit(128 + number)
         self._interrupted_by = number
         self._stopping.set()
+        submissions.close()
         working.cancel()
 
-    async def _attend(self, http: httpx2.AsyncClient, events: Events, source: Input) -> None:
+    async def _attend(self, http: httpx2.AsyncClient, events: Events, submissions: Submissions, source: Input) -> None:
         """One source from here to its result; whatever fails is in the report."""
         try:
-            await self._bring_through(http, events, source)
+            await self._bring_through(http, events, submissions, source)
         except PASSED_OVER as error:
             if source.is_named:
                 self._report.fail(source, error.sentence)
@@ -81,14 +83,20 @@ class RemoteRun:
                 self._report.skip(source)
         except (BalanzaError, OSError) as error:
             self._report.fail(source, str(error))
+        finally:
+            submissions.leave(source)
 
-    async def _bring_through(self, http: httpx2.AsyncClient, events: Events, source: Input) -> None:
+    async def _bring_through(
+        self, http: httpx2.AsyncClient, events: Events, submissions: Submissions, source: Input
+    ) -> None:
         place = self._outputs.claim(source)
         left = Left(http)
         try:
             async with self._uploads:
                 left.media_ids.append(await self._upload(http, source))
-            job = await self._converted(http, events, source, left)
+            left.job = submissions.ask(source, left.media_ids[0])
+            job = await self._converted(events, source, await asyncio.shield(left.job))
+            left.job = None
             async with self._downloads:
                 await self._download(http, source, place, job)
             left.media_ids.append(job["output_id"])
@@ -120,23 +128,14 @@ class RemoteRun:
             sent += len(piece)
             self._report.progress(source, "uploading", 100 * sent / source.size_bytes if source.size_bytes else 0)
 
-    async def _converted(self, http: httpx2.AsyncClient, events: Events, source: Input, left: "Left") -> dict[str, Any]:
+    async def _converted(self, events: Events, source: Input, job_id: str) -> dict[str, Any]:
         """The job, completed. Raises BalanzaError."""
-        wanted = {
-            "input_file": left.media_ids[0],
-            "output_format": self._wanted.format_name,
-            "options": dict(self._wanted.options),
-        }
-        with reachable(self._server):
-            submitted = answer_of(await http.post("/convert", json=wanted, headers={"Idempotency-Key": str(uuid4())}))
-        job_id = left.job_id = submitted["job_id"]
 
         def tell(job: dict[str, Any]) -> None:
             stage = "converting" if job["status"] == "processing" else "waiting"
             self._report.progress(source, stage, job["progress"], job["speed"])
 
         job = await events.until_ended(job_id, tell)
-        left.job_id = None
         if job["status"] != "completed":
             raise BalanzaError(job["error"] or f"The job was {job['status']}.")
         return job
@@ -167,13 +166,20 @@ class Left:
         self._http = http
         self.media_ids: list[str] = []
         """The upload; and the result, when it has been downloaded."""
-        self.job_id: str | None = None
-        """A job that has not ended as far as we know."""
+        self.job: Job | None = None
+        """A job that was asked for and has not ended as far as we know."""
 
     async def remove(self) -> None:
         """Cancels the job, then deletes the files. What the server does not do stays there."""
         with suppress(httpx2.HTTPError):
-            if self.job_id is not None:
-                await self._http.post(f"/jobs/{self.job_id}/cancel", timeout=REMOVE_SECONDS)
+            if job_id := await self._job_id():
+                await self._http.post(f"/jobs/{job_id}/cancel", timeout=REMOVE_SECONDS)
             for media_id in self.media_ids:
                 await self._http.delete(f"/media/{media_id}", params={"forever": "true"}, timeout=REMOVE_SECONDS)
+
+    async def _job_id(self) -> str | None:
+        """None when there is none: it was refused, not sent, or the answer is too long in coming."""
+        if self.job is None:
+            return None
+        done, _ = await asyncio.wait([self.job], timeout=REMOVE_SECONDS)
+        return None if not done or self.job.cancelled() or self.job.exception() else self.job.result()

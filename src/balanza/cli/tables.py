@@ -13,6 +13,7 @@ from rich.text import Text
 from balanza.cli.api import WHOLE_ID
 from balanza.cli.inputs import printable
 from balanza.cli.report import human_bytes
+from balanza.model import USUAL_PRIORITY
 
 UNKNOWN = "-"
 NARROWEST = 80
@@ -141,6 +142,10 @@ def _facts(answer: dict[str, Any]) -> Iterable[tuple[str, RenderableType]]:
     yield "⚙️ processed by", answer["worker_id"] or UNKNOWN
     if answer["waits_for"]:
         yield "waits for", answer["waits_for"]["sentence"]
+    if answer["priority"] != USUAL_PRIORITY:
+        yield "priority", str(answer["priority"])
+    if answer["batch_id"]:
+        yield "batch", answer["batch_id"]
     if answer["tags"]:
         yield "tags", ", ".join(answer["tags"])
     if answer["expected_start_at"]:
