@@ -18,6 +18,8 @@ from balanza.store import fairness, jobs, next_jobs, speeds, workers
 from tests.dispatch.conftest import SONG, World
 from tests.store.scene import a_job
 
+TO_MP3 = Submission("", "mp3", {})
+
 
 def put(
     world: World,
@@ -342,30 +344,44 @@ def test_a_batch_for_the_least_total_time_runs_its_longest_first_and_is_made_who
     for name, seconds in lengths.items():
         media = world.song(f"{name}.wav", probe=replace(SONG, duration_seconds=seconds))
         ids.append(media.id)
-    submissions = [Submission(media_id, "mp3", {}) for media_id in ids]
 
-    batch_id, made = world.dispatcher.submit_batch(submissions, longest_first=True)
+    made = world.dispatcher.submit_batch(ids, TO_MP3, longest_first=True)
     world.clock.pass_seconds(1)
-    assert {job.batch_id for job in made} == {batch_id}
+    assert len({job.batch_id for job in made}) == 1
+    assert made == [world.job(job.id) for job in made]
     names = {job.id: job.input_file.removesuffix(".wav") for job in made}
     assert [names[job_id] for job_id in order_of(world)] == ["long", "middle", "short"]
     stolen = next(job for job in made if job.assigned_worker == "worker_b")
     assert "longest" in {one.decision.rule for one in world.decisions(stolen.id)}
     world.fleet.leave("worker_b", "first")
-    _, made = world.dispatcher.submit_batch(submissions, longest_first=False)
+    made = world.dispatcher.submit_batch(ids, TO_MP3, longest_first=False)
     names = {job.id: job.input_file.removesuffix(".wav") for job in made}
     assert [names[job_id] for job_id in order_of(world)] == ["short", "middle", "long"]
     with pytest.raises(NotFound):
-        world.dispatcher.submit_batch([*submissions, Submission("nothing", "mp3", {})], longest_first=True)
+        world.dispatcher.submit_batch([*ids, "nothing"], TO_MP3, longest_first=True)
     with pytest.raises(InvalidRequest, match="1 to 200 files"):
-        world.dispatcher.submit_batch([], longest_first=True)
+        world.dispatcher.submit_batch([], TO_MP3, longest_first=True)
     assert world.desk.database.read(fairness.pending_count) == 0
+
+
+def test_a_batch_that_is_sent_again_makes_nothing_new(world: World) -> None:
+    keyed = replace(TO_MP3, idempotency_key="key")
+    sources = [world.song(f"{number}.wav").id for number in range(3)]
+    made = world.dispatcher.submit_batch(sources, keyed, longest_first=True)
+    world.submit()  # between it and its repetition
+
+    assert world.dispatcher.submit_batch(sources, keyed, longest_first=True) == made
+    for other, longest_first in ((sources, False), (sources[::-1], True), (sources[:1], True)):
+        with pytest.raises(InvalidRequest, match="was used for a different request"):
+            world.dispatcher.submit_batch(other, keyed, longest_first=longest_first)
+    with pytest.raises(InvalidRequest, match="was used for a different request"):
+        world.dispatcher.submit(replace(keyed, source=sources[0]))
 
 
 def test_a_quota_counts_the_whole_batch(world: World) -> None:
     limited = Dispatcher(replace(world.desk, settings=world.desk.settings.model_copy(update={"quota_jobs": 2})))
     with pytest.raises(QuotaExceeded):
-        limited.submit_batch([Submission(world.source, "mp3", {})] * 3, longest_first=False)
+        limited.submit_batch([world.source] * 3, TO_MP3, longest_first=False)
 
 
 def test_another_order_places_anew_what_is_pending(world: World) -> None:
@@ -384,12 +400,11 @@ def test_another_order_places_anew_what_is_pending(world: World) -> None:
 
 def test_a_batch_keeps_no_place_in_another_order_of_everybody(world: World) -> None:
     world.join("a")
-    submissions = [Submission(world.source, "mp3", {})]
     desks = [
         replace(world.desk, settings=world.desk.settings.model_copy(update={"order": order}))
         for order in ("fifo", "lpt")
     ]
-    _, (job,) = Dispatcher(desks[0]).submit_batch(submissions, longest_first=True)
+    (job,) = Dispatcher(desks[0]).submit_batch([world.source], TO_MP3, longest_first=True)
 
     assert put_in_order(desks[1]) == 1
     assert world.job(job.id).order_key == -job.predicted_seconds

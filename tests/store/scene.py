@@ -102,7 +102,8 @@ class Scene:
     def submit(
         self, job_id: str = "job", worker_id: str | None = None, *, max_attempts: int = 3, key: str | None = None
     ) -> Job:
-        return self.do(jobs.submit, a_job(job_id, worker_id, max_attempts=max_attempts, key=key))
+        (job,) = self.do(jobs.submit, a_job(job_id, worker_id, max_attempts=max_attempts, key=key))
+        return job
 
     def lease(self, worker_id: str = "worker_a", token: str = "token") -> Lease | None:
         """The first job of its own queue, or else of the general one that it has not failed at."""
@@ -112,11 +113,9 @@ class Scene:
             general = (one for one in jobs.pending_of(tx, None, 1000) if worker_id not in jobs.failed_on(tx, one.id))
             first = next(iter(own), None) or next(general, None)
             expires_at = self.now + LEASE_TIME
-            return (
-                None
-                if first is None
-                else jobs.lease(tx, first.id, worker_id=worker_id, token=token, now=self.now, expires_at=expires_at)
-            )
+            wanted = [] if first is None else [jobs.NewLease(first.id, token)]
+            taken = jobs.lease(tx, wanted, worker_id=worker_id, now=self.now, expires_at=expires_at)
+            return next(iter(taken), None)
 
         return self.database.write(operation)
 
@@ -130,7 +129,8 @@ class Scene:
 
     def complete(self, token: str = "token", *, result_id: str = "result") -> Job | None:
         result = a_media(result_id, name="song.flac", at=self.now)
-        return self.do(jobs.complete, token, result=result, log_tail="done", now=self.now)
+        done = jobs.Done(token, result, log_tail="done")
+        return self.do(jobs.complete, [done], now=self.now).get(token)
 
     def fail(self, token: str = "token", *, outcome: Outcome = Outcome.FAILED, error: str = "It broke.") -> Job | None:
         return self.do(jobs.fail_attempt, token, outcome=outcome, error=error, log_tail="broke", now=self.now)

@@ -23,7 +23,7 @@ def candidate(worker_id: str, why_not: str | None = "had 2 jobs, worker_a 0") ->
 
 
 def decide(scene: Scene, job_id: str, decision: Decision, reason: Reason = Reason.SUBMITTED) -> None:
-    scene.do(decisions.insert_decision, job_id, decision, reason=reason, source=None, now=scene.now)
+    scene.do(decisions.insert, [(job_id, None, decision)], reason=reason, now=scene.now)
 
 
 def chosen_of(*others: Candidate) -> Decision:

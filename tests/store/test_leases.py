@@ -73,8 +73,8 @@ def test_an_attempt_is_found_by_its_token_even_when_it_has_ended(scene: Scene) -
     scene.leased(token="second")
 
     for number, token in enumerate(["first", "second"]):
-        assert scene.see(jobs.attempt_under, token) == scene.see(jobs.attempts_of, "job")[number]
-    assert scene.see(jobs.attempt_under, "unknown") is None
+        assert scene.see(jobs.attempts_under, [token]) == {token: scene.see(jobs.attempts_of, "job")[number]}
+    assert scene.see(jobs.attempts_under, ["unknown"]) == {}
 
 
 def test_a_worker_takes_no_job_of_the_general_queue_that_it_has_failed_at(scene: Scene) -> None:
@@ -101,7 +101,7 @@ def test_a_worker_takes_only_what_it_can_run(scene: Scene, assigned: str | None)
         if not heads:
             return None
         job_id = heads[0][0].id
-        scene.do(jobs.lease, job_id, worker_id="worker_a", token=token, now=scene.now, expires_at=scene.now)
+        scene.do(jobs.lease, [jobs.NewLease(job_id, token)], worker_id="worker_a", now=scene.now, expires_at=scene.now)
         return job_id
 
     assert requirement_id is not None
@@ -297,3 +297,26 @@ def test_an_attempt_that_is_handed_back_does_not_count_but_keeps_its_number(scen
     second = scene.leased("worker_b", "second")
     assert (second.attempt, second.output_key) == (2, "result-job-2")
     assert [attempt.outcome for attempt in scene.see(jobs.attempts_of, "job")] == [Outcome.RELEASED, None]
+
+
+def test_several_are_leased_and_completed_at_once_and_the_stale_ones_left_out(scene: Scene) -> None:
+    made = scene.do(jobs.submit, *(a_job(f"job {number}", "worker_a") for number in range(4)))
+    assert [job.id for job in made] == [f"job {number}" for number in range(4)]
+    assert made == [scene.job(job.id) for job in made]
+    scene.assign(["job 1"], "worker_b")
+    scene.cancel("job 2")
+
+    wanted = [jobs.NewLease(job.id, f"token {job.id}", shares_slot=job.id != "job 3") for job in reversed(made)]
+    taken = scene.do(jobs.lease, wanted, worker_id="worker_a", now=scene.now, expires_at=scene.now + LEASE_TIME)
+
+    assert [(lease.job.id, lease.token) for lease in taken] == [("job 3", "token job 3"), ("job 0", "token job 0")]
+    assert taken == [scene.see(jobs.held, lease.token) for lease in taken]
+    assert scene.counters() == (0, 2)
+    scene.release("token job 0")
+    done = [jobs.Done(lease.token, a_media(f"result of {lease.job.id}")) for lease in taken]
+    completed = scene.do(jobs.complete, done, now=scene.now)
+
+    assert completed == {"token job 3": scene.job("job 3")}
+    assert scene.see(library.get, "result of job 0") is None
+    assert scene.counters() == (0, 0)
+    assert scene.do(jobs.complete, done, now=scene.now) == {}

@@ -109,7 +109,7 @@ def test_a_job_that_came_from_another_worker_is_marked_as_moved(scene: Scene) ->
     for job_id, source in (("moved", "worker_b"), ("own", None)):
         chosen = Candidate("worker_a", 0, 0.1, None)
         decision = Decision("stealing", chosen, (chosen,))
-        scene.do(decisions.insert_decision, job_id, decision, reason=Reason.STOLEN, source=source, now=START)
+        scene.do(decisions.insert, [(job_id, source, decision)], reason=Reason.STOLEN, now=START)
     scene.assign(["moved"], "worker_a")
     scene.leased(token="1")
     scene.leased(token="2")

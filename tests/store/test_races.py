@@ -121,7 +121,7 @@ def test_a_pending_job_is_either_moved_or_leased(scene: Scene) -> None:
 def test_one_idempotency_key_makes_one_job(scene: Scene) -> None:
     def submit_once(tx: Connection, job_id: str, key: str) -> str:
         found = jobs.by_idempotency_key(tx, key, owner_id="local")
-        return found[0].id if found else jobs.submit(tx, a_job(job_id, key=key)).id
+        return found[0].id if found else jobs.submit(tx, a_job(job_id, key=key))[0].id
 
     for number in range(ROUNDS):
         ids = together(*(partial(scene.do, submit_once, f"job {number} {i}", f"key {number}") for i in range(4)))

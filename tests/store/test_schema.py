@@ -132,10 +132,8 @@ def test_what_an_older_version_left_is_carried_on_with(url: str, connection: Con
         ability = jobs.Ability((), 0)
         stealable = database.read(lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ability))
         assert stealable == job
-        lease = database.write(
-            lambda tx: jobs.lease(tx, "job", worker_id="worker_a", token="t", now=START, expires_at=START)
-        )
-        assert lease is not None
+        wanted = [jobs.NewLease("job", "t")]
+        (lease,) = database.write(lambda tx: jobs.lease(tx, wanted, worker_id="worker_a", now=START, expires_at=START))
         assert lease.job.id == "job"
         question = Question(search="SÓNG", kind="audio", sort=Sort.LONGEST)
         (song,) = database.read(lambda tx: list_media(tx, question, owner_id="local", before=None, limit=5))

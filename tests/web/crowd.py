@@ -151,7 +151,7 @@ def _decide(tx: Connection, job: Mapping[str, Any], crowd: Crowd, chance: random
     chosen = next((one for one in candidates if one.worker_id == name), None)
     decision = Decision("stealing" if is_stolen else "least_loaded", chosen, candidates)
     reason, source = (Reason.STOLEN, name_of(3)) if is_stolen else (Reason.SUBMITTED, None)
-    decisions.insert_decision(tx, job["id"], decision, reason=reason, source=source, now=job["created_at"])
+    decisions.insert(tx, [(job["id"], source, decision)], reason=reason, now=job["created_at"])
 
 
 def _candidate(worker_id: str, jobs: int, chosen: str | None) -> Candidate:

@@ -143,12 +143,12 @@ def assign_anew(
         target = decision.worker_id
         if target == job.assigned_worker or not jobs.assign(tx, [job.id], target, now=now):
             continue
-        _count(fleet, job, target, now)
+        count(fleet, job, target, now)
         if target is not None:
             workers.mark_chosen(tx, target, now=now)
         before = job.assigned_worker or source
-        decisions.insert_decision(tx, job.id, decision, reason=reason, source=before, now=now)
         moves.append(Move(job.id, before, decision, reason))
+    decisions.insert(tx, [(move.job_id, move.source, move.decision) for move in moves], reason=reason, now=now)
     return moves
 
 
@@ -211,7 +211,8 @@ def _failures(tx: Connection, job: Job) -> dict[str, str]:
     return {worker_id: f"failed at this job before (attempt {number})" for worker_id, number in failed.items()}
 
 
-def _count(fleet: dict[str, Worker], job: Job, target: str | None, now: datetime) -> None:
+def count(fleet: dict[str, Worker], job: Job | jobs.NewJob, target: str | None, now: datetime) -> None:
+    """Keeps the live counts of `fleet` while several jobs are given one after another."""
     source, seconds = job.assigned_worker, job.predicted_seconds
     if source in fleet:
         taken = fleet[source]

@@ -14,7 +14,7 @@ from balanza.dispatch import assignment
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.library import existing
-from balanza.dispatch.placing import submit
+from balanza.dispatch.placing import Wanted, submit
 from balanza.errors import CannotBeMade
 from balanza.lifecycle import JobStatus
 from balanza.media.cost import derived_work
@@ -105,13 +105,13 @@ class Derivations:
         """There is a pending job, perhaps one that another made in this moment. Raises what `get` does."""
         needs = derived_needs(kind, source.probe, options, size_bytes=source.size_bytes)
 
-        def operation(tx: Connection) -> tuple[tuple[Job, Decision] | None, list[Move]]:
+        def operation(tx: Connection) -> tuple[list[tuple[Job, Decision]], list[Move]]:
             existing(tx, source.id, self._owner_id, lock=True)
             workers.lock_all(tx)
             now = self._desk.clock()
             before = _known(tx, source, kind, options)
             if before is not None:
-                return None, self._again(tx, before, now)
+                return [], self._again(tx, before, now)
             new = jobs.NewJob(
                 id=str(uuid4()),
                 source_id=source.id,
@@ -127,11 +127,11 @@ class Derivations:
                 kind=kind,
                 priority=PREVIEW_PRIORITY if kind is JobKind.PREVIEW else PRIORITY,
             )
-            return submit(tx, self._desk, new, needs, derived_work(kind, source.probe)), []
+            wanted = Wanted(new, needs, derived_work(kind, source.probe))
+            return submit(tx, self._desk, [wanted]), []
 
         made, moves = self._desk.database.write(operation)
-        if made is not None:
-            self._desk.decided(*made)
+        self._desk.decided(made)
         self._desk.moved(moves)
 
     def _again(self, tx: Connection, before: Job, now: datetime) -> list[Move]:

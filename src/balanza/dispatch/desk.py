@@ -99,12 +99,14 @@ class Desk:
         """Events were committed, and perhaps work for somebody."""
         self.signals.emit(signals.EVENTS, *topics)
 
-    def decided(self, job: Job, decision: Decision) -> None:
-        """A new job was given to a worker, or to nobody: logged, counted, and whom it concerns told."""
-        log_choice(decision)
-        if self.observer:
-            self.observer.job_decided(decision.policy)
-        self.tell(*self._work_for(job.assigned_worker, decision))
+    def decided(self, made: Sequence[tuple[Job, Decision]]) -> None:
+        """New jobs were each given to a worker, or to nobody: logged, counted, and whom it concerns told."""
+        for _, decision in made:
+            log_choice(decision)
+            if self.observer:
+                self.observer.job_decided(decision.policy)
+        if made:
+            self.tell(*{topic for job, decision in made for topic in self._work_for(job.assigned_worker, decision)})
 
     def moved(self, moves: Sequence[Move]) -> None:
         """Jobs were given to others: logged, counted, and their new owners told."""

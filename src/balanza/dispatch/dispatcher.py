@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from statistics import fmean
 from typing import Self
 from uuid import uuid4
 
@@ -16,12 +15,12 @@ from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended
 from balanza.dispatch.moving import welcome
-from balanza.dispatch.placing import submit
+from balanza.dispatch.placing import Wanted, submit
 from balanza.errors import Conflict, InvalidRequest, MissingStream, NotFound
 from balanza.media import formats
-from balanza.media.cost import Work, work_of
+from balanza.media.cost import work_of
 from balanza.media.needs import needs_of
-from balanza.model import LOCAL_USER, USUAL_PRIORITY, Decision, Job, Needs, Options, Reason, Worker, result_key
+from balanza.model import LOCAL_USER, USUAL_PRIORITY, Decision, Job, Options, Reason, Worker, result_key
 from balanza.store import jobs, workers
 from balanza.store.jobs import NewJob
 
@@ -64,51 +63,44 @@ class Dispatcher:
         """
         submission, options = _parsed(submission)
 
-        def operation(tx: Connection) -> tuple[Job, Decision | None]:
-            if repeated := _repeated(tx, submission, self._owner_id):
-                return repeated, None
+        def operation(tx: Connection) -> tuple[Job, list[tuple[Job, Decision]]]:
+            if repeated := _repeated(tx, submission.idempotency_key, _fingerprint(submission), self._owner_id):
+                return repeated, []
             wanted = self._wanted(tx, submission, options)
             quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id)
-            return submit(tx, self._desk, *wanted)
+            made = submit(tx, self._desk, [wanted])
+            return made[0][0], made
 
-        job, decision = self._desk.database.write(operation)
-        if decision is not None:
-            self._desk.decided(job, decision)
+        job, made = self._desk.database.write(operation)
+        self._desk.decided(made)
         return job
 
-    def submit_batch(self, submissions: Sequence[Submission], *, longest_first: bool) -> tuple[str, list[Job]]:
-        """New jobs, all of them or none, and the id of their batch; `longest_first`: they ask for the least total time.
+    def submit_batch(self, sources: Sequence[str], alike: Submission, *, longest_first: bool) -> list[Job]:
+        """New jobs that only differ in their source, all of them or none, under one batch id.
 
-        Raises what `submit` does, and InvalidRequest when there are none, or more than MOST_IN_BATCH.
+        `longest_first`: they ask for the least total time. With an idempotency key that was used before they are the
+        jobs of then. Raises what `submit` does, and InvalidRequest when there are none, or more than MOST_IN_BATCH.
         """
-        if not 0 < len(submissions) <= MOST_IN_BATCH:
-            raise InvalidRequest(f"A batch has 1 to {MOST_IN_BATCH} files; this one has {len(submissions)}.")
-        batch_id, parsed = str(uuid4()), [_parsed(one) for one in submissions]
+        if not 0 < len(sources) <= MOST_IN_BATCH:
+            raise InvalidRequest(f"A batch has 1 to {MOST_IN_BATCH} files; this one has {len(sources)}.")
+        alike, options = _parsed(alike)
+        batch_id, fingerprint = str(uuid4()), _fingerprint(alike, *sources, "makespan" if longest_first else "slowdown")
 
-        def operation(tx: Connection) -> list[tuple[Job, Decision]]:
+        def operation(tx: Connection) -> tuple[list[Job], list[tuple[Job, Decision]]]:
+            if repeated := _repeated(tx, alike.idempotency_key, fingerprint, self._owner_id):
+                return jobs.batch_from(tx, repeated, len(sources)), []
             # Sources are locked in one order, so that two batches of the same files do not wait for each other.
-            by_source = sorted(range(len(parsed)), key=lambda at: parsed[at][0].source)
-            found = {at: self._wanted(tx, *parsed[at]) for at in by_source}
-            wanted = [found[at] for at in range(len(parsed))]
-            quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id, len(wanted))
-            speeds = self._desk.predictions.speeds(tx, self._desk.clock())
-            mean = fmean(speeds.usual_seconds(work.kind, work.seconds) for _, _, work in wanted)
-            return [
-                submit(
-                    tx,
-                    self._desk,
-                    replace(new, batch_id=batch_id),
-                    needs,
-                    work,
-                    batch_mean_seconds=mean if longest_first else None,
-                )
-                for new, needs, work in wanted
-            ]
+            kinds = {one: self._wanted(tx, replace(alike, source=one), options) for one in sorted(set(sources))}
+            quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id, len(sources))
+            wanted = [_in_batch(kinds[one], batch_id) for one in sources]
+            if alike.idempotency_key is not None:  # the first job stands for all of them
+                wanted[0] = _keyed(wanted[0], alike.idempotency_key, fingerprint)
+            made = submit(tx, self._desk, wanted, longest_first=longest_first)
+            return [job for job, _ in made], made
 
-        made = self._desk.database.write(operation)
-        for job, decision in made:
-            self._desk.decided(job, decision)
-        return batch_id, [job for job, _ in made]
+        found, made = self._desk.database.write(operation)
+        self._desk.decided(made)
+        return found
 
     def cancel(self, job_id: str) -> Job:
         """The job, cancelled; a running conversion is killed at the next heartbeat. Raises NotFound, Conflict."""
@@ -194,7 +186,7 @@ class Dispatcher:
         self._desk.database.write(operation)
         self._desk.tell()
 
-    def _wanted(self, tx: Connection, submission: Submission, options: Options) -> tuple[NewJob, Needs, Work]:
+    def _wanted(self, tx: Connection, submission: Submission, options: Options) -> Wanted:
         """Locks the source."""
         source = library.find(tx, submission.source, self._owner_id, lock=True)
         known = {"size_bytes": source.size_bytes}
@@ -217,7 +209,17 @@ class Dispatcher:
             owner_id=self._owner_id,
             priority=submission.priority,
         )
-        return new, needs, work
+        return Wanted(new, needs, work)
+
+
+def _in_batch(wanted: Wanted, batch_id: str) -> Wanted:
+    """One more job like it."""
+    one = replace(wanted.new, id=str(uuid4()), batch_id=batch_id, idempotency_key=None, request_fingerprint=None)
+    return replace(wanted, new=one)
+
+
+def _keyed(wanted: Wanted, key: str, fingerprint: str) -> Wanted:
+    return replace(wanted, new=replace(wanted.new, idempotency_key=key, request_fingerprint=fingerprint))
 
 
 def _parsed(submission: Submission) -> tuple[Submission, Options]:
@@ -226,23 +228,21 @@ def _parsed(submission: Submission) -> tuple[Submission, Options]:
     return submission, formats.parse_options(submission.output_format, submission.options)
 
 
-def _repeated(tx: Connection, submission: Submission, owner_id: str) -> Job | None:
+def _repeated(tx: Connection, key: str | None, fingerprint: str, owner_id: str) -> Job | None:
     """The job that was made under the same idempotency key. Raises InvalidRequest when it was asked for otherwise."""
-    if submission.idempotency_key is None:
-        return None
-    found = jobs.by_idempotency_key(tx, submission.idempotency_key, owner_id=owner_id)
+    found = jobs.by_idempotency_key(tx, key, owner_id=owner_id) if key is not None else None
     if found is None:
         return None
-    job, fingerprint = found
-    if fingerprint != _fingerprint(submission):
+    job, before = found
+    if before != fingerprint:
         raise InvalidRequest(
-            f"The Idempotency-Key {submission.idempotency_key!r} was used for a different request, which made job "
+            f"The Idempotency-Key {key!r} was used for a different request, which made job "
             f"{job.id}. Send a new key with a new request."
         )
     return job
 
 
-def _fingerprint(submission: Submission) -> str:
+def _fingerprint(submission: Submission, *more: str) -> str:
     request: list[object] = [
         submission.source,
         submission.output_format,
@@ -251,6 +251,7 @@ def _fingerprint(submission: Submission) -> str:
     ]
     if submission.priority != USUAL_PRIORITY:
         request.append(submission.priority)
+    request += more
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -4,21 +4,21 @@ Everything about a job is fenced by its lease token: under a token that is no lo
 lies in storage under it is removed. Docs: docs/leases.md.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from balanza.dispatch import assignment, signals
 from balanza.dispatch.assignment import Move
+from balanza.dispatch.completing import complete
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_attempt, end_leases, together
 from balanza.dispatch.leasing import Answer, Leasing, is_registered, not_registered
-from balanza.dispatch.messages import lease_lost, result_of
+from balanza.dispatch.messages import lease_lost
 from balanza.dispatch.moving import welcome
-from balanza.dispatch.predictions import learn
-from balanza.dispatch.trust import judge
-from balanza.errors import Conflict
-from balanza.model import Job, Lease, Media, Outcome, Reason, Worker, result_key
+from balanza.errors import BalanzaError
+from balanza.model import Job, Lease, Media, Outcome, Reason, Worker
 from balanza.protocol import (
     Completion,
     Failure,
@@ -102,48 +102,15 @@ class Fleet:
         return self.ask(request).grant
 
     def complete(self, token: str, completion: Completion) -> Job:
-        """The result is published and the job completed, both or neither; said again, it answers the same.
+        """As `complete_several`. Raises LeaseLost, Conflict."""
+        answer = self.complete_several({token: completion})[token]
+        if isinstance(answer, Job):
+            return answer
+        raise answer
 
-        Raises LeaseLost when the lease is no longer live; what came under it is removed. Raises Conflict when the
-        storage does not hold what the worker says.
-        """
-        lease = self._desk.database.read(lambda tx: jobs.held(tx, token))
-        if lease is None:
-            return self._completed_before(token)
-        stored = self._desk.storage.size(lease.output_key)
-        if stored != completion.size_bytes:
-            self._held(token)  # cancelled a moment ago, the job has taken its bytes with it
-            raise Conflict(f"The result of job {lease.job.id} should have {completion.size_bytes} bytes, not {stored}.")
-        now = self._desk.clock()
-        result = result_of(lease, completion, now)
-
-        def operation(tx: Connection) -> tuple[Job | None, list[Move]]:
-            if lease.job.attempts > 1:
-                workers.lock_all(tx)  # somebody may be to blame
-            else:
-                workers.get(tx, lease.job.worker_id or "", lock=True)
-            job = jobs.complete(
-                tx,
-                token,
-                result=result,
-                log_tail=completion.log_tail,
-                paused_seconds=completion.paused_seconds,
-                transfer_seconds=completion.transfer_seconds,
-                now=now,
-            )
-            if job is not None and (attempt := jobs.attempt_under(tx, token)):
-                learn(tx, job, attempt, completion.run_seconds)
-            if job is None or not job.kind.is_listed:
-                return job, []
-            return job, judge(tx, self._desk.chooser, self._desk.settings, job, now=now)
-
-        job, moves = self._desk.database.write(operation)
-        if job is None:
-            return self._completed_before(token)
-        self._desk.predictions.learned()
-        self._desk.ended(job)
-        self._desk.moved(moves)
-        return job
+    def complete_several(self, completions: Mapping[str, Completion]) -> dict[str, Job | BalanzaError]:
+        """By lease token, as `completing.complete`."""
+        return complete(self._desk, completions)
 
     def fail(self, token: str, failure: Failure) -> Job:
         """The attempt has failed: the job goes to another worker, or has failed for good. Raises LeaseLost."""
@@ -188,20 +155,6 @@ class Fleet:
         if lease is None:
             raise lease_lost()
         return lease
-
-    def _completed_before(self, token: str) -> Job:
-        """The job, when the attempt under this token has published its result and only the answer was lost.
-
-        Otherwise what the attempt stored is removed. Raises LeaseLost.
-        """
-        attempt = self._desk.database.read(lambda tx: jobs.attempt_under(tx, token))
-        if attempt is None:
-            raise lease_lost()
-        job = self._desk.database.read(lambda tx: jobs.get(tx, attempt.job_id))
-        if job is None or attempt.outcome is not Outcome.COMPLETED:
-            self._desk.discard(result_key(attempt.job_id, attempt.number))
-            raise lease_lost()
-        return job
 
     def _end(self, token: str, outcome: Outcome, failure: Failure) -> Job:
         lease = self._held(token)

@@ -1,6 +1,7 @@
 """How a worker gets a job: planned where nothing is locked, then moved and leased in one write transaction."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from balanza.lifecycle import JobStatus
 from balanza.model import Job, Lease, Worker
 from balanza.protocol import LeaseGrant, LeaseRequest
 from balanza.store import jobs, workers
+from balanza.store.jobs import NewLease
 
 LOOK_AGAIN_SECONDS = 30.0
 """Longer than any long poll: while something is pending upkeep rings once a second, also for what another server on the
@@ -80,21 +82,18 @@ class Leasing:
             raise not_registered(tx, request.worker_id)
         if not _may_start(tx, worker, request, now):
             return [], []
-        if plan.companions:
-            # All at once, and before any share or event: one by one, two workers could wait for each other in a circle.
-            jobs.lock_pending(tx, [job.id for job in plan.jobs])
-        leases: list[Lease] = []
+        # All at once, and before any share or event: one by one, two workers could wait for each other in a circle.
+        pending = jobs.lock_pending(tx, [job.id for job in plan.jobs])
         moves: list[Move] = []
+        there = []
         for job in plan.jobs:
-            move, is_there = self._brought(tx, worker, job, plan, now)
-            lease = self._leased(tx, request, job, plan, is_first=not leases, now=now) if is_there else None
-            if lease is None:
-                if not leases:
-                    return [], []
-                continue
-            leases.append(lease)
-            moves += [move] if move else []
-        return leases, moves
+            move, is_there = self._brought(tx, worker, job, plan, now) if job.id in pending else (None, False)
+            if is_there:
+                there.append(job)
+                moves += [move] if move else []
+            elif job is plan.job:
+                return [], []
+        return self._leased(tx, request, there, plan, now), moves
 
     def _brought(self, tx: Connection, worker: Worker, job: Job, plan: Plan, now: datetime) -> tuple[Move | None, bool]:
         """Whether the job is where this worker may lease it, and how it came there."""
@@ -111,19 +110,19 @@ class Leasing:
         return None, bool(jobs.assign(tx, [job.id], worker.id, now=now))
 
     def _leased(
-        self, tx: Connection, request: LeaseRequest, job: Job, plan: Plan, *, is_first: bool, now: datetime
-    ) -> Lease | None:
-        is_alone = is_first and not plan.companions
-        return jobs.lease(
-            tx,
-            job.id,
-            worker_id=request.worker_id,
-            token=secrets.token_urlsafe(24),
-            now=now,
-            expires_at=now + self._desk.lease_time,
-            shares_slot=request.pauses is not None or not is_first,
-            predicted_seconds=plan.predicted_seconds if is_alone else None,
-        )
+        self, tx: Connection, request: LeaseRequest, there: Sequence[Job], plan: Plan, now: datetime
+    ) -> list[Lease]:
+        alone = None if plan.companions else plan.predicted_seconds
+        wanted = [
+            NewLease(
+                job.id,
+                secrets.token_urlsafe(24),
+                shares_slot=request.pauses is not None or job is not plan.job,
+                predicted_seconds=alone,
+            )
+            for job in there
+        ]
+        return jobs.lease(tx, wanted, worker_id=request.worker_id, now=now, expires_at=now + self._desk.lease_time)
 
     def _granted(self, plan: Plan, leases: list[Lease], moves: list[Move], pauses: str | None) -> Answer:
         """To be called after the commit. What is done together is one dispatch."""

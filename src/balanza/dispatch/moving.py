@@ -128,5 +128,5 @@ def _theft(chooser: Chooser, fleet: list[Worker], thief: Worker, victim: Worker,
 
 
 def _recorded(tx: Connection, job: Job, decision: Decision, reason: Reason, now: datetime) -> Move:
-    decisions.insert_decision(tx, job.id, decision, reason=reason, source=job.assigned_worker, now=now)
+    decisions.insert(tx, [(job.id, job.assigned_worker, decision)], reason=reason, now=now)
     return Move(job.id, job.assigned_worker, decision, reason)

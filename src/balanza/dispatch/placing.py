@@ -1,11 +1,14 @@
 """Where a job stands among the pending ones: its prediction, its share, its place in the order."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from statistics import fmean
 
 from sqlalchemy import Connection
 
 from balanza.balancer.order import Order, order_key, share_of
+from balanza.dispatch import assignment
 from balanza.dispatch.desk import Desk
 from balanza.media.cost import Work
 from balanza.model import Decision, Job, Needs, Reason
@@ -15,43 +18,55 @@ from balanza.store.jobs import NewJob
 _AT_ONCE = 1000
 
 
-def placed(tx: Connection, desk: Desk, new: NewJob, work: Work, *, batch_mean_seconds: float | None = None) -> NewJob:
-    """The job with its prediction and its place; `batch_mean_seconds` when its batch asks for the least total time."""
-    predicted = desk.predictions.speeds(tx, new.created_at).usual_seconds(work.kind, work.seconds)
-    arrived_at = new.created_at.timestamp()
-    return replace(
-        new,
-        work=work.kind,
-        guess_seconds=work.seconds,
-        predicted_seconds=predicted,
-        share=share_of(desk.order, new.owner_id),
-        order_key=order_key(desk.order, predicted, arrived_at=arrived_at, batch_mean_seconds=batch_mean_seconds),
-    )
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A new job, what it asks of a worker, and its work at a first guess."""
+
+    new: NewJob
+    needs: Needs
+    work: Work
 
 
 def submit(
-    tx: Connection, desk: Desk, new: NewJob, needs: Needs, work: Work, *, batch_mean_seconds: float | None = None
-) -> tuple[Job, Decision]:
-    """The job, placed, and given to the worker that is best for it; and the decision, to be told after the commit.
+    tx: Connection, desk: Desk, wanted: Sequence[Wanted], *, longest_first: bool = False
+) -> list[tuple[Job, Decision]]:
+    """The jobs, placed, each given to the worker that is best for it, counting those given just before.
 
-    The source is locked already. Locks all workers.
+    Each with its decision, to be told after the commit. `longest_first`: they are a batch that asks for the least total
+    time. Their sources are locked already. Locks all workers.
     """
-    fleet, now = workers.list_workers(tx, lock=True), new.created_at
-    new = placed(tx, desk, new, work, batch_mean_seconds=batch_mean_seconds)
-    decision = desk.chooser.decide(tx, fleet, needs, new, avoid={}, now=now)
-    job = jobs.submit(
-        tx,
-        replace(
-            new,
-            requirement_id=requirements.id_of(tx, needs),
-            scratch_bytes=needs.scratch_bytes,
-            assigned_worker=decision.worker_id,
-        ),
+    now = desk.clock()
+    speeds = desk.predictions.speeds(tx, now)
+    seconds = [speeds.usual_seconds(one.work.kind, one.work.seconds) for one in wanted]
+    mean = fmean(seconds) if longest_first else None
+    fleet = {worker.id: worker for worker in workers.list_workers(tx, lock=True)}
+    kinds = {(one.needs.encoders, one.needs.tags): one.needs for one in wanted}
+    ids = {kind: requirements.id_of(tx, needs) for kind, needs in kinds.items()}
+    given = []
+    for one, predicted in zip(wanted, seconds, strict=True):
+        new = _placed(desk.order, one, ids[one.needs.encoders, one.needs.tags], predicted, mean)
+        decision = desk.chooser.decide(tx, list(fleet.values()), one.needs, new, avoid={}, now=now)
+        assignment.count(fleet, new, decision.worker_id, now)
+        given.append((replace(new, assigned_worker=decision.worker_id), decision))
+    made = jobs.submit(tx, *(new for new, _ in given))
+    for worker_id in sorted({decision.worker_id for _, decision in given if decision.worker_id}):
+        workers.mark_chosen(tx, worker_id, now=now)
+    decisions.insert(tx, [(new.id, None, decision) for new, decision in given], reason=Reason.SUBMITTED, now=now)
+    return [(job, decision) for job, (_, decision) in zip(made, given, strict=True)]
+
+
+def _placed(order: Order, one: Wanted, requirement_id: int | None, predicted: float, mean: float | None) -> NewJob:
+    arrived_at = one.new.created_at.timestamp()
+    return replace(
+        one.new,
+        work=one.work.kind,
+        guess_seconds=one.work.seconds,
+        predicted_seconds=predicted,
+        share=share_of(order, one.new.owner_id),
+        order_key=order_key(order, predicted, arrived_at=arrived_at, batch_mean_seconds=mean),
+        requirement_id=requirement_id,
+        scratch_bytes=one.needs.scratch_bytes,
     )
-    if decision.worker_id is not None:
-        workers.mark_chosen(tx, decision.worker_id, now=now)
-    decisions.insert_decision(tx, job.id, decision, reason=Reason.SUBMITTED, source=None, now=now)
-    return job, decision
 
 
 def put_in_order(desk: Desk) -> int:

@@ -6,6 +6,7 @@ breaker: Nygard, Release It!, 2007); then one at a time, until it completes one 
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -20,11 +21,21 @@ log = logging.getLogger("balanza.dispatch")
 LONGEST_QUARANTINE = timedelta(hours=1)
 
 
-def judge(tx: Connection, chooser: Chooser, settings: Settings, completed: Job, *, now: datetime) -> list[Move]:
-    """To be called when a job was completed: trusts its worker, blames those that had failed at it.
+def judge(
+    tx: Connection, chooser: Chooser, settings: Settings, completed: Sequence[Job], *, now: datetime
+) -> list[Move]:
+    """To be called when jobs were completed: trusts their workers, blames those that had failed at them.
 
     The jobs of a worker that comes into quarantine go to others. Locks all workers if any is to be blamed.
     """
+    moves = [move for job in completed for move in _blame(tx, chooser, settings, job, now=now)]
+    latest = {job.worker_id: job for job in sorted(completed, key=lambda job: job.started_at or now)}
+    for job in latest.values():
+        _trust(tx, job, now)
+    return moves
+
+
+def _blame(tx: Connection, chooser: Chooser, settings: Settings, completed: Job, *, now: datetime) -> list[Move]:
     failed = _failed_at(tx, completed) if completed.attempts > 1 else {}
     if failed:
         workers.lock_all(tx)
@@ -37,7 +48,6 @@ def judge(tx: Connection, chooser: Chooser, settings: Settings, completed: Job, 
         if worker and (worker.faults >= settings.quarantine_after or worker.quarantined_until is not None):
             _quarantine(tx, worker, settings, now)
             moves += redistribute(tx, chooser, worker_id, reason=Reason.QUARANTINED, now=now)
-    _trust(tx, completed, now)
     return moves
 
 

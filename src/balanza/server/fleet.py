@@ -11,6 +11,8 @@ from balanza.dispatch import signals
 from balanza.dispatch.pieces import PieceWriter
 from balanza.errors import BalanzaError
 from balanza.protocol import (
+    PROTOCOL,
+    PROTOCOL_HEADER,
     Completion,
     Completions,
     Failure,
@@ -41,7 +43,8 @@ Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The t
 
 
 @router.post("/register", summary="Join the fleet", responses=problems(*JSON_BODY))
-def register(registration: Registration, parts: WorkerParts) -> Registered:
+def register(registration: Registration, parts: WorkerParts, response: Response) -> Registered:
+    response.headers[PROTOCOL_HEADER] = str(PROTOCOL)
     return parts.fleet.register(registration)
 
 
@@ -106,13 +109,11 @@ def complete(token: Token, completion: Completion, parts: WorkerParts) -> None:
 def complete_several(several: Completions, parts: WorkerParts) -> Refused:
     """Each under the token of its lease. One that is refused, with the problem that it would have been told alone,
     keeps no other from being published."""
-    refused = {}
-    for token, completion in several.completions.items():
-        try:
-            parts.fleet.complete(token, completion)
-        except BalanzaError as error:
-            refused[token] = Problem.model_validate_json(bytes(of_error(error).body))
-    return Refused(refused=refused)
+    answers = parts.fleet.complete_several(several.completions)
+    errors = {token: answer for token, answer in answers.items() if isinstance(answer, BalanzaError)}
+    return Refused(
+        refused={token: Problem.model_validate_json(bytes(of_error(error).body)) for token, error in errors.items()}
+    )
 
 
 @router.post(

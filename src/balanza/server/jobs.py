@@ -67,20 +67,18 @@ def convert(wanted: ConvertRequest, parts: Converter, idempotency_key: Idempoten
     summary="Convert several files into the same",
     responses=problems(403, 404, 409, 410, *JSON_BODY),
 )
-def convert_batch(wanted: BatchRequest, parts: Converter) -> SubmittedBatch:
+def convert_batch(wanted: BatchRequest, parts: Converter, idempotency_key: IdempotencyKey = None) -> SubmittedBatch:
     """Makes a job for each, all or none, and runs them as `goal` asks."""
-    submissions = [
-        Submission(
-            source=input_file,
-            output_format=wanted.output_format,
-            options=wanted.options,
-            tags=frozenset(wanted.tags),
-            priority=_priority(wanted.priority, parts),
-        )
-        for input_file in wanted.input_files
-    ]
-    batch_id, made = parts.dispatcher.submit_batch(submissions, longest_first=wanted.goal == "makespan")
-    return SubmittedBatch(batch_id=batch_id, jobs=[Submitted.of(job) for job in made])
+    alike = Submission(
+        source="",
+        output_format=wanted.output_format,
+        options=wanted.options,
+        idempotency_key=idempotency_key,
+        tags=frozenset(wanted.tags),
+        priority=_priority(wanted.priority, parts),
+    )
+    made = parts.dispatcher.submit_batch(wanted.input_files, alike, longest_first=wanted.goal == "makespan")
+    return SubmittedBatch(batch_id=made[0].batch_id or "", jobs=[Submitted.of(job) for job in made])
 
 
 @router.post(

@@ -1,10 +1,10 @@
 """Why each worker was chosen: one row per decision, written in the transaction of that decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, select
 
 from balanza.lifecycle import LIVE
 from balanza.model import Candidate, Decision, DecisionRecord, JobKind, MetricsSource, Reason
@@ -18,7 +18,7 @@ _KEPT = tuple(
     name for name in Candidate.__dataclass_fields__ if name not in {"cannot", "chosen_at"}
 )  # what `cannot` said is in `why_not`
 
-_INSERT = insert(decisions)
+_INSERT = decisions.insert()
 _OF_JOB = select(decisions).where(decisions.c.job_id == bindparam("of")).order_by(decisions.c.id)
 _IS_LISTED = exists(select(1).where(jobs.c.id == decisions.c.job_id, jobs.c.kind == JobKind.CONVERT))
 # Always with a bound: the walk along the ids is the same, and seen to be one.
@@ -31,12 +31,11 @@ _IS_LIVE = exists(select(1).where(jobs.c.id == decisions.c.job_id, has_status(*L
 _PRUNE = delete(decisions).where(decisions.c.id <= bindparam("last"), ~_IS_LIVE)
 
 
-def insert_decision(
-    tx: Connection, job_id: str, decision: Decision, *, reason: Reason, source: str | None, now: datetime
+def insert(
+    tx: Connection, decided: Sequence[tuple[str, str | None, Decision]], *, reason: Reason, now: datetime
 ) -> None:
-    """Keeps the decision with its job; `source` is the worker whose own queue the job was in before."""
-    tx.execute(
-        _INSERT,
+    """Keeps each decision with its job: the job's id, the worker whose own queue it was in before, the decision."""
+    values = [
         {
             "at": now,
             "job_id": job_id,
@@ -46,8 +45,11 @@ def insert_decision(
             "worker_id": decision.worker_id,
             "rule": decision.rule,
             "candidates": [_values(candidate) for candidate in _shown(decision)],
-        },
-    )
+        }
+        for job_id, source, decision in decided
+    ]
+    if values:
+        tx.execute(_INSERT, values)
 
 
 def of_job(tx: Connection, job_id: str) -> list[DecisionRecord]:

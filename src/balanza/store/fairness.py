@@ -1,5 +1,8 @@
 """What each share has pending, and what it has been served: between shares, work is dealt fairly."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, bindparam, case, exists, func, insert, literal_column, select, update
 
 from balanza.lifecycle import JobStatus
@@ -16,18 +19,22 @@ _JOIN = (
     update(fair_shares)
     .where(_THIS)
     .values(
-        pending=fair_shares.c.pending + 1,
+        pending=fair_shares.c.pending + bindparam("count"),
         served_seconds=case(((fair_shares.c.pending == 0) & (_SERVED < _LEAST), _LEAST), else_=_SERVED),
     )
 )
 _FIRST = insert(fair_shares).values(
-    share=bindparam("this_share"), pending=1, served_seconds=func.coalesce(_LEAST, literal_column("0.0"))
+    share=bindparam("this_share"),
+    pending=bindparam("count"),
+    served_seconds=func.coalesce(_LEAST, literal_column("0.0")),
 )
 # Never below 0: what an older version submitted on the same database is pending and not counted.
 _LEAVE = (
     update(fair_shares)
     .where(_THIS)
-    .values(pending=case((fair_shares.c.pending > 0, fair_shares.c.pending - 1), else_=0))
+    .values(
+        pending=case((fair_shares.c.pending > bindparam("count"), fair_shares.c.pending - bindparam("count")), else_=0)
+    )
 )
 _SERVE = _LEAVE.values(served_seconds=_SERVED + bindparam("seconds"))
 _COUNT = select(func.coalesce(func.sum(fair_shares.c.pending), 0)).where(literal_column("pending > 0"))
@@ -48,21 +55,24 @@ _PENDING_OF_SHARES = by_index(
 )
 
 
-def join(tx: Connection, job: Job) -> None:
-    """The job is pending from now on."""
-    if not tx.execute(_JOIN, {"this_share": job.share}).rowcount:
-        # Two at once: the second INSERT is refused, and Database.write runs the operation again.
-        tx.execute(_FIRST, {"this_share": job.share})
+def join(tx: Connection, *pending: Job) -> None:
+    """These jobs are pending from now on."""
+    for share, count in sorted(Counter(job.share for job in pending).items()):
+        if not tx.execute(_JOIN, {"this_share": share, "count": count}).rowcount:
+            # Two at once: the second INSERT is refused, and Database.write runs the operation again.
+            tx.execute(_FIRST, {"this_share": share, "count": count})
 
 
 def leave(tx: Connection, job: Job) -> None:
     """It is pending no more, and was not dispatched."""
-    tx.execute(_LEAVE, {"this_share": job.share})
+    tx.execute(_LEAVE, {"this_share": job.share, "count": 1})
 
 
-def serve(tx: Connection, job: Job) -> None:
-    """It is dispatched: its share has been served so much more."""
-    tx.execute(_SERVE, {"this_share": job.share, "seconds": job.predicted_seconds})
+def serve(tx: Connection, dispatched: Sequence[Job]) -> None:
+    """Their shares have been served so much more."""
+    for share, count in sorted(Counter(job.share for job in dispatched).items()):
+        seconds = sum(job.predicted_seconds for job in dispatched if job.share == share)
+        tx.execute(_SERVE, {"this_share": share, "count": count, "seconds": seconds})
 
 
 def pending_count(tx: Connection) -> int:

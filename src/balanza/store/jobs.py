@@ -4,7 +4,8 @@ Every change of state is one UPDATE that is guarded by the transition table, and
 for it. Beside it, in the same transaction, go the row of the attempt, the counters of the worker, and one event.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,20 @@ from sqlalchemy import Connection, Select, bindparam, insert, null, or_, select,
 from balanza.lifecycle import Action, JobStatus
 from balanza.model import LOCAL_USER, USUAL_PRIORITY, Attempt, Job, JobKind, Options, Outcome
 from balanza.store import fairness, workers
-from balanza.store.leases import complete, count_end, expired, fail_attempt, held, lease, release, renew, tokens_of
+from balanza.store.completions import Done, complete
+from balanza.store.leases import (
+    NewLease,
+    count_end,
+    expired,
+    fail_attempt,
+    held,
+    held_of,
+    lease,
+    release,
+    renew,
+    tokens_of,
+)
+from balanza.store.library import slices
 from balanza.store.queues import (
     Ability,
     any_pending,
@@ -39,7 +53,8 @@ from balanza.store.transitions import (
     NO_LEASE,
     THIS_JOB,
     carry_out,
-    end_attempt,
+    end_attempts,
+    ending,
     event_of,
     has_status,
     tell,
@@ -48,12 +63,15 @@ from balanza.store.transitions import (
 
 __all__ = [
     "Ability",
+    "Done",
     "NewJob",
+    "NewLease",
     "any_pending",
     "any_runnable",
     "assign",
-    "attempt_under",
     "attempts_of",
+    "attempts_under",
+    "batch_from",
     "by_idempotency_key",
     "cancel",
     "complete",
@@ -64,6 +82,7 @@ __all__ = [
     "forget_key",
     "get",
     "held",
+    "held_of",
     "lease",
     "list_jobs",
     "live_derivations_of",
@@ -86,13 +105,21 @@ __all__ = [
     "unrunnable_of",
 ]
 
-_SUBMIT = insert(jobs).values(status=JobStatus.PENDING).returning(*JOB)
+_SUBMIT = insert(jobs).values(status=JobStatus.PENDING)
+_SEQS = select(jobs.c.id, jobs.c.seq).where(jobs.c.id.in_(bindparam("ids", expanding=True)))
 _GET = select(*JOB).where(THIS_JOB)
 _BY_KEY = select(*JOB, jobs.c.request_fingerprint).where(
     jobs.c.owner_id == bindparam("owner"), jobs.c.idempotency_key == bindparam("key")
 )
 _ATTEMPTS = select(*ATTEMPT).where(attempts.c.job_id == bindparam("of")).order_by(attempts.c.number)
-_ATTEMPT_UNDER = select(*ATTEMPT).where(attempts.c.token == bindparam("this_token"))
+_ATTEMPTS_UNDER = select(*ATTEMPT, attempts.c.token).where(attempts.c.token.in_(bindparam("tokens", expanding=True)))
+# They were numbered together: a walk along the numbers ends soon.
+_BATCH = (
+    select(*JOB)
+    .where(jobs.c.seq >= bindparam("from"), jobs.c.batch_id == bindparam("batch"))
+    .order_by(jobs.c.seq)
+    .limit(bindparam("most"))
+)
 _CANCEL = transition(Action.CANCEL, THIS_JOB, **NO_LEASE)
 _FORGET_KEY = update(jobs).where(THIS_JOB).values(idempotency_key=null(), request_fingerprint=null())
 _OLD_PREVIEWS = (
@@ -138,26 +165,47 @@ class NewJob:
 
 
 _NEW = tuple(field.name for field in fields(NewJob))
+_OF_JOB = {field.name for field in fields(Job)}
+_NEW_OF_JOB = tuple(name for name in _NEW if name in _OF_JOB)
+_NOTHING_YET: Mapping[str, Any] = {"progress": 0.0, "attempts": 0} | dict.fromkeys(
+    field.name
+    for field in fields(Job)
+    if field.default is MISSING and field.name not in {*_NEW, "seq", "status", "assigned_at", "progress", "attempts"}
+)
 
 
-def submit(tx: Connection, new: NewJob) -> Job:
-    """The job, pending in its worker's own queue or in the general one.
+def submit(tx: Connection, *new: NewJob) -> list[Job]:
+    """The jobs in that order, each pending in its worker's own queue or in the general one.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: the id or the idempotency key is taken, or the source or the worker is unknown.
+        sqlalchemy.exc.IntegrityError: an id or idempotency key is taken, or a source or worker is unknown.
     """
-    values = {name: getattr(new, name) for name in _NEW}
-    job = Job(*tx.execute(_SUBMIT, {**values, "assigned_at": new.created_at}).one())
-    workers.count(tx, job.assigned_worker, assigned=1, seconds=job.predicted_seconds)
-    fairness.join(tx, job)
-    tell(tx, job, event_of("job.submitted", job, job.assigned_worker, now=new.created_at))
-    return job
+    values = [{name: getattr(one, name) for name in _NEW} for one in new]
+    tx.execute(_SUBMIT, [one | {"assigned_at": one["created_at"]} for one in values])
+    seqs = {row.id: row.seq for some in slices([one.id for one in new]) for row in tx.execute(_SEQS, {"ids": some})}
+    made = [_pending(one, seqs[one["id"]]) for one in values]
+    workers.count_assigned(tx, [(job.assigned_worker, 1, job.predicted_seconds) for job in made])
+    fairness.join(tx, *made)
+    tell(tx, *((job, event_of("job.submitted", job, job.assigned_worker, now=job.created_at)) for job in made))
+    return made
+
+
+def _pending(values: Mapping[str, Any], seq: int) -> Job:
+    """The job as it was inserted: reading all of it back takes longer than inserting it."""
+    known = {name: values[name] for name in _NEW_OF_JOB}
+    return Job(seq=seq, status=JobStatus.PENDING, assigned_at=values["created_at"], **known, **_NOTHING_YET)
 
 
 def by_idempotency_key(tx: Connection, key: str, *, owner_id: str) -> tuple[Job, str] | None:
     """The job that its owner submitted under this key, and the fingerprint of that request."""
     row = tx.execute(_BY_KEY, {"key": key, "owner": owner_id}).first()
     return None if row is None else (Job(*row[:-1]), row[-1])
+
+
+def batch_from(tx: Connection, first: Job, count: int) -> list[Job]:
+    """The first `count` jobs of the batch that begins with `first`, in the order in which they were submitted."""
+    values = {"from": first.seq, "batch": first.batch_id, "most": count}
+    return [Job(*row) for row in tx.execute(_BATCH, values)]
 
 
 def get(tx: Connection, job_id: str) -> Job | None:
@@ -198,8 +246,8 @@ def cancel(tx: Connection, job_id: str, *, now: datetime) -> Job | None:
     else:
         worker_id = moved.job.worker_id
         count_end(tx, moved.job)
-        end_attempt(tx, moved, Outcome.CANCELLED, now=now)
-    tell(tx, moved.job, event_of("job.cancelled", moved.job, worker_id, now=now))
+        end_attempts(tx, [ending(moved, Outcome.CANCELLED, now=now)])
+    tell(tx, (moved.job, event_of("job.cancelled", moved.job, worker_id, now=now)))
     return moved.job
 
 
@@ -213,7 +261,7 @@ def retry(tx: Connection, job_id: str, *, now: datetime, more_attempts: int) -> 
     if moved is None:
         return None
     fairness.join(tx, moved.job)
-    tell(tx, moved.job, event_of("job.retried", moved.job, None, now=now))
+    tell(tx, (moved.job, event_of("job.retried", moved.job, None, now=now)))
     return moved.job
 
 
@@ -227,10 +275,10 @@ def forget_key(tx: Connection, job_id: str) -> None:
     tx.execute(_FORGET_KEY, {"this_id": job_id})
 
 
-def attempt_under(tx: Connection, token: str) -> Attempt | None:
-    """The attempt that was or is made under this lease token."""
-    row = tx.execute(_ATTEMPT_UNDER, {"this_token": token}).first()
-    return None if row is None else Attempt(*row)
+def attempts_under(tx: Connection, tokens: Sequence[str]) -> dict[str, Attempt]:
+    """By lease token, the attempts that were or are made under them."""
+    rows = [row for some in slices(tokens) for row in tx.execute(_ATTEMPTS_UNDER, {"tokens": some})]
+    return {row.token: Attempt(*row[:-1]) for row in rows}
 
 
 def failed_on(tx: Connection, job_id: str) -> dict[str, int]:

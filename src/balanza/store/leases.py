@@ -1,17 +1,18 @@
 """Leases: taken, renewed and ended. All that a worker does to a job is guarded by the token of its lease."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, insert, or_, select, update
 
 from balanza.lifecycle import Action, JobStatus
-from balanza.model import Event, Job, Lease, Media, Outcome, result_key
+from balanza.model import Job, Lease, Media, Outcome, result_key
 from balanza.protocol import LeaseReport
-from balanza.store import events, fairness, library, workers
-from balanza.store.tables import JOB, MEDIA, jobs, media
+from balanza.store import fairness, workers
+from balanza.store.library import slices
+from balanza.store.tables import JOB, MEDIA, attempts, jobs, media
 from balanza.store.transitions import (
     BACK_IN_GENERAL_QUEUE,
     NO_LEASE,
@@ -19,26 +20,33 @@ from balanza.store.transitions import (
     THIS_TOKEN,
     by_index,
     carry_out,
-    end_attempt,
+    change_of_state,
+    end_attempts,
+    ending,
     event_of,
     has_status,
-    start_attempt,
     tell,
     transition,
 )
 
 _LEASED = has_status(JobStatus.PROCESSING)
-_LEASE = transition(
-    Action.LEASE,
-    THIS_JOB,
-    or_(jobs.c.assigned_worker.is_(None), jobs.c.assigned_worker == bindparam("by")),
-    leases=jobs.c.leases + 1,
-    attempts=jobs.c.attempts + 1,
+_LEASABLE = (
+    select(*JOB, *MEDIA, jobs.c.leases)
+    .join(media, media.c.id == jobs.c.source_id)
+    .where(
+        jobs.c.id.in_(bindparam("ids", expanding=True)),
+        has_status(JobStatus.PENDING),
+        or_(jobs.c.assigned_worker.is_(None), jobs.c.assigned_worker == bindparam("by")),
+    )
+    .order_by(jobs.c.seq)
+    .with_for_update(of=jobs)
 )
+_LEASE = change_of_state(Action.LEASE, THIS_JOB, leases=jobs.c.leases + 1, attempts=jobs.c.attempts + 1)
+_START_ATTEMPT = insert(attempts)
 _HELD = (
     select(*JOB, *MEDIA, jobs.c.leases, jobs.c.lease_token, jobs.c.lease_expires_at)
     .join(media, media.c.id == jobs.c.source_id)
-    .where(THIS_TOKEN, _LEASED)
+    .where(jobs.c.lease_token.in_(bindparam("tokens", expanding=True)), _LEASED)
 )
 _TOKENS = by_index(
     select(jobs.c.lease_token).where(jobs.c.worker_id == bindparam("of"), _LEASED).order_by(jobs.c.seq),
@@ -57,7 +65,6 @@ _EXPIRED = by_index(
 
 _ATTEMPTS_REMAIN = jobs.c.attempts < jobs.c.max_attempts
 _NONE_REMAIN = jobs.c.attempts >= jobs.c.max_attempts
-_COMPLETE = transition(Action.COMPLETE, THIS_TOKEN, progress=100.0, **NO_LEASE)
 _RELEASE = transition(Action.RELEASE, THIS_TOKEN, attempts=jobs.c.attempts - 1, **BACK_IN_GENERAL_QUEUE)
 _FAIL_ATTEMPT = transition(Action.FAIL_ATTEMPT, THIS_TOKEN, _ATTEMPTS_REMAIN, **BACK_IN_GENERAL_QUEUE)
 _FAIL = transition(Action.FAIL, THIS_TOKEN, _NONE_REMAIN, **NO_LEASE)
@@ -66,50 +73,89 @@ _EXPIRE = transition(Action.EXPIRE, THIS_TOKEN, _ENDED, _ATTEMPTS_REMAIN, **BACK
 _EXPIRE_LAST = transition(Action.FAIL, THIS_TOKEN, _ENDED, _NONE_REMAIN, **NO_LEASE)
 
 
-def lease(
-    tx: Connection,
-    job_id: str,
-    *,
-    worker_id: str,
-    token: str,
-    now: datetime,
-    expires_at: datetime,
-    shares_slot: bool = False,
-    predicted_seconds: float | None = None,
-) -> Lease | None:
-    """The job, leased under `token`; None unless it is pending in the worker's own queue or in the general one.
+@dataclass(frozen=True, slots=True)
+class NewLease:
+    """A lease that is to be taken."""
 
-    `predicted_seconds` is how long it is to run there; without them nothing is learned of it.
-    """
-    values = {
-        "this_id": job_id,
-        "by": worker_id,
-        "worker_id": worker_id,
-        "lease_token": token,
-        "lease_expires_at": expires_at,
-        "started_at": now,
-        "shares_slot": shares_slot,
+    job_id: str
+    token: str
+    shares_slot: bool = False
+    predicted_seconds: float | None = None
+    """How long the job is to run there; without them nothing is learned of it."""
+
+
+def lease(
+    tx: Connection, wanted: Sequence[NewLease], *, worker_id: str, now: datetime, expires_at: datetime
+) -> list[Lease]:
+    """The leases, in the order of `wanted`; none of a job that is not pending in the worker's own queue or in the
+    general one."""
+    asked = {one.job_id: one for one in wanted}
+    rows = {
+        row.id: row for some in slices(list(asked)) for row in tx.execute(_LEASABLE, {"ids": some, "by": worker_id})
     }
-    moved = carry_out(tx, _LEASE, values)
-    if moved is None:
-        return None
-    start_attempt(tx, moved, token, predicted_seconds=predicted_seconds, now=now)
-    taken = _lease(tx.execute(_HELD, {"this_token": token}).one())
-    _count_lease(tx, taken, worker_id)
-    fairness.serve(tx, taken.job)
-    tell(tx, taken.job, event_of("job.leased", taken.job, worker_id, now=now, attempt=taken.attempt))
+    taken = [_taken(rows[one.job_id], one, worker_id, now, expires_at) for one in wanted if one.job_id in rows]
+    if not taken:
+        return []
+    tx.execute(_LEASE, [_started(one) for one in taken])
+    tx.execute(_START_ATTEMPT, [_attempt(one, asked[one.job.id]) for one in taken])
+    _count_leases(tx, taken, worker_id)
+    fairness.serve(tx, [one.job for one in taken])
+    tell(tx, *((one.job, event_of("job.leased", one.job, worker_id, now=now, attempt=one.attempt)) for one in taken))
     return taken
 
 
-def _count_lease(tx: Connection, taken: Lease, worker_id: str) -> None:
-    assigned, seconds = (-1, -taken.job.predicted_seconds) if taken.was_assigned else (0, 0.0)
-    workers.count(tx, worker_id, assigned=assigned, seconds=seconds, running=1, sharing=int(taken.job.shares_slot))
+def _taken(row: Row[*tuple[Any, ...]], wanted: NewLease, worker_id: str, now: datetime, expires_at: datetime) -> Lease:
+    """What becomes of the row of a pending job: reading it back takes longer than writing it."""
+    pending = Job(*row[: len(JOB)])
+    job = replace(
+        pending,
+        status=JobStatus.PROCESSING,
+        worker_id=worker_id,
+        attempts=pending.attempts + 1,
+        started_at=now,
+        shares_slot=wanted.shares_slot,
+    )
+    source = Media(*row[len(JOB) : len(JOB) + len(MEDIA)])
+    return _lease(job, source, row.leases + 1, wanted.token, expires_at)
+
+
+def _started(taken: Lease) -> dict[str, Any]:
+    return {
+        "this_id": taken.job.id,
+        "worker_id": taken.job.worker_id,
+        "lease_token": taken.token,
+        "lease_expires_at": taken.expires_at,
+        "started_at": taken.job.started_at,
+        "shares_slot": taken.job.shares_slot,
+    }
+
+
+def _attempt(taken: Lease, wanted: NewLease) -> dict[str, Any]:
+    return {
+        "job_id": taken.job.id,
+        "number": taken.attempt,
+        "worker_id": taken.job.worker_id,
+        "token": taken.token,
+        "started_at": taken.job.started_at,
+        "predicted_seconds": wanted.predicted_seconds,
+    }
+
+
+def _count_leases(tx: Connection, taken: Sequence[Lease], worker_id: str) -> None:
+    own = [one.job.predicted_seconds for one in taken if one.was_assigned]
+    sharing = sum(one.job.shares_slot for one in taken)
+    workers.count(tx, worker_id, assigned=-len(own), seconds=-sum(own), running=len(taken), sharing=sharing)
 
 
 def held(tx: Connection, token: str) -> Lease | None:
     """The lease of that token; None when it is not, or no longer, the current one of its job."""
-    row = tx.execute(_HELD, {"this_token": token}).first()
-    return None if row is None else _lease(row)
+    return held_of(tx, [token]).get(token)
+
+
+def held_of(tx: Connection, tokens: Sequence[str]) -> dict[str, Lease]:
+    """By token, as far as they are the current ones of their jobs."""
+    rows = [row for some in slices(tokens) for row in tx.execute(_HELD, {"tokens": some})]
+    return {row.lease_token: _held(row) for row in rows}
 
 
 def tokens_of(tx: Connection, worker_id: str) -> list[str]:
@@ -144,44 +190,6 @@ def expired(tx: Connection, now: datetime) -> list[str]:
     return list(tx.execute(_EXPIRED, {"now": now}).scalars())
 
 
-def complete(
-    tx: Connection,
-    token: str,
-    *,
-    result: Media,
-    log_tail: str,
-    now: datetime,
-    paused_seconds: float = 0.0,
-    transfer_seconds: float | None = None,
-) -> Job | None:
-    """The job, completed, with `result` as its one result; None, and nothing kept, when the token is not live."""
-    values = {
-        "this_token": token,
-        "paused_seconds": paused_seconds,
-        "result_id": result.id,
-        "output_file": result.name,
-        "output_size_bytes": result.size_bytes,
-        "completed_at": now,
-        "log_tail": log_tail or None,
-    }
-    moved = carry_out(tx, _COMPLETE, values)
-    if moved is None:
-        return None
-    library.insert(tx, replace(result, job_id=moved.job.id))
-    end_attempt(tx, moved, Outcome.COMPLETED, now=now, log_tail=log_tail, transfer_seconds=transfer_seconds)
-    if not moved.job.kind.is_listed:
-        count_end(tx, moved.job)
-        told = {"kind": moved.job.kind.value, **moved.job.options}
-        derived = Event(0, now, "media.derived", None, None, moved.job.source_id, told, moved.job.owner_id)
-        events.append_all(tx, [derived])
-        return moved.job
-    workers.count_success(tx, moved.job.worker_id, shared_slot=moved.job.shares_slot, now=now)
-    created = Event(0, now, "media.created", moved.job.id, None, result.id, owner_id=moved.job.owner_id)
-    completed = event_of("job.completed", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)
-    events.append_all(tx, [created, completed])
-    return moved.job
-
-
 def fail_attempt(
     tx: Connection, token: str, *, outcome: Outcome, error: str, log_tail: str, now: datetime
 ) -> Job | None:
@@ -195,13 +203,13 @@ def fail_attempt(
     moved = moved or carry_out(tx, last, values | {"completed_at": now, "error": error})
     if moved is None:
         return None
-    end_attempt(tx, moved, outcome, now=now, error=error, log_tail=log_tail)
+    end_attempts(tx, [ending(moved, outcome, now=now, error=error, log_tail=log_tail)])
     count_end(tx, moved.job, failed=1 if moved.job.kind.is_listed else 0)
     if moved.job.status is JobStatus.PENDING:
         fairness.join(tx, moved.job)
     event_type = "job.failed" if moved.job.status is JobStatus.FAILED else "job.attempt_failed"
     why = {"attempt": moved.attempt, "outcome": outcome.value, "error": error}
-    tell(tx, moved.job, event_of(event_type, moved.job, moved.job.worker_id, now=now, **why))
+    tell(tx, (moved.job, event_of(event_type, moved.job, moved.job.worker_id, now=now, **why)))
     return moved.job
 
 
@@ -210,10 +218,11 @@ def release(tx: Connection, token: str, *, now: datetime) -> Job | None:
     moved = carry_out(tx, _RELEASE, {"this_token": token})
     if moved is None:
         return None
-    end_attempt(tx, moved, Outcome.RELEASED, now=now)
+    end_attempts(tx, [ending(moved, Outcome.RELEASED, now=now)])
     count_end(tx, moved.job)
     fairness.join(tx, moved.job)
-    tell(tx, moved.job, event_of("job.released", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt))
+    told = event_of("job.released", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)
+    tell(tx, (moved.job, told))
     return moved.job
 
 
@@ -222,11 +231,13 @@ def count_end(tx: Connection, job: Job, *, failed: int = 0) -> None:
     workers.count(tx, job.worker_id, running=-1, sharing=-int(job.shares_slot), failed=failed)
 
 
-def _lease(row: Row[*tuple[Any, ...]]) -> Lease:
+def _held(row: Row[*tuple[Any, ...]]) -> Lease:
     """From a row of `_HELD`."""
-    job = Job(*row[: len(JOB)])
     source = Media(*row[len(JOB) : len(JOB) + len(MEDIA)])
-    attempt, token, expires_at = row[len(JOB) + len(MEDIA) :]
+    return _lease(Job(*row[: len(JOB)]), source, *row[len(JOB) + len(MEDIA) :])
+
+
+def _lease(job: Job, source: Media, attempt: int, token: str, expires_at: datetime) -> Lease:
     return Lease(
         token=token,
         job=job,

@@ -5,6 +5,7 @@ One is in the library, or in the trash, or deleted.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Connection, and_, bindparam, false, not_, null, or_, select, text, true, update
@@ -66,9 +67,12 @@ _KNOWN = select(media.c.storage_key).where(
 _RUNNING = select(jobs.c.id, jobs.c.leases).where(jobs.c.status == JobStatus.PROCESSING)
 
 
-def insert(tx: Connection, new: Media) -> None:
-    values = {column.name: getattr(new, column.name) for column in MEDIA}
-    tx.execute(_INSERT, values | searched(new.name, new.probe))
+def insert(tx: Connection, *new: Media) -> None:
+    tx.execute(_INSERT, [_values(one) for one in new])
+
+
+def _values(new: Media) -> dict[str, Any]:
+    return {column.name: getattr(new, column.name) for column in MEDIA} | searched(new.name, new.probe)
 
 
 def rename(tx: Connection, media_: Media, name: str) -> bool:

@@ -1,6 +1,6 @@
 """The queues: which pending job is assigned to whom, and how many wait where. A queue is a set of rows."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,7 +77,7 @@ _TO_ASSIGN = (
     .order_by(jobs.c.seq)
     .with_for_update()
 )
-_LOCK = select(jobs.c.seq).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
+_LOCK = select(jobs.c.id).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
 _LOCK_IN_ORDER = _LOCK.order_by(jobs.c.seq).with_for_update()
 _STEALABLE = by_index(
     select(*JOB)
@@ -134,28 +134,16 @@ def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now
             continue
         ids = [job.id for job in before]
         tx.execute(_ASSIGN, {"ids": ids, "assigned_worker": worker_id, "assigned_at": now})
-        _count(tx, before, worker_id)
-        for job in before:
-            tell(tx, job, event_of("job.assigned", job, worker_id, now=now))
+        gone = [(job.assigned_worker, -1, -job.predicted_seconds) for job in before]
+        workers.count_assigned(tx, [*gone, *((worker_id, 1, job.predicted_seconds) for job in before)])
+        tell(tx, *((job, event_of("job.assigned", job, worker_id, now=now)) for job in before))
         moved += ids
     return moved
 
 
-def _count(tx: Connection, moved: Sequence[Job], target: str | None) -> None:
-    """Always in the order of the ids, so that two transactions do not wait for each other."""
-    changes: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0])
-    for job in moved:
-        for worker_id, sign in ((job.assigned_worker, -1), (target, 1)):
-            if worker_id is not None:
-                changes[worker_id][0] += sign
-                changes[worker_id][1] += sign * job.predicted_seconds
-    for worker_id, (count, seconds) in sorted(changes.items()):
-        workers.count(tx, worker_id, assigned=int(count), seconds=seconds)
-
-
-def lock_pending(tx: Connection, job_ids: Sequence[str]) -> None:
-    """Nobody else changes those of these jobs that are pending until the transaction ends."""
-    tx.execute(_LOCK_IN_ORDER, {"ids": list(job_ids)}).all()
+def lock_pending(tx: Connection, job_ids: Sequence[str]) -> set[str]:
+    """Those of these jobs that are pending; nobody else changes them until the transaction ends."""
+    return set(tx.execute(_LOCK_IN_ORDER, {"ids": list(job_ids)}).scalars())
 
 
 def any_pending(tx: Connection) -> bool:

@@ -1,5 +1,6 @@
 """What every change of a job's state shares: the guard, the end of its attempt, the event that tells of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVarTuple
@@ -8,8 +9,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Update,
     bindparam,
-    insert,
     literal_column,
     null,
     update,
@@ -41,7 +42,6 @@ BACK_IN_GENERAL_QUEUE = NO_LEASE | {
     "paused_seconds": 0.0,
 }
 
-_START_ATTEMPT = insert(attempts)
 _END_ATTEMPT = update(attempts).where(
     attempts.c.job_id == bindparam("this_job"), attempts.c.number == bindparam("this_number")
 )
@@ -68,9 +68,13 @@ def by_index(query: Select[*Ts], index: str) -> Select[*Ts]:
 
 def transition(action: Action, *guards: ColumnElement[bool], **values: Any) -> ReturningUpdate[Any]:
     """The conditional UPDATE that carries out `action` where the transition table and `guards` allow it."""
+    return change_of_state(action, *guards, **values).returning(*JOB, jobs.c.leases)
+
+
+def change_of_state(action: Action, *guards: ColumnElement[bool], **values: Any) -> Update:
+    """As `transition`, for many jobs that the transaction has locked and seen to be in the right state."""
     allowed = has_status(*sources_of(action))
-    change = update(jobs).where(allowed, *guards).values(status=target_of(action), **values)
-    return change.returning(*JOB, jobs.c.leases)
+    return update(jobs).where(allowed, *guards).values(status=target_of(action), **values)
 
 
 def carry_out(tx: Connection, change: ReturningUpdate[Any], values: dict[str, Any]) -> Moved | None:
@@ -79,14 +83,7 @@ def carry_out(tx: Connection, change: ReturningUpdate[Any], values: dict[str, An
     return None if row is None else Moved(Job(*row[:-1]), row[-1])
 
 
-def start_attempt(tx: Connection, moved: Moved, token: str, *, predicted_seconds: float | None, now: datetime) -> None:
-    job = moved.job
-    values = {"job_id": job.id, "number": moved.attempt, "worker_id": job.worker_id, "token": token, "started_at": now}
-    tx.execute(_START_ATTEMPT, {**values, "predicted_seconds": predicted_seconds})
-
-
-def end_attempt(
-    tx: Connection,
+def ending(
     moved: Moved,
     outcome: Outcome,
     *,
@@ -94,17 +91,28 @@ def end_attempt(
     error: str | None = None,
     log_tail: str = "",
     transfer_seconds: float | None = None,
-) -> None:
-    """Closes the attempt that ran until this change."""
-    values: dict[str, Any] = {"outcome": outcome, "error": error, "log_tail": log_tail or None, "ended_at": now}
-    values |= {"paused_seconds": moved.job.paused_seconds, "transfer_seconds": transfer_seconds}
-    tx.execute(_END_ATTEMPT, {"this_job": moved.job.id, "this_number": moved.attempt, **values})
+) -> dict[str, Any]:
+    """Of the attempt that ran until this change, for `end_attempts`."""
+    return {
+        "this_job": moved.job.id,
+        "this_number": moved.attempt,
+        "outcome": outcome,
+        "error": error,
+        "log_tail": log_tail or None,
+        "ended_at": now,
+        "paused_seconds": moved.job.paused_seconds,
+        "transfer_seconds": transfer_seconds,
+    }
 
 
-def tell(tx: Connection, job: Job, *told: Event) -> None:
-    """Appends events about the job, if it is one that lists show."""
-    if job.kind.is_listed:
-        events.append_all(tx, told)
+def end_attempts(tx: Connection, endings: Sequence[dict[str, Any]]) -> None:
+    tx.execute(_END_ATTEMPT, endings)
+
+
+def tell(tx: Connection, *told: tuple[Job, Event]) -> None:
+    """Appends events about jobs, as far as lists show them."""
+    if listed := [event for job, event in told if job.kind.is_listed]:
+        events.append_all(tx, listed)
 
 
 def event_of(event_type: str, job: Job, worker_id: str | None, *, now: datetime, **data: str | int | None) -> Event:

@@ -1,5 +1,7 @@
 """The workers: registered, alive, draining, offline. Their counters are changed by the functions of jobs alone."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -53,9 +55,9 @@ _COMPLETED = (
     update(workers)
     .where(_THIS)
     .values(
-        running_jobs=workers.c.running_jobs - 1,
+        running_jobs=workers.c.running_jobs - bindparam("completed"),
         sharing_jobs=workers.c.sharing_jobs - bindparam("sharing"),
-        conversions_success=workers.c.conversions_success + 1,
+        conversions_success=workers.c.conversions_success + bindparam("completed"),
         succeeded_at=bindparam("at"),
     )
 )
@@ -213,9 +215,9 @@ def silent_since(tx: Connection, before: datetime) -> list[str]:
     return list(tx.execute(_SILENT, {"before": before}).scalars())
 
 
-def count_success(tx: Connection, worker_id: str | None, *, shared_slot: bool, now: datetime) -> None:
-    """The worker has completed a job that it was running."""
-    tx.execute(_COMPLETED, {"this_id": worker_id, "sharing": int(shared_slot), "at": now})
+def count_completed(tx: Connection, worker_id: str, *, completed: int, sharing: int, now: datetime) -> None:
+    """The worker has completed so many of the jobs that it was running, of which `sharing` shared a slot."""
+    tx.execute(_COMPLETED, {"this_id": worker_id, "completed": completed, "sharing": sharing, "at": now})
 
 
 def count(
@@ -235,6 +237,20 @@ def count(
     if worker_id is not None:
         deltas = {"assigned": assigned, "seconds": seconds, "running": running, "sharing": sharing, "failed": failed}
         tx.execute(_COUNT, {"this_id": worker_id, **deltas})
+
+
+def count_assigned(tx: Connection, changes: Iterable[tuple[str | None, int, float]]) -> None:
+    """Adds to what is in the own queues: by worker (None: nobody's), how many jobs, and their predicted seconds.
+
+    Always in the order of the ids, so that two transactions do not wait for each other in a circle.
+    """
+    summed: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+    for worker_id, jobs, seconds in changes:
+        if worker_id is not None:
+            summed[worker_id][0] += jobs
+            summed[worker_id][1] += seconds
+    for worker_id, (jobs_more, seconds_more) in sorted(summed.items()):
+        count(tx, worker_id, assigned=int(jobs_more), seconds=seconds_more)
 
 
 def _one(tx: Connection, statement: Update, values: dict[str, Any]) -> Worker | None:
