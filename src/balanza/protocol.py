@@ -13,6 +13,12 @@ from balanza.wording import Value
 
 MIB = 1024 * 1024
 
+PROTOCOL = 1
+"""Counts up with each field that a worker may send, since an older server refuses what it does not know. A newer
+server understands an older worker."""
+PROTOCOL_HEADER = "Balanza-Protocol"
+"""Of the answer to a registration: which one the server speaks. An older worker would refuse it as a field."""
+
 
 class Message(BaseModel):
     """Bounded in every field: what passes here, every database can keep and every answer can say."""
@@ -171,6 +177,8 @@ class Completions(Message):
 class Failure(Message):
     error: str
     log_tail: str = ""
+    paused_seconds: float = Field(default=0, ge=0, le=1e9)
+    """How long the attempt was paused for short jobs."""
 
 
 class StoredObject(Message):

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from balanza.protocol import PROTOCOL
 from balanza.server.bells import Bells
 from tests.server.stand import Hand, Stand, wav
 from tests.support.waiting import eventually
@@ -40,7 +41,9 @@ def is_waiting(stand: Stand, worker_id: str) -> bool:
 def test_registering_tells_the_beat_and_the_shared_folder(stand: Stand) -> None:
     load = {"cpu_load": 0, "memory_mb": 1}
     registration = {"worker_id": "w", "instance": "i", "slots": 1, "cpus": 1, "encoders": [], "load": load}
-    registered = stand.client.post("/fleet/register", json=registration).json()
+    answer = stand.client.post("/fleet/register", json=registration)
+    assert answer.headers["Balanza-Protocol"] == str(PROTOCOL)
+    registered = answer.json()
     assert registered["heartbeat_seconds"] == 1
     assert registered["lease_seconds"] == 10
     assert registered["storage_folder"] == str(stand.data / "storage")

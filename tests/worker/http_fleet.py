@@ -12,7 +12,18 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
 from balanza.errors import BalanzaError
-from balanza.protocol import Completion, Completions, Failure, Heartbeat, LeaseRequest, Problem, Refused, Registration
+from balanza.protocol import (
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    Completion,
+    Completions,
+    Failure,
+    Heartbeat,
+    LeaseRequest,
+    Problem,
+    Refused,
+    Registration,
+)
 from tests.support.waiting import eventually
 from tests.worker.fleet import Fleet
 
@@ -29,6 +40,8 @@ class HttpFleet:
         self.fleet = fleet
         self.answer_instead: Response | None = None
         """Given to every request in place of the real answer."""
+        self.protocol: str | None = str(PROTOCOL)
+        """What it says that it speaks; an old server says nothing."""
         self.delay_seconds = 0.0
         self.cut_source_after: int | None = None
         """Breaks the connection after so many bytes of a source, `cuts` times."""
@@ -77,7 +90,9 @@ def _app(http: HttpFleet) -> FastAPI:
         return answer
 
     @app.post("/fleet/register")
-    async def register(registration: Registration) -> Any:
+    async def register(registration: Registration, response: Response) -> Any:
+        if http.protocol is not None:
+            response.headers[PROTOCOL_HEADER] = http.protocol
         return await fleet.register(registration)
 
     @app.post("/fleet/heartbeat")

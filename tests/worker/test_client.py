@@ -18,11 +18,24 @@ from balanza.errors import (
     LeaseLost,
     Retryable,
     ServerUnreachable,
+    StartupError,
     StorageFull,
     WorkerReplaced,
     WorkerUnknown,
 )
-from balanza.protocol import Completion, Failure, Heartbeat, LeaseRequest, Load, Registration, StoredObject
+from balanza.protocol import (
+    PROTOCOL,
+    Completion,
+    Completions,
+    Failure,
+    Heartbeat,
+    LeaseReport,
+    LeaseRequest,
+    Load,
+    Message,
+    Registration,
+    StoredObject,
+)
 from balanza.worker import client as client_module
 from balanza.worker import link as link_module
 from balanza.worker.agent import Agent, Identity
@@ -276,3 +289,50 @@ async def test_a_worker_that_speaks_to_its_server_by_other_means_does_without_it
     """Importing it takes a tenth of a second, which `balanza convert` would spend for nothing."""
     asked = "import sys, balanza.cli.local; sys.exit('httpx2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+
+
+# --- Servers of another version
+
+
+@pytest.mark.parametrize("spoken", [None, "", "x", "²", str(PROTOCOL - 1)])
+async def test_an_older_server_is_left_with_a_sentence_that_says_which_to_upgrade(
+    http: HttpFleet, client: HttpFleetClient, spoken: str | None
+) -> None:
+    http.protocol = spoken
+    with pytest.raises(
+        StartupError, match=r"is older than this worker .* Upgrade the server first, then its workers\.$"
+    ):
+        await client.register(registration("one"))
+    assert http.fleet.left == ["one"]
+
+
+async def test_a_server_that_does_not_know_a_field_of_the_registration_is_older_too(
+    http: HttpFleet, client: HttpFleetClient
+) -> None:
+    problem = {"type": "urn:balanza:problem:invalid-request", "title": "A value is not valid", "status": 422}
+    http.answer_instead = JSONResponse(problem | {"detail": "tags: Extra inputs are not permitted."}, 422)
+    with pytest.raises(
+        StartupError, match=r"Upgrade the server first, .* It says: tags: Extra inputs are not permitted"
+    ):
+        await client.register(registration())
+
+
+async def test_a_newer_server_is_understood(http: HttpFleet, client: HttpFleetClient) -> None:
+    http.protocol = str(PROTOCOL + 1)
+    assert (await client.register(registration())).lease_seconds == 10
+
+
+SENT: dict[type[Message], str] = {
+    Registration: "worker_id instance slots cpus memory_total_mb encoders tags metrics_address load",
+    Load: "cpu_load memory_mb scratch_free_bytes received_bytes_per_second sent_bytes_per_second",
+    Heartbeat: "worker_id instance load leases leaving",
+    LeaseReport: "token progress speed eta_seconds paused paused_seconds",
+    LeaseRequest: "worker_id instance wait_seconds pauses remaining_seconds most",
+    Completion: "size_bytes sha256 probe log_tail paused_seconds run_seconds transfer_seconds",
+    Completions: "completions",
+    Failure: "error log_tail paused_seconds",
+}
+
+
+def test_whoever_adds_a_field_that_workers_send_counts_the_protocol_up() -> None:
+    assert (PROTOCOL, {message: " ".join(message.model_fields) for message in SENT}) == (1, SENT)

@@ -58,7 +58,7 @@ class Attempt:
     @property
     def report(self) -> LeaseReport:
         """How far it is, at any time."""
-        paused = {"paused": self.pauses.is_paused, "paused_seconds": round(self.pauses.seconds, 3)}
+        paused = {"paused": self.pauses.is_paused, "paused_seconds": self._paused_seconds}
         return self._report.model_copy(update=paused)
 
     @property
@@ -132,7 +132,7 @@ class Attempt:
 
     async def _complete(self, completion: Completion) -> Ending:
         self._outcome_sent = True
-        told = completion.model_copy(update={"paused_seconds": round(self.pauses.seconds, 3)})
+        told = completion.model_copy(update={"paused_seconds": self._paused_seconds})
         try:
             await self._link.persist(lambda: self._complete_under(self.grant.token, told))
         except LeaseLost:
@@ -144,7 +144,7 @@ class Attempt:
     async def _fail(self, failure: AttemptFailed) -> Ending:
         self._outcome_sent = True
         self._log.warning("❌ Trabajo FALLIDO: %s: %s", self.grant.job_id, failure.sentence)
-        told = Failure(error=failure.sentence, log_tail=failure.log_tail)
+        told = Failure(error=failure.sentence, log_tail=failure.log_tail, paused_seconds=self._paused_seconds)
         try:
             await self._link.persist(lambda: self._client.fail(self.grant.token, told))
         except LeaseLost:
@@ -162,6 +162,10 @@ class Attempt:
             self._log.warning("No pude devolver %s, caducará: %s", self.grant.job_id, error.sentence)
         else:
             self._log.info("↩️ Trabajo DEVUELTO: %s", self.grant.job_id)
+
+    @property
+    def _paused_seconds(self) -> float:
+        return round(self.pauses.seconds, 3)
 
     def _note(self, report: LeaseReport) -> None:
         self._report = report

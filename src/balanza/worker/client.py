@@ -10,8 +10,10 @@ from typing import BinaryIO, Literal, NoReturn, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from balanza.errors import BalanzaError, CallerError, ServerUnreachable
+from balanza.errors import BalanzaError, CallerError, InvalidRequest, ServerUnreachable, StartupError
 from balanza.protocol import (
+    PROTOCOL,
+    PROTOCOL_HEADER,
     Completion,
     Completions,
     Failure,
@@ -65,7 +67,23 @@ class HttpFleetClient:
         )
 
     async def register(self, registration: Registration) -> Registered:
-        return _parsed(Registered, await self._post("register", registration))
+        try:
+            response = await self._post("register", registration)
+        except InvalidRequest as error:  # the worker's settings were checked when it was started
+            raise StartupError(f"{self._refusal} It says: {error.sentence}") from error
+        spoken = response.headers.get(PROTOCOL_HEADER, "")
+        if not spoken.isascii() or not spoken.isdigit() or int(spoken) < PROTOCOL:
+            with suppress(BalanzaError):
+                await self.leave(registration.worker_id, registration.instance)
+            raise StartupError(self._refusal)
+        return _parsed(Registered, response)
+
+    @property
+    def _refusal(self) -> str:
+        return (
+            f"The server {self.server} is older than this worker and would not understand it. "
+            "Upgrade the server first, then its workers."
+        )
 
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         return _parsed(HeartbeatReply, await self._post("heartbeat", heartbeat, seconds=HEARTBEAT_SECONDS))
