@@ -29,6 +29,7 @@ MANUAL_PICTURES: Mapping[str, str] = {
     "library": "readme",
     "uploading": "uploading",
     "convert": "dialog",
+    "several": "dialog-several",
     "why": "why",
     "selected": "selected",
     "trash": "trash",
