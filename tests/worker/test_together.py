@@ -11,6 +11,7 @@ from balanza.errors import StorageFull
 from balanza.media.program import Program
 from balanza.protocol import LeaseGrant, StoredObject
 from balanza.storage import LocalStorage
+from balanza.worker import together
 from tests.worker.conftest import Working
 from tests.worker.fleet import Fleet, until, write_program
 
@@ -83,12 +84,23 @@ async def test_only_the_bad_one_fails_with_what_ffmpeg_says_of_it(
 
 @pytest.mark.parametrize("trouble", ["sleep 600 & wait", "echo 'something of one of them' >&2", "exit 3"])
 async def test_each_is_run_alone_when_the_process_hangs_or_complains_or_fails(
-    sharing: Fleet, working: Working, song: Path, ffmpeg: Program, tmp_path: Path, trouble: str
+    sharing: Fleet,
+    working: Working,
+    song: Path,
+    ffmpeg: Program,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: str,
 ) -> None:
-    double = write_program(tmp_path / "double", f'{SEVERAL.format(trouble)}; exec {ffmpeg.path} "$@"')
+    monkeypatch.setattr(together, "STALL_SECONDS", 0.4)
+    left = tmp_path / "left"
+    look = f"ls -d ../*-together >> {left} 2> /dev/null"
+    double = write_program(tmp_path / "double", f'{SEVERAL.format(trouble)}; {look}; exec {ffmpeg.path} "$@"')
     grants = [sharing.add(song, "mp3") for _ in range(2)]
-    async with working(program=double, stall_seconds=0.4):
+    async with working(program=double):
         await until(lambda: len(sharing.completed) == 2)
+    if "echo" not in trouble:
+        assert left.read_text() == "", "what they had in common takes no room any more"
     assert not sharing.failed
     assert {sharing.completed[grant.token].log_tail for grant in grants} == {""}
 

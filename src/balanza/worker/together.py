@@ -28,6 +28,8 @@ from balanza.worker.threads import in_thread
 MOST = 16
 """Of 200 clips of a second, shared by 4, 8 and 16, two processes at a time made 41, 52 and 54 a
 second into MP3, and none more by 30, on a machine where one process each made 24."""
+STALL_SECONDS = 10.0
+"""A hanging process holds up all its jobs. They are tiny, and each that is run alone afterwards has the usual time."""
 _LEAST = 2
 _PUBLISHED_AT_ONCE = 2
 
@@ -103,10 +105,12 @@ class Together:
         except Exception:
             logging.getLogger("balanza.worker").exception("💥 Error interno con varios trabajos a la vez")
         finally:
-            for outcome in self._outcomes.values():
-                if not outcome.done():
-                    outcome.set_result(None)
-            await in_thread(shutil.rmtree, self._folder, ignore_errors=True)
+            try:  # first: a full disk has room for each alone again
+                await in_thread(shutil.rmtree, self._folder, ignore_errors=True)
+            finally:
+                for outcome in self._outcomes.values():
+                    if not outcome.done():
+                        outcome.set_result(None)
 
     async def _convert(self) -> None:
         members = await self._bring_sources()
@@ -173,11 +177,10 @@ class Together:
             options=grant.options,
             threads=tools.threads,
         )
-        watch = _Watch([self._result_of(member) for member in members], tools.stall_seconds)
+        stall_seconds = min(tools.stall_seconds, STALL_SECONDS)
+        watch = _Watch([self._result_of(member) for member in members], stall_seconds)
         process = FfmpegProcess(argv, self._folder, self._runner.reaper)
-        ended = await process.run(
-            watch.hear, watch.has_stalled, every_seconds=min(WATCH_SECONDS, tools.stall_seconds / 4)
-        )
+        ended = await process.run(watch.hear, watch.has_stalled, every_seconds=min(WATCH_SECONDS, stall_seconds / 4))
         return not ended.stalled and ended.returncode == 0 and not ended.log_tail
 
     def _result_of(self, member: _Member) -> Path:
