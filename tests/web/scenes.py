@@ -162,7 +162,7 @@ _PENDING = job(
     expected_end_at=later(5),
 )
 _PAUSED = {**_SECOND, "paused": True, "paused_seconds": 1.2}
-_STUCK = job(7, LONG_NAME, "mkv", "pending", assigned_worker=None, waits_for=waits("tag"))
+_STUCK = job(7, LONG_NAME, "mkv", "pending", assigned_worker=None, waits_for=waits("tag"), priority=25, batch_id="b1")
 _FAILED = job(
     2,
     LONG_NAME,

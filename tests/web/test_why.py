@@ -48,12 +48,17 @@ def test_it_follows_the_job_while_it_is_open(open_page: OpenPage) -> None:
             "No worker can take it: worker_a has no tag gpu; worker_b is offline; and 2 more."
         )
         expect(dialog).to_contain_text("Nobody could take it then: it went to the general queue.")
+        expect(dialog).to_contain_text("low priority")
+        expect(dialog).to_contain_text("one of several submitted together")
         (job,) = stage.scene.jobs
         running = {**job, "status": "processing", "worker_id": "worker_c", "waits_for": None}
         answer = {**stage.scene.decision, "status": "processing", "worker_id": "worker_c", "waits_for": None}
         stage.scene = replace(stage.scene, jobs=[running], decision=answer)
         stage.tell("job.leased", job_id=job["job_id"])
         expect(dialog).to_contain_text("worker_c is converting it.")
+        stage.scene = replace(stage.scene, jobs=[{**running, "priority": 90}])
+        stage.tell("job.leased", job_id=job["job_id"])
+        expect(dialog).to_contain_text("priority 90")
         page.context.close()
 
 
