@@ -11,6 +11,9 @@ from balanza.simulate.figures import Figures
 
 INK = "#24292f"
 MUTED = "#6e7781"
+WIDTH_INCHES = 4.6
+MOST_TICKS = 8
+"""With more numbers on the x axis they are spaced as usual."""
 COLOURS = ("#0969da", "#bc4c00", "#1a7f37", "#8250df", "#9a6700", "#cf222e")
 _STYLE: Any = {
     "svg.hashsalt": "balanza",
@@ -50,11 +53,11 @@ def bars(file: Path, panels: Mapping[str, Mapping[str, float]]) -> None:
     """A panel per figure, a bar per name, with its value beside it. Raises OSError."""
     names = list(next(iter(panels.values())))
     with mpl.rc_context(_STYLE):
-        figure, axes = _panels(len(panels), height=0.9 + 0.34 * len(names), share_y=True)
+        figure, axes = _panels(len(panels), height=0.55 + 0.28 * len(names))
         for at, (title, values) in zip(axes, panels.items(), strict=True):
             _bars(at, title, [values[name] for name in names])
-        axes[0].set_yticks(range(len(names)), names)
-        axes[0].invert_yaxis()
+            at.set_yticks(range(len(names)), names)
+            at.invert_yaxis()
         _save(figure, file)
 
 
@@ -68,14 +71,17 @@ def lines(
 ) -> None:
     """A panel per figure, a line per name. Raises OSError."""
     with mpl.rc_context(_STYLE):
-        figure, axes = _panels(len(panels), height=2.8, share_y=False)
+        figure, axes = _panels(len(panels), height=2.2)
         for at, (title, series) in zip(axes, panels.items(), strict=True):
             for (name, values), colour in zip(series.items(), COLOURS, strict=False):
                 at.plot(x, values, marker="o", markersize=4, color=colour, label=name)
-            at.set_title(title, loc="left", fontsize=10)
+            at.set_title(f"{title} (logarithmic)" if log else title, loc="left", fontsize=10)
             at.set_xlabel(x_title)
+            if len(x) <= MOST_TICKS:
+                at.set_xticks(x, [f"{value:g}" for value in x])
             if log:
                 at.set_yscale("log")
+                at.yaxis.set_major_formatter(_plainly)
             else:
                 at.set_ylim(bottom=0)
             at.grid(axis="y", color=MUTED, alpha=0.25)
@@ -84,9 +90,10 @@ def lines(
         _save(figure, file)
 
 
-def _panels(count: int, *, height: float, share_y: bool) -> tuple[Figure, list[Any]]:
-    figure = Figure(figsize=(9, height), layout="constrained", facecolor="white")
-    return figure, list(figure.subplots(1, count, sharey=share_y, squeeze=False)[0])
+def _panels(count: int, *, height: float) -> tuple[Figure, list[Any]]:
+    """One below the other, no wider than a phone shows at about its own size."""
+    figure = Figure(figsize=(WIDTH_INCHES, height * count), layout="constrained", facecolor="white")
+    return figure, list(figure.subplots(count, 1, squeeze=False)[:, 0])
 
 
 def _bars(at: Any, title: str, values: Sequence[float]) -> None:
@@ -100,11 +107,17 @@ def _bars(at: Any, title: str, values: Sequence[float]) -> None:
         at.annotate(_short(value), (shown, spot), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
     if is_wide:
         at.set_xscale("log")
-        at.set_xlim(left, max(values) * (max(values) / left) ** 0.2)
+        at.xaxis.set_major_formatter(_plainly)
+        at.set_xlim(left, max(values) * (max(values) / left) ** 0.25)
+        at.set_xlabel("on a logarithmic scale", color=MUTED, fontsize=8)
     else:
-        at.margins(x=0.2)
+        at.margins(x=0.25)
     at.set_title(title, loc="left", fontsize=10)
     at.tick_params(axis="y", length=0)
+
+
+def _plainly(value: float, _position: object) -> str:
+    return f"{value:,g}"
 
 
 def _short(value: float) -> str:
