@@ -106,6 +106,12 @@ def test_a_slow_down_that_passes_is_forgotten() -> None:
     assert outcome.makespan_seconds == pytest.approx(35)
 
 
+def test_nothing_is_done_before_the_bound_by_a_worker_that_becomes_faster() -> None:
+    fast = {"worker": 1, "at_seconds": 10.0, "factor": 4.0}
+    outcome = outcome_of(a_scenario(1, jobs=BATCH, slowdowns=[fast]))
+    assert 1 <= outcome.over_bound < 1.1
+
+
 def test_jobs_that_came_while_nobody_was_there_are_run_later_by_every_rule() -> None:
     scenario = a_scenario(1, jobs={"count": 60, "load": 0.5}, failures={"every_seconds": 300, "down_seconds": 90})
     assert {outcome_of(scenario, name).jobs for name in ("least_loaded", "first_version", "central_fifo")} == {60}

@@ -99,7 +99,7 @@ def outcome_of(
         jobs=len(arrivals),
         completed=len(fates),
         makespan_seconds=ended_at - (arrivals[0].at if arrivals else 0.0),
-        bound_seconds=bound_of(arrivals, scenario.speeds),
+        bound_seconds=bound_of(arrivals, scenario.top_speeds),
         slowdown=spread(fate.slowdown for fate in measured),
         wait=spread(fate.wait_seconds for fate in measured),
         total=spread(fate.total_seconds for fate in measured),

@@ -161,6 +161,14 @@ class Scenario(_Part):
         ]
 
     @property
+    def top_speeds(self) -> list[tuple[float, int]]:
+        """Of each worker at its best: a factor above 1 makes it faster."""
+        best = [1.0] * len(self.speeds)
+        for change in self.slowdowns:
+            best[change.worker - 1] *= max(1.0, change.factor)
+        return [(speed * factor, slots) for (speed, slots), factor in zip(self.speeds, best, strict=True)]
+
+    @property
     def arrivals_per_second(self) -> float:
         """0: all at once."""
         if self.jobs.load is None:
