@@ -93,8 +93,7 @@ class Dispatcher:
             kinds = {one: self._wanted(tx, replace(alike, source=one), options) for one in sorted(set(sources))}
             quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id, len(sources))
             wanted = [_in_batch(kinds[one], batch_id) for one in sources]
-            if alike.idempotency_key is not None:  # the first job stands for all of them
-                wanted[0] = _keyed(wanted[0], alike.idempotency_key, fingerprint)
+            wanted[0] = _keyed(wanted[0], alike.idempotency_key, fingerprint)
             made = submit(tx, self._desk, wanted, longest_first=longest_first)
             return [job for job, _ in made], made
 
@@ -215,11 +214,12 @@ class Dispatcher:
 def _in_batch(wanted: Wanted, batch_id: str) -> Wanted:
     """One more job like it."""
     one = replace(wanted.new, id=str(uuid4()), batch_id=batch_id, idempotency_key=None, request_fingerprint=None)
-    return replace(wanted, new=one)
+    return Wanted(one, wanted.needs, wanted.work)
 
 
-def _keyed(wanted: Wanted, key: str, fingerprint: str) -> Wanted:
-    return replace(wanted, new=replace(wanted.new, idempotency_key=key, request_fingerprint=fingerprint))
+def _keyed(wanted: Wanted, key: str | None, fingerprint: str) -> Wanted:
+    """The first job of a batch stands for all of them."""
+    return wanted if key is None else replace(wanted, new=replace(wanted.new, idempotency_key=key, request_fingerprint=fingerprint))
 
 
 def _parsed(submission: Submission) -> tuple[Submission, Options]:

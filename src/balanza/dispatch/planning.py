@@ -167,7 +167,9 @@ class Planner:
         slots = sum(one.slots for one in workers.list_workers(tx) if not one.offline)
         most = min(asked.most, ceil(fairness.pending_count(tx) / max(1, slots)))  # something is left for the others
         following = next_jobs.after(tx, taker, job, 2 * most) if most > 1 else []
-        return tuple([one for one in following if _is_alike(one, job) and _is_tiny(one, speeds)][: most - 1])
+        alike = [one for one in following if _is_alike(one, job) and _is_tiny(one, speeds)]
+        # What need not be moved is as good: they all end within seconds.
+        return tuple(sorted(alike, key=lambda one: one.assigned_worker not in {None, asked.worker.id})[: most - 1])
 
     def _prospect(self, tx: Connection, taker: Taker) -> Prospect:
         """Whether others are about to start what it could run; one that hangs does not."""
