@@ -53,7 +53,7 @@ def complete(tx: Connection, done: Sequence[Done], *, now: datetime) -> dict[str
         return {}
     tx.execute(_COMPLETE, [_values(said[row.lease_token], now) for row in rows])
     moved = {row.lease_token: _completed(row, said[row.lease_token], now) for row in rows}
-    library.insert(tx, *(said[token].result for token in moved))
+    library.insert(tx, *(replace(said[token].result, job_id=one.job.id) for token, one in moved.items()))
     end_attempts(tx, [_ending(one, said[token], now) for token, one in moved.items()])
     _count(tx, [one.job for one in moved.values()], now)
     events.append_all(tx, [event for one in moved.values() for event in _told(one, now)])
