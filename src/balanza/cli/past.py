@@ -6,7 +6,7 @@ from pathlib import Path
 
 from balanza.errors import InvalidRequest, StartupError
 from balanza.settings import Settings
-from balanza.simulate.past import PastJob, arrivals_in, speeds_in
+from balanza.simulate.past import PastJob, apart, arrivals_in, speeds_in
 from balanza.simulate.scenario import MOST_WORKERS, Scenario, scenario_from
 from balanza.simulate.workload import Arrival
 from balanza.store import workers
@@ -28,7 +28,7 @@ def past(settings: Settings) -> tuple[Scenario, Sequence[Arrival]]:
         slots = {worker.id: worker.slots for worker in database.read(workers.list_workers)}
     if not found:
         raise InvalidRequest("This server has completed no conversion yet, so there is no history to simulate.")
-    jobs = [_job(one) for one in found]
+    jobs = apart([_job(one) for one in found])
     speeds = speeds_in(jobs)
     fleet = [{"speed": speed, "slots": slots.get(name, 1)} for name, speed in speeds.items()][:MOST_WORKERS]
     scenario = scenario_from(
@@ -53,4 +53,5 @@ def _job(one: Ran) -> PastJob:
         kind=one.work,
         owner=one.owner_id,
         priority=one.priority,
+        process=f"{one.worker_id} {one.started_at.isoformat()}" if one.predicted_seconds is None else "",
     )

@@ -1,7 +1,7 @@
 """A scenario out of what a server has run: its jobs as they came, and its workers as fast as they were. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 from balanza.balancer.prediction import Key, Learned, Speeds
@@ -25,6 +25,17 @@ class PastJob:
     kind: str = ""
     owner: str = ""
     priority: int = 50
+    process: str = ""
+    """Which one it shared with others; empty: it had one of its own."""
+
+
+def apart(jobs: Sequence[PastJob]) -> list[PastJob]:
+    """As if each had been done alone: those that shared a process took an equal part of its time."""
+    sharing: dict[str, list[float]] = {}
+    for job in jobs:
+        sharing.setdefault(job.process, []).append(job.run_seconds)
+    parts = {process: max(all_seconds) / len(all_seconds) for process, all_seconds in sharing.items() if process}
+    return [replace(job, run_seconds=parts.get(job.process, job.run_seconds)) for job in jobs]
 
 
 def speeds_in(jobs: Sequence[PastJob]) -> dict[str, float]:

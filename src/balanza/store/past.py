@@ -25,6 +25,8 @@ class Ran:
     ended_at: datetime
     paused_seconds: float
     transfer_seconds: float | None
+    predicted_seconds: float | None
+    """None: it shared its process with those that its worker began with it."""
 
     @property
     def run_seconds(self) -> float:
@@ -45,6 +47,7 @@ _RAN: Select[*tuple[Any, ...]] = (
         attempts.c.ended_at,
         attempts.c.paused_seconds,
         attempts.c.transfer_seconds,
+        attempts.c.predicted_seconds,
     )
     .join(attempts, attempts.c.job_id == jobs.c.id)
     .where(
