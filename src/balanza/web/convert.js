@@ -23,7 +23,8 @@ const close = () => {
   store.dialog.value = null;
 };
 
-export function ConvertDialog({ media }) {
+export function ConvertDialog({ media: all }) {
+  const [media, setMedia] = useState(all); // what has not been started
   const formats = useFormats();
   const onlySound = media.every((item) => item.kind === 'audio');
   const [format, setFormat] = useState(null);
@@ -32,10 +33,14 @@ export function ConvertDialog({ media }) {
   const [priority, setPriority] = useState(LEVELS.usual);
   const [values, setValues] = useState({});
   const current = format ?? firstFormat(formats, onlySound);
+  const setLeft = (items) => {
+    setFormat(current); // it is what they were refused for
+    setMedia(items);
+  };
   const described = formats?.find(({ name }) => name === current);
   const options = { quality, ...given(described, values) };
   const outcome = useOutcome(media, described?.name, options);
-  const { problems, isBusy, start } = useStarting(media, { output_format: current, options, priority, goal });
+  const { problems, isBusy, start } = useStarting(media, { output_format: current, options, priority, goal }, setLeft);
   const refused = problems.find(({ problem }) => blamed(problem, described))?.problem ?? null;
   const invalid = outcome.isCurrent ? outcome.problems.find(({ problem }) => blamed(problem, described))?.problem : null;
 
@@ -47,9 +52,9 @@ export function ConvertDialog({ media }) {
         ${media.length > 1 && html`<${GoalField} current=${goal} onChange=${setGoal} />`}
         <${Advanced} format=${described} values=${values} onChange=${setValues} problem=${invalid ?? refused} refused=${refused}
           more=${priority === LEVELS.usual ? 0 : 1}><${PriorityField} current=${priority} onChange=${setPriority} /><//>
-        <${Refused} media=${media} problems=${refused ? [] : problems} />
+        <${Refused} started=${all.length - media.length} media=${media} problems=${refused ? [] : problems} />
         <div class="convert-foot">
-          <${Outcome} media=${media} ...${outcome} isElsewhere=${Boolean(invalid)} />
+          <${Outcome} media=${media} ...${outcome} isElsewhere=${Boolean(invalid)} told=${idsIn(problems)} />
           <div class="dialog-actions">
             <button type="button" class="button" onClick=${close}>${t('dialog.cancel')}</button>
             <button type="submit" class="button primary" disabled=${isBusy || !current}>${t('convert.start')}</button>
@@ -59,8 +64,10 @@ export function ConvertDialog({ media }) {
     <//>`;
 }
 
-/** Starting, and which files were refused when exactly this was last tried. */
-function useStarting(media, wanted) {
+const idsIn = (problems) => new Set(problems.flatMap(({ items }) => items.map(({ id }) => id)));
+
+/** Starting, and which files were refused when exactly this was last tried: those are left. */
+function useStarting(media, wanted, setLeft) {
   const [last, setLast] = useState({ problems: [], wish: null });
   const [isBusy, setBusy] = useState(false);
   const wishes = useMemo(() => new Map(), []);
@@ -77,13 +84,15 @@ function useStarting(media, wanted) {
     for (const job of jobs) jobChanged(job);
     if (jobs.length) onSubmitted(jobs.length, wanted.output_format);
     if (refused.length === 0) close();
+    else setLeft(media.filter(({ id }) => !wish.accepted.has(id)));
   };
   return { isBusy, start, problems: last.wish !== null && last.wish === wishes.get(key) ? last.problems : [] };
 }
 
 /** Each problem with the files that it is about, unless these are all. */
-const Refused = ({ media, problems }) => html`
+const Refused = ({ started, media, problems }) => html`
   <div role="alert">
+    ${started > 0 && problems.length > 0 && html`<p>${tn('convert.others', started)}</p>`}
     ${problems.slice(0, NAMED).map(({ items, problem }) => html`
       <div key=${items[0].id}>${items.length < media.length && html`<${Names} items=${items} />`}<${ProblemText} problem=${problem} /></div>`)}
     ${problems.length > NAMED && html`<p>${t('list.others', { count: problems.length - NAMED })}</p>`}

@@ -17,7 +17,7 @@ const NOTHING = { wanted: null, outcomes: [], problems: [] };
  */
 export function useOutcome(media, format, options) {
   const [found, setFound] = useState(NOTHING);
-  const wanted = JSON.stringify([format, options]);
+  const wanted = JSON.stringify([media.map(({ id }) => id), format, options]);
   useEffect(() => {
     if (!format) return undefined;
     const asking = new AbortController();
@@ -55,23 +55,26 @@ export async function estimatesOf(media, format, options, signal = new AbortCont
   return { outcomes, problems };
 }
 
-/** `isElsewhere`: the problem is shown at its field. Its room is there from the beginning: nothing moves. */
-export function Outcome({ media, outcomes, problems, isCurrent, isElsewhere }) {
-  const shown = isElsewhere ? [] : problems.slice(0, TOLD);
+/** `isElsewhere`: the problem is shown at its field; `told` are the files whose problems are shown elsewhere too. Its room
+ * is there from the beginning: nothing moves. */
+export function Outcome({ media, outcomes, problems, isCurrent, isElsewhere, told }) {
+  const untold = isElsewhere ? [] : problems.filter(({ item }) => !told.has(item.id));
+  const shown = untold.slice(0, TOLD);
   return html`
     <div class=${`outcome ${isCurrent ? '' : 'old'}`} role="status">
       ${outcomes.length > 0
         ? html`<p class="outcome-name"><strong title=${outcomes[0].output_file}>→ ${outcomes[0].output_file}</strong> ${others(outcomes.length - 1)}</p>`
-        : html`<p class="outcome-name">${whyNone(problems, isElsewhere)}</p>`}
+        : html`<p class="outcome-name">${whyNone(problems, untold, isElsewhere)}</p>`}
       <p class="facts">${factsOf(outcomes).map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>
       ${shown.map(({ item, problem }) => html`
         <div key=${item.id}>${media.length > 1 && html`<p class="breakable">${item.name}</p>`}<${ProblemText} problem=${problem} /></div>`)}
-      ${problems.length > shown.length && shown.length > 0 && html`<p>${others(problems.length - shown.length)}</p>`}
+      ${untold.length > shown.length && html`<p>${others(untold.length - shown.length)}</p>`}
     </div>`;
 }
 
-function whyNone(problems, isElsewhere) {
+function whyNone(problems, untold, isElsewhere) {
   if (isElsewhere) return t('outcome.invalid');
+  if (problems.length > 0 && untold.length === 0) return t('outcome.refused');
   return problems.length === 0 && t('outcome.coming');
 }
 
