@@ -242,7 +242,7 @@ def test_tiny_jobs_of_one_kind_are_given_together_and_something_is_left_for_othe
     assert not alone.companions, "nobody has seen yet how long such work takes"
     world.fleet.release(alone.token)
     world.desk.database.write(lambda tx: speeds.save(tx, {("", "mp3"): (0.0, 3)}))
-    world.desk.predictions.learned()
+    world.clock.pass_seconds(10)  # until it is read anew
     put(world, "video", 0.1005, work="mp4")
 
     grant = world.fleet.lease(request)
@@ -271,6 +271,7 @@ def test_what_was_not_as_tiny_as_it_seemed_is_learned_though_it_ran_with_others(
     done = world.write_result(grant).model_copy(update={"run_seconds": 5.0})
     world.fleet.complete(grant.token, done)
 
+    world.clock.pass_seconds(10)
     known = world.desk.database.read(lambda tx: world.desk.predictions.speeds(tx, world.clock.now))
     assert known.usual_seconds("mp3", 0.1) > 0.13
 

@@ -324,8 +324,9 @@ def test_what_a_conversion_would_come_to_is_said_before_it_is_made(own_stand: St
 def _learn_that_all_takes(stand: Stand, times: float) -> None:
     """So many times as long as it was guessed to."""
     learned = {(FLEET, "mp3"): (log(times), 5)}
-    stand.parts.desk.database.write(lambda tx: speeds.save(tx, learned))
-    stand.parts.desk.predictions.learned()
+    desk = stand.parts.desk
+    desk.database.write(lambda tx: speeds.save(tx, learned))
+    eventually(lambda: desk.database.read(lambda tx: desk.predictions.speeds(tx, desk.clock())).knows("mp3"))
 
 
 def test_only_administrators_get_before_others(tmp_path: Path) -> None:

@@ -130,7 +130,8 @@ class Scene:
     def complete(self, token: str = "token", *, result_id: str = "result") -> Job | None:
         result = a_media(result_id, name="song.flac", at=self.now)
         done = jobs.Done(token, result, log_tail="done")
-        return self.do(jobs.complete, [done], now=self.now).get(token)
+        job, _ = self.do(jobs.complete, [done], now=self.now).get(token, (None, None))
+        return job
 
     def fail(self, token: str = "token", *, outcome: Outcome = Outcome.FAILED, error: str = "It broke.") -> Job | None:
         return self.do(jobs.fail_attempt, token, outcome=outcome, error=error, log_tail="broke", now=self.now)

@@ -316,7 +316,8 @@ def test_several_are_leased_and_completed_at_once_and_the_stale_ones_left_out(sc
     done = [jobs.Done(lease.token, a_media(f"result of {lease.job.id}")) for lease in taken]
     completed = scene.do(jobs.complete, done, now=scene.now)
 
-    assert completed == {"token job 3": scene.job("job 3")}
+    [attempt] = scene.see(jobs.attempts_of, "job 3")
+    assert completed == {"token job 3": (scene.job("job 3"), attempt)}
     assert scene.see(library.get, "result of job 0") is None
     assert scene.counters() == (0, 0)
     assert scene.do(jobs.complete, done, now=scene.now) == {}

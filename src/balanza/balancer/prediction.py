@@ -8,6 +8,7 @@ moves towards what was observed by a step that shrinks with the number of sample
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import exp, log
 
 FLEET = ""
@@ -52,13 +53,13 @@ Key = tuple[str, str]
 """A worker's id or FLEET, and a kind of work or ANY_KIND."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Speeds:
     """What was learned of the fleet."""
 
     learned: Mapping[Key, Learned] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def are_uneven(self) -> bool:
         """Whether workers differ so much that it matters who takes a job."""
         slownesses = [self.slowness(worker_id) for worker_id, kind in self.learned if worker_id and kind == ANY_KIND]

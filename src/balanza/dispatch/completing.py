@@ -37,7 +37,6 @@ def complete(desk: Desk, completions: Mapping[str, Completion]) -> dict[str, Job
         published, moves = desk.database.write(
             partial(_publish, desk=desk, held=held, done=done, said=completions, now=now)
         )
-        desk.predictions.learned()
         for job in published.values():
             desk.ended(job)
         desk.moved(moves)
@@ -72,14 +71,13 @@ def _publish(
     if any(held[token].job.attempts > 1 for token in done):
         workers.lock_all(tx)  # somebody may be to blame
     else:
-        for worker_id in sorted({held[token].job.worker_id or "" for token in done}):
-            workers.get(tx, worker_id, lock=True)
+        workers.lock(tx, {held[token].job.worker_id or "" for token in done})
     completed = jobs.complete(tx, list(done.values()), now=now)
-    attempts = jobs.attempts_under(tx, list(completed))
-    for token, job in completed.items():
-        learn(tx, job, attempts[token], said[token].run_seconds)
-    listed = [job for job in completed.values() if job.kind.is_listed]
-    return completed, judge(tx, desk.chooser, desk.settings, listed, now=now)
+    for token, (job, attempt) in completed.items():
+        learn(tx, job, attempt, said[token].run_seconds)
+    published = {token: job for token, (job, _) in completed.items()}
+    listed = [job for job in published.values() if job.kind.is_listed]
+    return published, judge(tx, desk.chooser, desk.settings, listed, now=now)
 
 
 def _completed_before(desk: Desk, token: str) -> Job | BalanzaError:

@@ -219,7 +219,11 @@ def _in_batch(wanted: Wanted, batch_id: str) -> Wanted:
 
 def _keyed(wanted: Wanted, key: str | None, fingerprint: str) -> Wanted:
     """The first job of a batch stands for all of them."""
-    return wanted if key is None else replace(wanted, new=replace(wanted.new, idempotency_key=key, request_fingerprint=fingerprint))
+    return (
+        wanted
+        if key is None
+        else replace(wanted, new=replace(wanted.new, idempotency_key=key, request_fingerprint=fingerprint))
+    )
 
 
 def _parsed(submission: Submission) -> tuple[Submission, Options]:

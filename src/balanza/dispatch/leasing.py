@@ -82,8 +82,10 @@ class Leasing:
             raise not_registered(tx, request.worker_id)
         if not _may_start(tx, worker, request, now):
             return [], []
-        # All at once, and before any share or event: one by one, two workers could wait for each other in a circle.
-        pending = jobs.lock_pending(tx, [job.id for job in plan.jobs])
+        pending = {plan.job.id}
+        if plan.companions:
+            # All at once, and before any share or event: one by one, two workers could wait for each other in a circle.
+            pending = jobs.lock_pending(tx, [job.id for job in plan.jobs])
         moves: list[Move] = []
         there = []
         for job in plan.jobs:

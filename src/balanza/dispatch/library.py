@@ -40,15 +40,21 @@ NAMED_AT_MOST = 5
 
 def existing(tx: Connection, media_id: str, owner_id: str, *, lock: bool = False) -> Media:
     """The file of that id. Raises NotFound, also when it is somebody else's, InTrash, or Gone when it was deleted."""
-    media = _not_deleted(tx, media_id, owner_id, lock=lock)
+    return _not_in_trash(_not_deleted(tx, media_id, owner_id, lock=lock))
+
+
+def _not_in_trash(media: Media) -> Media:
     if media.trashed_at is not None:
-        raise InTrash(f"The file {media.name} ({media_id}) is in the trash. Restore it from there to use it.")
+        raise InTrash(f"The file {media.name} ({media.id}) is in the trash. Restore it from there to use it.")
     return media
 
 
 def _not_deleted(tx: Connection, media_id: str, owner_id: str, *, lock: bool = False) -> Media:
     """The file of that id, be it in the library or in the trash. Raises NotFound, Gone."""
-    media = library.get(tx, media_id, lock=lock)
+    return _of(library.get(tx, media_id, lock=lock), media_id, owner_id)
+
+
+def _of(media: Media | None, media_id: str, owner_id: str) -> Media:
     if media is None or media.owner_id != owner_id or media.derived_from is not None:
         raise NotFound(f"There is no file with the id {media_id}. GET /media lists what there is.")
     if media.deleted_at is not None:
@@ -58,9 +64,9 @@ def _not_deleted(tx: Connection, media_id: str, owner_id: str, *, lock: bool = F
 
 def find(tx: Connection, reference: str, owner_id: str, *, lock: bool = False) -> Media:
     """Somebody's file with that id, or else the only one of that name. Raises NotFound, Gone, Conflict."""
-    with_id = library.get(tx, reference)
+    with_id = library.get(tx, reference, lock=lock)
     if with_id is not None and with_id.owner_id == owner_id:
-        return existing(tx, reference, owner_id, lock=lock)
+        return _not_in_trash(_of(with_id, reference, owner_id))
     # Thousands may have this name, and this is read inside the one writer.
     named = library.by_name(tx, reference, owner_id=owner_id, limit=NAMED_AT_MOST + 1)
     if not named:

@@ -1,6 +1,7 @@
 """What the server predicts of jobs, and how it learns from attempts that completed."""
 
 import threading
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -14,8 +15,10 @@ TRANSFER = "transfer"
 """The kind of work of bringing bytes to a worker and back."""
 _TRANSFERRED_BYTES = 100e6
 """Per second, at a first guess."""
-_FRESH = timedelta(seconds=2)
-"""What another server on the same database has learned is known here after so long."""
+_FRESHEST, _FRESH = timedelta(seconds=0.1), timedelta(seconds=10)
+"""What has been learned, here or by another server on the same database, is known here after so long."""
+_READING = 0.02
+"""Of a large fleet it takes a while to read: at most this part of the time is spent with it."""
 
 
 class Predictions:
@@ -25,21 +28,19 @@ class Predictions:
         self._lock = threading.Lock()
         self._speeds = Speeds()
         self._read_at: datetime | None = None
+        self._lasts = _FRESHEST
 
     def speeds(self, tx: Connection, now: datetime) -> Speeds:
         with self._lock:
-            read_at, known = self._read_at, self._speeds
-        if read_at is not None and abs(now - read_at) < _FRESH:
-            return known
+            if self._read_at is not None and abs(now - self._read_at) < self._lasts:
+                return self._speeds
+        begun_at = time.perf_counter()
         known = _loaded(speeds.load(tx))
+        took = timedelta(seconds=time.perf_counter() - begun_at)
         with self._lock:
             self._speeds, self._read_at = known, now
+            self._lasts = min(_FRESH, max(_FRESHEST, took / _READING))
         return known
-
-    def learned(self) -> None:
-        """There is something new to read."""
-        with self._lock:
-            self._read_at = None
 
 
 def learn(tx: Connection, job: Job, attempt: Attempt, run_seconds: float | None = None) -> None:

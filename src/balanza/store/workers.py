@@ -68,6 +68,7 @@ _REMOVED = select(1).where(_THIS, not_(_LISTED))
 _GET_LOCKED = _GET.with_for_update(key_share=True)
 _ALL_LOCKED = _ALL.with_for_update(key_share=True)
 _LOCKED = select(workers.c.id).where(_LISTED).order_by(workers.c.id).with_for_update(key_share=True)
+_LOCK_THESE = _LOCKED.where(workers.c.id.in_(bindparam("ids", expanding=True)))
 _SOME_IDS = select(workers.c.id).where(_LISTED).limit(bindparam("most"))
 _SILENT = select(workers.c.id).where(_ONLINE, workers.c.seen_at < bindparam("before")).order_by(workers.c.id)
 
@@ -139,6 +140,12 @@ def lock_all(tx: Connection) -> None:
     time."""
     if tx.dialect.name != "sqlite":
         tx.execute(_LOCKED).all()
+
+
+def lock(tx: Connection, worker_ids: Iterable[str]) -> None:
+    """As `lock_all`, for these workers."""
+    if tx.dialect.name != "sqlite":
+        tx.execute(_LOCK_THESE, {"ids": sorted(worker_ids)}).all()
 
 
 def is_small(tx: Connection, most: int) -> bool:
