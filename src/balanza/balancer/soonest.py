@@ -21,7 +21,7 @@ _MARGIN = 0.06
 """What is later by more than this cannot be as soon when rounded; to round costs more than to compare."""
 _HALF = 0.05
 """So much later it rounds to the same."""
-_SURELY = 3.0
+_SURELY = 3
 """Where so many times the square root of those there are seem to tie, one of them is soon found by rank."""
 _GONE = 0
 _WIDTH = log(1.1)
@@ -187,7 +187,8 @@ class _Band:
         few = isqrt(len(self._idle))
         share = (soonest + _HALF - least * seconds) / seconds / (self.most - least)
         rank = self._by_rank(seconds, soonest, few) if share * few > _SURELY else None
-        return min(best, (soonest, rank or self._by_slowness(seconds, soonest)))
+        rank = rank or self._by_slowness(seconds, soonest, few)
+        return min(best, (soonest, rank or self._by_rank(seconds, soonest, len(self._ranked)) or _LAST))
 
     def _by_rank(self, seconds: float, soonest: float, most: int) -> Rank | None:
         """The first by rank of the idle ones that are as soon, if it is among the first `most` in the heap by rank."""
@@ -201,10 +202,12 @@ class _Band:
                 heappush(frontier, (ranked[below], below))
         return None
 
-    def _by_slowness(self, seconds: float, soonest: float) -> Rank:
-        """The same by looking at all that are as soon: from the fastest on through the heap."""
+    def _by_slowness(self, seconds: float, soonest: float, few: int) -> Rank | None:
+        """The same by looking at all that are as soon, if they are few: from the fastest on through the heap."""
         idle, stack, first = self._idle, [0], _LAST
-        while stack:
+        for _ in range(_SURELY * few + 8):
+            if not stack:
+                return first
             at = stack.pop()
             if at >= len(idle):
                 continue
@@ -215,7 +218,7 @@ class _Band:
             if number == worker.number and worker.rank < first and round(estimate, DIGITS) == soonest:
                 first = worker.rank
             stack += 2 * at + 1, 2 * at + 2
-        return first
+        return None
 
     def _first_busy(self, seconds: float, now: float, best: Found) -> Found:
         """Through the heap, as long as who is free then could be better if it were the fastest here."""

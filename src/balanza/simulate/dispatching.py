@@ -83,8 +83,8 @@ class Dispatching:
         self._given.clear()
         if not self.pending or not self._simulation.binds_late:
             return
-        for machine in sorted(self._free.values(), key=lambda one: one.id):
-            self._fill(machine)
+        for machine_id in sorted(self._free):
+            self._fill(self._free[machine_id])
             if not self.pending:
                 return
         if self._rules.pausing and self._rules.order is not Order.LPT:
