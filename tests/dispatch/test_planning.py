@@ -12,7 +12,7 @@ from balanza.dispatch.placing import put_in_order
 from balanza.errors import InvalidRequest, NotFound, QuotaExceeded
 from balanza.lifecycle import JobStatus
 from balanza.model import Reason
-from balanza.protocol import LeaseGrant, LeaseReport, LeaseRequest
+from balanza.protocol import Failure, LeaseGrant, LeaseReport, LeaseRequest
 from balanza.simulate.pending import PendingJob, PendingJobs
 from balanza.store import fairness, jobs, next_jobs, speeds, workers
 from tests.dispatch.conftest import SONG, World
@@ -288,6 +288,16 @@ def test_what_ran_is_learned_without_its_pauses_and_its_way(world: World) -> Non
     assert known.usual_seconds("mp3", 10) == pytest.approx(30)
     (attempt,) = world.desk.database.read(lambda tx: jobs.attempts_of(tx, "job"))
     assert (attempt.predicted_seconds, attempt.run_seconds) == (10, 30)
+
+
+def test_an_attempt_that_failed_keeps_how_long_it_was_paused(world: World) -> None:
+    world.join("a")
+    put(world, "job", 10)
+    for told in (3.0, 0.0):  # an older worker says it in its heartbeats only
+        grant = world.granted("a")
+        world.beat("a", LeaseReport(token=grant.token, progress=5, paused_seconds=2))
+        world.fleet.fail(grant.token, Failure(error="It broke.", paused_seconds=told))
+    assert [attempt.paused_seconds for attempt in world.attempts("job")] == [3, 2]
 
 
 def test_a_slow_worker_leaves_the_last_big_job_to_a_fast_one(world: World) -> None:

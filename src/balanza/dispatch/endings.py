@@ -45,7 +45,13 @@ def end_attempt(
         job = jobs.release(tx, lease.token, now=now)
     else:
         job = jobs.fail_attempt(
-            tx, lease.token, outcome=outcome, error=failure.error, log_tail=failure.log_tail, now=now
+            tx,
+            lease.token,
+            outcome=outcome,
+            error=failure.error,
+            log_tail=failure.log_tail,
+            paused_seconds=max(failure.paused_seconds, lease.job.paused_seconds),
+            now=now,
         )
     if job is None:
         return None

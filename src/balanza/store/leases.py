@@ -191,7 +191,7 @@ def expired(tx: Connection, now: datetime) -> list[str]:
 
 
 def fail_attempt(
-    tx: Connection, token: str, *, outcome: Outcome, error: str, log_tail: str, now: datetime
+    tx: Connection, token: str, *, outcome: Outcome, error: str, log_tail: str, paused_seconds: float = 0, now: datetime
 ) -> Job | None:
     """The job: in the general queue while attempts remain, otherwise failed with `error`; None for a stale token.
 
@@ -203,7 +203,8 @@ def fail_attempt(
     moved = moved or carry_out(tx, last, values | {"completed_at": now, "error": error})
     if moved is None:
         return None
-    end_attempts(tx, [ending(moved, outcome, now=now, error=error, log_tail=log_tail)])
+    told = ending(moved, outcome, now=now, error=error, log_tail=log_tail)
+    end_attempts(tx, [told | {"paused_seconds": paused_seconds}])
     count_end(tx, moved.job, failed=1 if moved.job.kind.is_listed else 0)
     if moved.job.status is JobStatus.PENDING:
         fairness.join(tx, moved.job)
