@@ -56,15 +56,21 @@ class RemoteRun:
             events = Events(http, self._server)
             submissions = Submissions(http, self._server, self._wanted, sources)
             listening = asyncio.create_task(events.listen())
-            working = asyncio.gather(*(self._attend(http, events, submissions, source) for source in sources))
+            working = asyncio.gather(
+                *(self._attend(http, events, submissions, source) for source in sources),
+                return_exceptions=True,  # also when it is interrupted, all clean up before it ends
+            )
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self._interrupt, number, working, submissions)
+            ended: list[BaseException | None] = []
             with suppress(asyncio.CancelledError):
-                await working
+                ended = await working
             listening.cancel()
+        if bugs := [error for error in ended if error is not None]:
+            raise bugs[0]
 
-    def _interrupt(self, number: int, working: "asyncio.Future[list[None]]", submissions: Submissions) -> None:
+    def _interrupt(self, number: int, working: "asyncio.Future[Any]", submissions: Submissions) -> None:
         if self._interrupted_by is not None:
             os._exit(128 + number)
         self._interrupted_by = number
@@ -93,7 +99,8 @@ class RemoteRun:
         left = Left(http)
         try:
             async with self._uploads:
-                left.media_ids.append(await self._upload(http, source))
+                left.upload = asyncio.create_task(self._upload(http, source))
+                left.media_ids.append(await asyncio.shield(left.upload))
             left.job = submissions.ask(source, left.media_ids[0])
             job = await self._converted(events, source, await asyncio.shield(left.job))
             left.job = None
@@ -124,6 +131,8 @@ class RemoteRun:
         sent = 0
         following = pieces(source, self._stopping)
         while piece := await asyncio.to_thread(next, following, b""):
+            if self._stopping.is_set():
+                raise InterruptedError(f"Uploading {source.shown} was interrupted.")
             yield piece
             sent += len(piece)
             self._report.progress(source, "uploading", 100 * sent / source.size_bytes if source.size_bytes else 0)
@@ -166,20 +175,25 @@ class Left:
         self._http = http
         self.media_ids: list[str] = []
         """The upload; and the result, when it has been downloaded."""
+        self.upload: asyncio.Task[str] | None = None
+        """It may be there already when an interruption comes before the answer."""
         self.job: Job | None = None
         """A job that was asked for and has not ended as far as we know."""
 
     async def remove(self) -> None:
         """Cancels the job, then deletes the files. What the server does not do stays there."""
         with suppress(httpx2.HTTPError):
-            if job_id := await self._job_id():
+            if job_id := await _known(self.job):
                 await self._http.post(f"/jobs/{job_id}/cancel", timeout=REMOVE_SECONDS)
+            if not self.media_ids and (media_id := await _known(self.upload)):
+                self.media_ids.append(media_id)
             for media_id in self.media_ids:
                 await self._http.delete(f"/media/{media_id}", params={"forever": "true"}, timeout=REMOVE_SECONDS)
 
-    async def _job_id(self) -> str | None:
-        """None when there is none: it was refused, not sent, or the answer is too long in coming."""
-        if self.job is None:
-            return None
-        done, _ = await asyncio.wait([self.job], timeout=REMOVE_SECONDS)
-        return None if not done or self.job.cancelled() or self.job.exception() else self.job.result()
+
+async def _known(answer: asyncio.Future[str] | None) -> str | None:
+    """None when there is none: it was refused, not asked for, or is too long in coming."""
+    if answer is None:
+        return None
+    done, _ = await asyncio.wait([answer], timeout=REMOVE_SECONDS)
+    return None if not done or answer.cancelled() or answer.exception() else answer.result()
