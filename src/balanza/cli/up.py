@@ -11,6 +11,7 @@ from socket import socket
 from string import ascii_lowercase
 
 from rich.console import Console
+from rich.control import strip_control_codes
 from rich.text import Text
 
 from balanza.cli.children import Child, Spec
@@ -138,9 +139,24 @@ class Screen(Console):
         self._width = max(map(len, [*names, "balanza"])) + 2
         self._colours = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(names)}
         self._closed: Callable[[], None] = lambda: None
+        self._is_plain = not self.is_terminal
 
     def child_line(self, name: str, text: str) -> None:
-        self.print(Text.assemble((f"{name:<{self._width}}| ", self._colours.get(name, "bold")), text))
+        label = f"{name:<{self._width}}| "
+        if self._is_plain:
+            self._write_plain(f"{label}{strip_control_codes(text)}\n")
+        else:
+            self.print(Text.assemble((label, self._colours.get(name, "bold")), text))
+
+    def _write_plain(self, line: str) -> None:
+        """What `print` would write, without the layout, which takes 0.2 ms: of tiny jobs each has two lines."""
+        if self.quiet:
+            return
+        try:
+            self.file.write(line)
+            self.file.flush()
+        except BrokenPipeError:
+            self.on_broken_pipe()
 
     def headline(self, text: str) -> None:
         self.print(Text(text, style="bold"))
