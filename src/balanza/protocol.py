@@ -113,6 +113,8 @@ class HeartbeatReply(Message):
     """Tokens of leases that are no longer its own: cancelled, expired or replaced. Kill those conversions."""
     drain: bool = False
     """Take nothing new."""
+    heartbeat_seconds: float | None = None
+    """Until the next one: in a large fleet longer than it was at first. None: as before."""
 
 
 class LeaseRequest(Message):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from balanza.dispatch.measurements import Measurements
+from balanza.dispatch.pace import Pace
 from balanza.model import MetricsSource, Sample, Worker
 from balanza.settings import Settings
 
@@ -29,13 +30,13 @@ def measured(seconds_ago: float, cpu_load: float = 0.75) -> Sample:
 
 
 def holding(**samples: Sample) -> Measurements:
-    measurements = Measurements(SETTINGS)
+    measurements = Measurements(SETTINGS, Pace(SETTINGS))
     measurements.replace(samples)
     return measurements
 
 
 def test_without_prometheus_the_last_heartbeat_is_the_sample() -> None:
-    measurements = Measurements(SETTINGS)
+    measurements = Measurements(SETTINGS, Pace(SETTINGS))
     assert measurements.sample_of(worker(), NOW) == Sample(MetricsSource.HEARTBEAT, ago(0.5), 0.25, 100.0)
     assert (measurements.source(NOW), measurements.age_seconds(NOW)) == (MetricsSource.HEARTBEAT, None)
 

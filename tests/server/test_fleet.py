@@ -156,7 +156,7 @@ def test_a_cancelled_job_is_lost_at_the_next_heartbeat(stand: Stand, hand: Hand,
     job_id = stand.convert(song["id"])["job_id"]
     grant = hand.grant()
     report = {"token": grant["token"], "progress": 10}
-    assert hand.beat(report).json() == {"lost": [], "drain": False}
+    assert hand.beat(report).json() == {"lost": [], "drain": False, "heartbeat_seconds": 1}
     end(stand, job_id)
     assert hand.beat(report).json()["lost"] == [grant["token"]]
 

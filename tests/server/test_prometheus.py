@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from balanza.dispatch.measurements import Measurements
+from balanza.dispatch.pace import Pace
 from balanza.errors import StartupError
 from balanza.model import MetricsSource
 from balanza.server.main import opened
@@ -38,7 +39,7 @@ class Reading:
         settings = Settings(prometheus_scrape_seconds=scrape)
         self.late = timedelta()
         self.outcomes: list[str] = []
-        self.measurements = Measurements(settings)
+        self.measurements = Measurements(settings, Pace(settings))
         client = PrometheusClient(address, scrape_seconds=scrape, answer_seconds=patience)
         self.refresher = Refresher(
             client, self.measurements, settings, clock=self.clock, refreshed=self.outcomes.append

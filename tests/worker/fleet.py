@@ -75,6 +75,8 @@ class Fleet:
     prober: Prober
     shared: bool = True
     heartbeat_seconds: float = 0.05
+    pace_seconds: float | None = None
+    """As the answers to heartbeats tell it."""
     down: bool = False
     draining: bool = False
     instance: str | None = None
@@ -166,7 +168,7 @@ class Fleet:
         self._check(heartbeat.instance)
         self.heartbeats.append(heartbeat)
         lost = tuple(report.token for report in heartbeat.leases if report.token not in self.live)
-        return HeartbeatReply(lost=lost, drain=self.draining)
+        return HeartbeatReply(lost=lost, drain=self.draining, heartbeat_seconds=self.pace_seconds)
 
     async def lease(self, request: LeaseRequest) -> LeaseGrant | None:
         self._reach()

@@ -282,6 +282,14 @@ async def test_a_storage_that_fails_after_a_cancellation_costs_nothing_else(
     assert len(fleet.registrations) == 1
 
 
+async def test_heartbeats_keep_the_pace_that_the_server_asks_for(fleet: Fleet, working: Working) -> None:
+    fleet.pace_seconds = 30
+    async with working():
+        await until(lambda: fleet.heartbeats)
+        await asyncio.sleep(20 * fleet.heartbeat_seconds)
+        assert len(fleet.heartbeats) <= 2, "news alone makes one before its time"
+
+
 async def test_draining_takes_nothing_new_and_finishes_what_runs(
     fleet: Fleet, working: Working, long_song: Path, song: Path, slow_ffmpeg: Program
 ) -> None:

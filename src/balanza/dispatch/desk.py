@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 from balanza.balancer.order import Order, is_guards_turn
@@ -15,6 +15,7 @@ from balanza.dispatch.assignment import Chooser, Move, log_choice, log_moves
 from balanza.dispatch.endings import Ended
 from balanza.dispatch.forecasts import Forecasts
 from balanza.dispatch.measurements import Measurements
+from balanza.dispatch.pace import Pace
 from balanza.dispatch.predictions import Predictions
 from balanza.dispatch.signals import Signals
 from balanza.errors import StorageError
@@ -75,11 +76,14 @@ class Desk:
     chance: random.Random = field(default_factory=random.Random)
     predictions: Predictions = field(default_factory=Predictions)
     dispatches: Dispatches = field(default_factory=Dispatches)
+    pace: Pace = field(init=False)
     chooser: Chooser = field(init=False)
     forecasts: Forecasts = field(init=False)
 
     def __post_init__(self) -> None:
-        chooser = Chooser(self.settings.policy, Measurements(self.settings), self.chance, self.predictions)
+        object.__setattr__(self, "pace", Pace(self.settings))
+        measurements = Measurements(self.settings, self.pace)
+        chooser = Chooser(self.settings.policy, measurements, self.chance, self.predictions)
         object.__setattr__(self, "chooser", chooser)
         object.__setattr__(self, "forecasts", Forecasts(self.predictions))
 
@@ -90,10 +94,6 @@ class Desk:
     @property
     def measurements(self) -> Measurements:
         return self.chooser.measurements
-
-    @property
-    def lease_time(self) -> timedelta:
-        return timedelta(seconds=self.settings.lease_seconds)
 
     def tell(self, *topics: str) -> None:
         """Events were committed, and perhaps work for somebody."""

@@ -57,8 +57,8 @@ class Fleet:
         self._desk.settle(self._desk.database.write(operation))
         local = self._desk.storage if isinstance(self._desk.storage, LocalStorage) else None
         return Registered(
-            heartbeat_seconds=self._desk.settings.heartbeat_seconds,
-            lease_seconds=self._desk.settings.lease_seconds,
+            heartbeat_seconds=self._desk.pace.heartbeat_seconds,
+            lease_seconds=self._desk.pace.lease_time.total_seconds(),
             storage_folder=str(local.folder) if local else None,
             storage_marker=local.marker if local else None,
         )
@@ -81,11 +81,12 @@ class Fleet:
             )
             if worker is None:
                 raise not_registered(tx, heartbeat.worker_id)
-            expires_at = now + self._desk.lease_time
+            expires_at = now + self._desk.pace.lease_time
             renewed = jobs.renew(tx, worker_id=worker.id, reports=heartbeat.leases, expires_at=expires_at)
             lost = tuple(report.token for report in heartbeat.leases if report.token not in renewed)
             moves = self._turned(tx, worker, now) if is_turn else []
-            return HeartbeatReply(lost=lost, drain=worker.draining), moves
+            pace = self._desk.pace.heartbeat_seconds
+            return HeartbeatReply(lost=lost, drain=worker.draining, heartbeat_seconds=pace), moves
 
         reply, moves = self._desk.database.write(operation)
         self._desk.signals.emit(signals.PROGRESS)

@@ -124,7 +124,7 @@ class Leasing:
             )
             for job in there
         ]
-        return jobs.lease(tx, wanted, worker_id=request.worker_id, now=now, expires_at=now + self._desk.lease_time)
+        return jobs.lease(tx, wanted, worker_id=request.worker_id, now=now, expires_at=now + self._desk.pace.lease_time)
 
     def _granted(self, plan: Plan, leases: list[Lease], moves: list[Move], pauses: str | None) -> Answer:
         """To be called after the commit. What is done together is one dispatch."""

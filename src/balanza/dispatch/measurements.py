@@ -7,6 +7,7 @@ has to be told when Prometheus is lost: what it said grows old by itself, and th
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from balanza.dispatch.pace import Pace
 from balanza.model import MetricsSource, Sample, Worker
 from balanza.settings import Settings
 
@@ -20,9 +21,9 @@ so it says nothing either."""
 class Measurements:
     """The last samples that Prometheus gave. May be asked and replaced by any thread at any time; never waits."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pace: Pace) -> None:
         self._scrape = timedelta(seconds=settings.prometheus_scrape_seconds)
-        self._heartbeat = timedelta(seconds=settings.heartbeat_seconds)
+        self._pace = pace
         self._samples: Mapping[str, Sample] = {}
 
     def replace(self, samples: Mapping[str, Sample]) -> None:
@@ -41,7 +42,7 @@ class Measurements:
         measured = self._samples.get(worker.id)
         if measured and measured.measured_at >= worker.registered_at and self._is_fresh(measured, now):
             return measured
-        if now - worker.seen_at > FRESH_INTERVALS * self._heartbeat:
+        if now - worker.seen_at > FRESH_INTERVALS * timedelta(seconds=self._pace.heartbeat_seconds):
             return None
         return Sample(MetricsSource.HEARTBEAT, worker.seen_at, worker.cpu_load, worker.memory_mb)
 

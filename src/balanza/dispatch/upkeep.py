@@ -38,18 +38,20 @@ class Upkeep:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._ran_at = desk.clock()
-        self._patient_until = self._ran_at + desk.lease_time
+        self._patient_since = self._ran_at
         self._sweep_at = self._ran_at
         self._recorder = Recorder(desk)
 
     def run_once(self) -> None:
         now = self._desk.clock()
-        if now - self._ran_at > self._desk.lease_time / 2:
-            self._patient_until = now + self._desk.lease_time
+        pace = self._desk.pace
+        pace.set(self._desk.database.read(workers.online_count))
+        if now - self._ran_at > pace.lease_time / 2:
+            self._patient_since = now
         self._ran_at = now
-        if now >= self._patient_until:
+        if now >= self._patient_since + pace.lease_time:
             _each(self._desk.database.read(lambda tx: jobs.expired(tx, now)), self._expire)
-            before = now - timedelta(seconds=self._desk.settings.offline_after_seconds)
+            before = now - pace.offline_after
             _each(self._desk.database.read(lambda tx: workers.silent_since(tx, before)), self._give_up)
         _each(self._desk.database.read(lambda tx: _overdue(tx, now)), self._hand_back)
         _each(self._desk.database.read(lambda tx: moving.stuck(tx, now=now)), self._unstick)
@@ -70,7 +72,7 @@ class Upkeep:
         self._desk.settle(self._desk.database.write(lambda tx: _expire(tx, self._desk.chooser, token, self._ran_at)))
 
     def _give_up(self, worker_id: str) -> None:
-        before = self._ran_at - timedelta(seconds=self._desk.settings.offline_after_seconds)
+        before = self._ran_at - self._desk.pace.offline_after
         moves = self._desk.database.write(
             lambda tx: _go_offline(tx, self._desk.chooser, worker_id, before, self._ran_at)
         )

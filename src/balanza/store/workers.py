@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, case, insert, not_, select, update
+from sqlalchemy import Connection, Update, bindparam, case, func, insert, not_, select, update
 
 from balanza.model import LEFT, Worker
 from balanza.protocol import Load, Registration
@@ -70,6 +70,7 @@ _ALL_LOCKED = _ALL.with_for_update(key_share=True)
 _LOCKED = select(workers.c.id).where(_LISTED).order_by(workers.c.id).with_for_update(key_share=True)
 _LOCK_THESE = _LOCKED.where(workers.c.id.in_(bindparam("ids", expanding=True)))
 _SOME_IDS = select(workers.c.id).where(_LISTED).limit(bindparam("most"))
+_ONLINE_COUNT = select(func.count()).select_from(workers).where(_ONLINE)
 _SILENT = select(workers.c.id).where(_ONLINE, workers.c.seen_at < bindparam("before")).order_by(workers.c.id)
 
 
@@ -146,6 +147,10 @@ def lock(tx: Connection, worker_ids: Iterable[str]) -> None:
     """As `lock_all`, for these workers."""
     if tx.dialect.name != "sqlite":
         tx.execute(_LOCK_THESE, {"ids": sorted(worker_ids)}).all()
+
+
+def online_count(tx: Connection) -> int:
+    return int(tx.execute(_ONLINE_COUNT).scalar_one())
 
 
 def is_small(tx: Connection, most: int) -> bool:

@@ -236,6 +236,8 @@ class Agent:
         await self._register()
 
     def _obey(self, reply: HeartbeatReply) -> None:
+        if reply.heartbeat_seconds is not None:
+            self._registered = self._session.model_copy(update={"heartbeat_seconds": reply.heartbeat_seconds})
         for token in reply.lost:
             if attempt := self._slots.attempts.get(token):
                 attempt.lose()
