@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balanza.balancer.policies import POLICIES, select_best_worker
-from balanza.model import Candidate, Decision
+from balanza.model import Candidate, Decision, Obstacle, WhyNot
 from balanza.settings import PolicyName
 from tests.balancer.crew import candidate, fleets, given_one
 
@@ -132,3 +132,14 @@ def test_a_choice_takes_work_in_proportion_to_the_fleet(policy: str) -> None:
         return calls
 
     assert work(400) < 5 * work(100)
+
+
+def test_of_many_candidates_the_chosen_one_and_the_first_others_are_told_of() -> None:
+    fleet = [candidate(str(number), jobs=9 - number) for number in range(9)]
+
+    whole, some = select_best_worker(fleet), select_best_worker(fleet, told=3)
+
+    assert some.chosen == whole.chosen
+    assert some.candidates == (*whole.candidates[:2], whole.candidates[-1])
+    nobody = [replace(one, cannot=WhyNot(Obstacle.OFFLINE, "is offline")) for one in fleet]
+    assert len(select_best_worker(nobody, told=3).candidates) == len(fleet)

@@ -109,11 +109,16 @@ _NOT_DRAWN = "was not drawn"
 
 
 def select_best_worker(
-    candidates: Sequence[Candidate], policy: str = "least_loaded", *, chance: Chance | None = None
+    candidates: Sequence[Candidate],
+    policy: str = "least_loaded",
+    *,
+    chance: Chance | None = None,
+    told: int | None = None,
 ) -> Decision:
     """The choice of `policy` among the candidates that can take the job; None of them when nobody can.
 
-    Every candidate of the decision that was not chosen says why not. The result does not depend on the order of
+    Every candidate of the decision that was not chosen says why not. When one was, the decision tells of at most `told`
+    candidates: to find words for 1,000 takes longer than to choose. The result does not depend on the order of
     `candidates`; with the same state of `chance` it is the same. Raises ValueError for a policy that does not exist,
     and when one that draws gets no `chance`.
     """
@@ -123,11 +128,18 @@ def select_best_worker(
     drawn = _draw(pool, rules, chance)
     chosen = min(drawn, key=lambda one: _rank(one, rules), default=None)
     pool_ids, drawn_ids = _ids(pool), _ids(drawn)
+    others = by_id if chosen is None or told is None else _some(by_id, chosen, told)
     return Decision(
         policy=policy,
         chosen=replace(chosen, why_not=None) if chosen else None,
-        candidates=tuple(replace(one, why_not=_why_not(one, chosen, pool_ids, drawn_ids, rules)) for one in by_id),
+        candidates=tuple(replace(one, why_not=_why_not(one, chosen, pool_ids, drawn_ids, rules)) for one in others),
     )
+
+
+def _some(candidates: list[Candidate], chosen: Candidate, most: int) -> list[Candidate]:
+    """The chosen one, and the first others."""
+    some = candidates[:most]
+    return some if chosen in some else [*some[: most - 1], chosen]
 
 
 def _policy(name: str) -> Policy:

@@ -112,7 +112,7 @@ class Chooser:
     ) -> Decision:
         able = [self.candidate(one, cannot=_cannot(one, needs, avoid, now), now=now) for one in fleet]
         candidates = [replace(one, finish_seconds=ends.get(one.worker_id)) for one in able] if ends else able
-        return select_best_worker(candidates, self.policy, chance=self.chance)
+        return select_best_worker(candidates, self.policy, chance=self.chance, told=decisions.CANDIDATES_KEPT)
 
 
 def assign_anew(
