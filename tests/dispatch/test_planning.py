@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from balanza.balancer.order import GUARD_EVERY, first_of
+from balanza.dispatch import placing
 from balanza.dispatch.dispatcher import Dispatcher, Submission
 from balanza.dispatch.placing import put_in_order
 from balanza.errors import InvalidRequest, NotFound, QuotaExceeded
@@ -487,3 +488,19 @@ def test_a_job_is_left_only_to_a_worker_that_can_run_it(world: World) -> None:
     wanting = world.submit(world.source, tags=["gpu"])
 
     assert world.granted("a").job_id == wanting.id
+
+
+def test_of_a_large_fleet_those_with_the_fewest_jobs_are_looked_at_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "LOOKED_AT", 2)
+    world.join("a", "b", "c", slots=9)
+    world.join("d", "e", encoders=("libmp3lame", "libopus"))
+    world.submit_to("d", 2)
+    world.submit_to("e", 3)
+
+    assert {world.submit().assigned_worker for _ in range(3)} == {"worker_a", "worker_b", "worker_c"}
+    opus = world.dispatcher.submit(Submission(world.song().id, "opus", {}))
+    assert opus.assigned_worker == "worker_d"
+    (told,) = world.decisions(opus.id)
+    assert [one.worker_id for one in told.decision.candidates] == [f"worker_{letter}" for letter in "abcde"]

@@ -11,10 +11,13 @@ from balanza.balancer.order import Order, order_key, share_of
 from balanza.dispatch import assignment
 from balanza.dispatch.desk import Desk
 from balanza.media.cost import Work
-from balanza.model import Decision, Job, Needs, Reason
+from balanza.model import Decision, Job, Needs, Reason, Worker
 from balanza.store import decisions, fairness, jobs, requirements, workers
 from balanza.store.jobs import NewJob
 
+LOOKED_AT = 100
+"""Of a large fleet so many, with the fewest jobs, are told apart by all that `least_loaded` goes by: to look at each of
+1,000 for each job takes longer than all the rest."""
 _AT_ONCE = 1000
 
 
@@ -39,13 +42,19 @@ def submit(
     speeds = desk.predictions.speeds(tx, now)
     seconds = [speeds.usual_seconds(one.work.kind, one.work.seconds) for one in wanted]
     mean = fmean(seconds) if longest_first else None
-    fleet = {worker.id: worker for worker in workers.list_workers(tx, lock=True)}
+    workers.lock_all(tx)
+    most = max(LOOKED_AT, 2 * len(wanted))
+    is_whole = desk.settings.policy != "least_loaded" or workers.is_small(tx, most)
+    fleet = _by_id(workers.list_workers(tx) if is_whole else workers.least_busy(tx, most))
     kinds = {(one.needs.encoders, one.needs.tags): one.needs for one in wanted}
     ids = {kind: requirements.id_of(tx, needs) for kind, needs in kinds.items()}
     given = []
     for one, predicted in zip(wanted, seconds, strict=True):
         new = _placed(desk.order, one, ids[one.needs.encoders, one.needs.tags], predicted, mean)
         decision = desk.chooser.decide(tx, list(fleet.values()), one.needs, new, avoid={}, now=now)
+        if decision.chosen is None and not is_whole:  # a busier one may be able
+            fleet, is_whole = _by_id(workers.list_workers(tx)) | fleet, True
+            decision = desk.chooser.decide(tx, list(fleet.values()), one.needs, new, avoid={}, now=now)
         assignment.count(fleet, new, decision.worker_id, now)
         given.append((replace(new, assigned_worker=decision.worker_id), decision))
     made = jobs.submit(tx, *(new for new, _ in given))
@@ -53,6 +62,10 @@ def submit(
         workers.mark_chosen(tx, worker_id, now=now)
     decisions.insert(tx, [(new.id, None, decision) for new, decision in given], reason=Reason.SUBMITTED, now=now)
     return [(job, decision) for job, (_, decision) in zip(made, given, strict=True)]
+
+
+def _by_id(some: Sequence[Worker]) -> dict[str, Worker]:
+    return {worker.id: worker for worker in some}
 
 
 def _placed(order: Order, one: Wanted, requirement_id: int | None, predicted: float, mean: float | None) -> NewJob:

@@ -63,6 +63,12 @@ _COMPLETED = (
 )
 _GET = select(*WORKER).where(_THIS)
 _ALL = select(*WORKER).where(_LISTED).order_by(workers.c.id)
+_LEAST_BUSY = (
+    select(*WORKER)
+    .where(_LISTED, _ONLINE)
+    .order_by(workers.c.assigned_jobs + workers.c.running_jobs, workers.c.chosen_at.nulls_first(), workers.c.id)
+    .limit(bindparam("most"))
+)
 _REMOVED = select(1).where(_THIS, not_(_LISTED))
 # FOR NO KEY UPDATE: it waits for other writers of the row, not for foreign keys that point at it.
 _GET_LOCKED = _GET.with_for_update(key_share=True)
@@ -134,6 +140,12 @@ def list_workers(tx: Connection, *, lock: bool = False) -> list[Worker]:
     """All workers by id, the offline ones too, those removed not. With `lock` nobody else changes them until the end of
     the transaction."""
     return [Worker(*row) for row in tx.execute(_ALL_LOCKED if lock else _ALL)]
+
+
+def least_busy(tx: Connection, most: int) -> list[Worker]:
+    """Of those online the ones with the fewest jobs, of equal ones those chosen longest ago, by id."""
+    found = [Worker(*row) for row in tx.execute(_LEAST_BUSY, {"most": most})]
+    return sorted(found, key=lambda worker: worker.id)
 
 
 def lock_all(tx: Connection) -> None:
