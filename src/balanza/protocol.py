@@ -19,6 +19,9 @@ server understands an older worker."""
 PROTOCOL_HEADER = "Balanza-Protocol"
 """Of the answer to a registration: which one the server speaks. An older worker would refuse it as a field."""
 
+PACE_HEADER = "Balanza-Heartbeat-Seconds"
+"""Of the answer to a heartbeat, for the same reason."""
+
 
 class Message(BaseModel):
     """Bounded in every field: what passes here, every database can keep and every answer can say."""
@@ -113,8 +116,8 @@ class HeartbeatReply(Message):
     """Tokens of leases that are no longer its own: cancelled, expired or replaced. Kill those conversions."""
     drain: bool = False
     """Take nothing new."""
-    heartbeat_seconds: float | None = None
-    """Until the next one: in a large fleet longer than it was at first. None: as before."""
+    heartbeat_seconds: float | None = Field(default=None, exclude=True)
+    """Until the next one: in a large fleet longer than it was at first. None: as before. It goes in a header."""
 
 
 class LeaseRequest(Message):

@@ -156,7 +156,9 @@ def test_a_cancelled_job_is_lost_at_the_next_heartbeat(stand: Stand, hand: Hand,
     job_id = stand.convert(song["id"])["job_id"]
     grant = hand.grant()
     report = {"token": grant["token"], "progress": 10}
-    assert hand.beat(report).json() == {"lost": [], "drain": False, "heartbeat_seconds": 1}
+    answer = hand.beat(report)
+    assert answer.json() == {"lost": [], "drain": False}, "an older worker refuses what it does not know"
+    assert answer.headers["Balanza-Heartbeat-Seconds"] == "1.0"
     end(stand, job_id)
     assert hand.beat(report).json()["lost"] == [grant["token"]]
 

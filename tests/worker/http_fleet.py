@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from balanza.errors import BalanzaError
 from balanza.protocol import (
+    PACE_HEADER,
     PROTOCOL,
     PROTOCOL_HEADER,
     Completion,
@@ -42,6 +43,7 @@ class HttpFleet:
         """Given to every request in place of the real answer."""
         self.protocol: str | None = str(PROTOCOL)
         """What it says that it speaks; an old server says nothing."""
+        self.pace: str | None = None
         self.delay_seconds = 0.0
         self.cut_source_after: int | None = None
         """Breaks the connection after so many bytes of a source, `cuts` times."""
@@ -96,7 +98,8 @@ def _app(http: HttpFleet) -> FastAPI:
         return await fleet.register(registration)
 
     @app.post("/fleet/heartbeat")
-    async def heartbeat(heartbeat: Heartbeat) -> Any:
+    async def heartbeat(heartbeat: Heartbeat, response: Response) -> Any:
+        response.headers.update({PACE_HEADER: http.pace} if http.pace else {})
         return await fleet.heartbeat(heartbeat)
 
     @app.post("/fleet/lease")

@@ -258,6 +258,17 @@ async def test_a_result_that_a_proxy_finds_too_large_is_a_failure(
     assert not http.fleet.stored()
 
 
+@pytest.mark.parametrize(
+    ("told", "understood"), [(None, None), ("2.5", 2.5), ("0", None), ("inf", None), ("nan", None), ("soon", None)]
+)
+async def test_the_pace_of_heartbeats_is_told_in_a_header(
+    http: HttpFleet, client: HttpFleetClient, told: str | None, understood: float | None
+) -> None:
+    await client.register(registration())
+    http.pace = told
+    assert (await client.heartbeat(heartbeat())).heartbeat_seconds == understood
+
+
 @pytest.mark.parametrize("keeps_its_store", [True, False])
 async def test_a_restarted_server_finds_its_worker_again(
     http: HttpFleet,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from balanza.settings import Settings
 
-MOST_BEATS = 200
+MOST_BEATS = 100
 """Of all workers together, a second: a server answers some 500 requests a second on one core."""
 _QUICKER = 0.5
 """Between two heartbeats the time between them falls at most to this part, so that all hear of the new one in time."""

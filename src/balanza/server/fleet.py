@@ -11,6 +11,7 @@ from balanza.dispatch import signals
 from balanza.dispatch.pieces import PieceWriter
 from balanza.errors import BalanzaError
 from balanza.protocol import (
+    PACE_HEADER,
     PROTOCOL,
     PROTOCOL_HEADER,
     Completion,
@@ -49,8 +50,10 @@ def register(registration: Registration, parts: WorkerParts, response: Response)
 
 
 @router.post("/heartbeat", summary="Say that one is alive, and how far one got", responses=problems(409, *JSON_BODY))
-def heartbeat(beat: Heartbeat, parts: WorkerParts) -> HeartbeatReply:
-    return parts.fleet.heartbeat(beat)
+def heartbeat(beat: Heartbeat, parts: WorkerParts, response: Response) -> HeartbeatReply:
+    reply = parts.fleet.heartbeat(beat)
+    response.headers[PACE_HEADER] = str(reply.heartbeat_seconds)
+    return reply
 
 
 @router.post("/leave", status_code=204, summary="Leave the fleet", responses=problems(*JSON_BODY))

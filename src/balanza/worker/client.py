@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from ipaddress import ip_address
+from math import inf
 from pathlib import Path
 from typing import BinaryIO, Literal, NoReturn, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from balanza.errors import BalanzaError, CallerError, InvalidRequest, ServerUnreachable, StartupError
 from balanza.protocol import (
+    PACE_HEADER,
     PROTOCOL,
     PROTOCOL_HEADER,
     Completion,
@@ -86,7 +88,8 @@ class HttpFleetClient:
         )
 
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
-        return _parsed(HeartbeatReply, await self._post("heartbeat", heartbeat, seconds=HEARTBEAT_SECONDS))
+        response = await self._post("heartbeat", heartbeat, seconds=HEARTBEAT_SECONDS)
+        return _parsed(HeartbeatReply, response).model_copy(update={"heartbeat_seconds": _pace_in(response)})
 
     async def lease(self, request: LeaseRequest) -> LeaseGrant | None:
         response = await self._post("lease", request, seconds=request.wait_seconds + CALL_SECONDS)
@@ -218,6 +221,15 @@ def _stranger(response: httpx2.Response) -> BalanzaError:
             "between refuse it?"
         )
     return ServerUnreachable(f"{host} answered {status}: is a Balanza server there?")
+
+
+def _pace_in(response: httpx2.Response) -> float | None:
+    """None from an older server."""
+    try:
+        seconds = float(response.headers.get(PACE_HEADER, "0"))
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < inf else None
 
 
 def _parsed(model: type[Answer], response: httpx2.Response) -> Answer:
