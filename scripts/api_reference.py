@@ -73,7 +73,7 @@ def reference(app: FastAPI) -> str:
     """The whole document."""
     schema = app.openapi()
     shapes: Schema = schema["components"]["schemas"]
-    calls = calls_of(app)
+    calls = sorted(calls_of(app), key=lambda call: "fleet" in call.described["tags"])  # what people ask comes first
     by_tag: dict[str, list[Call]] = {}
     for call in calls:
         by_tag.setdefault(call.described["tags"][0], []).append(call)

@@ -52,6 +52,9 @@ PASSWORD_THREADS = 4
 """For whatever hashes a password, two of them at once; the others are at the database meanwhile."""
 
 ROUTERS = (
+    # A request is compared with one route after the other: those of workers come first, of which there are most.
+    fleet.router,
+    fleet.results,
     accounts.router,
     oidc.router,
     users.router,
@@ -67,8 +70,6 @@ ROUTERS = (
     history.router,
     events.router,
     health.router,
-    fleet.router,
-    fleet.results,
     targets.router,
 )
 
