@@ -90,6 +90,7 @@ PROBLEMS: Mapping[str, str] = {
     "copy_or_change": "copy keeps the streams as they are, so {options} cannot be carried out: give one or the other.",
     "end_before_start": "end is {end:number} s, which is not after start at {start:number} s.",
     "start_after_end": "start is {start:number} s, but the file ends at {end:number} s.",
+    "start_after_end_of": "start is {start:number} s, but {name} ends at {end:number} s.",
     "option_unknown": "{format} has no option {option}; it takes {options}.",
     "option_whole": "{option} cannot be {value}: for {format} give a whole number from {range}.",
     "option_number": "{option} cannot be {value}: for {format} give a number from {range}.",

@@ -389,6 +389,7 @@ def test_a_batch_is_made_wholly_or_not_at_all(stand: Stand, song: dict[str, Any]
         ({"input_files": []}, 422, "'input_files'"),
         ({"input_files": [song["id"]] * 201}, 422, "'input_files'"),
         ({"output_format": "mp4"}, 422, "no video"),
+        ({"options": {"start": 60}}, 422, f"start is 60 s, but {song['name']} ends at "),
         ({"goal": "soon"}, 422, "'goal'"),
         ({"priority": 200}, 422, "'priority'"),
     ]

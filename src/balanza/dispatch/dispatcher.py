@@ -90,7 +90,9 @@ class Dispatcher:
             if repeated := _repeated(tx, alike.idempotency_key, fingerprint, self._owner_id):
                 return jobs.batch_from(tx, repeated, len(sources)), []
             # Sources are locked in one order, so that two batches of the same files do not wait for each other.
-            kinds = {one: self._wanted(tx, replace(alike, source=one), options) for one in sorted(set(sources))}
+            kinds = {
+                one: self._wanted(tx, replace(alike, source=one), options, named=True) for one in sorted(set(sources))
+            }
             quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id, len(sources))
             wanted = [_in_batch(kinds[one], batch_id) for one in sources]
             wanted[0] = _keyed(wanted[0], alike.idempotency_key, fingerprint)
@@ -185,11 +187,13 @@ class Dispatcher:
         self._desk.database.write(operation)
         self._desk.tell()
 
-    def _wanted(self, tx: Connection, submission: Submission, options: Options) -> Wanted:
-        """Locks the source."""
+    def _wanted(self, tx: Connection, submission: Submission, options: Options, *, named: bool = False) -> Wanted:
+        """Locks the source. `named`: one of several, so every refusal says which."""
         source = library.find(tx, submission.source, self._owner_id, lock=True)
         known = {"size_bytes": source.size_bytes}
         try:
+            if named:
+                formats.check_source(submission.output_format, options, source.probe, called=source.name)
             needs = needs_of(submission.output_format, options, source.probe, tags=submission.tags, **known)
             work = work_of(submission.output_format, options, source.probe, **known)
         except MissingStream as error:

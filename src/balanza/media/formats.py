@@ -20,12 +20,14 @@ __all__ = [
 ]
 
 
-def check_source(format_name: str, options: Mapping[str, OptionValue], probe: Probe) -> None:
-    """Returns when the format can be made of the source with these options.
+def check_source(
+    format_name: str, options: Mapping[str, OptionValue], probe: Probe, *, called: str = "the file"
+) -> None:
+    """Returns when the format can be made of the source, which is `called` so where an option does not fit it.
 
     Raises: UnknownFormat, MissingStream, InvalidOption.
     """
-    plan.check_source(format_named(format_name), options, probe)
+    plan.check_source(format_named(format_name), options, probe, called=called)
 
 
 def asked_duration(options: Mapping[str, OptionValue], probe: Probe) -> float | None:

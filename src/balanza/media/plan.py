@@ -63,8 +63,10 @@ def start_of(options: Mapping[str, OptionValue]) -> float:
     return float(options.get("start", 0.0))
 
 
-def check_source(format_: Format, options: Mapping[str, OptionValue], probe: Probe) -> None:
-    """Returns when the format can be made of the source.
+def check_source(
+    format_: Format, options: Mapping[str, OptionValue], probe: Probe, *, called: str = "the file"
+) -> None:
+    """Returns when the format can be made of the source, which is `called` so where an option does not fit it.
 
     Raises: MissingStream when it lacks the sound or the picture that the format needs; InvalidOption when the trim
         begins after its end.
@@ -76,7 +78,7 @@ def check_source(format_: Format, options: Mapping[str, OptionValue], probe: Pro
         raise MissingStream(f"The file has no video, so it cannot become {format_.title}: {advice}.")
     start, duration = start_of(options), probe.duration_seconds
     if duration is not None and start > 0 and start >= duration:
-        raise InvalidOption(f"start is {start:g} s, but the file ends at {duration:g} s.")
+        raise InvalidOption(f"start is {start:g} s, but {called} ends at {duration:g} s.")
 
 
 def _video(format_: Format, options: Mapping[str, OptionValue], probe: Probe) -> list[Planned]:

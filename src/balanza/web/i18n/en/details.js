@@ -29,6 +29,7 @@ export default {
   "detail.copy_or_change": "Streams that are copied stay as they are, so this cannot be carried out: {options}. Give one or the other.",
   "detail.end_before_start": "The end, {end} s, is not after the start, {start} s.",
   "detail.start_after_end": "The start is {start} s, but the file ends at {end} s.",
+  "detail.start_after_end_of": "The start is {start} s, but {name} ends at {end} s.",
   "detail.option_unknown": "{format} has no option {option}; it takes {options}.",
   "detail.option_whole": "{option} cannot be {value}: give a whole number from {range}.",
   "detail.option_number": "{option} cannot be {value}: give a number from {range}.",

@@ -29,6 +29,7 @@ export default {
   "detail.copy_or_change": "Las pistas que se copian quedan como están, así que no se puede aplicar: {options}. Elige lo uno o lo otro.",
   "detail.end_before_start": "El final, {end} s, no va después del principio, {start} s.",
   "detail.start_after_end": "El principio es {start} s, pero el archivo termina a los {end} s.",
+  "detail.start_after_end_of": "El principio es {start} s, pero {name} termina a los {end} s.",
   "detail.option_unknown": "{format} no tiene la opción {option}; admite {options}.",
   "detail.option_whole": "{option} no puede ser {value}: pon un número entero de {range}.",
   "detail.option_number": "{option} no puede ser {value}: pon un número de {range}.",
