@@ -1,23 +1,33 @@
 """Which pending job a worker gets next, of all that there are; when one is paused for it; what is done together."""
 
 import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from threading import Barrier, BrokenBarrierError
+from typing import TypeVar
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from balanza.balancer.order import GUARD_EVERY, first_of
+from balanza.balancer.order import GUARD_EVERY, Rule, first_of
 from balanza.dispatch import placing
 from balanza.dispatch.dispatcher import Dispatcher, Submission
 from balanza.dispatch.placing import put_in_order
+from balanza.dispatch.planning import Plan
 from balanza.errors import InvalidRequest, NotFound, QuotaExceeded
 from balanza.lifecycle import JobStatus
-from balanza.model import Reason
+from balanza.model import Job, Reason
 from balanza.protocol import Failure, LeaseGrant, LeaseReport, LeaseRequest
 from balanza.simulate.pending import PendingJob, PendingJobs
 from balanza.store import fairness, jobs, next_jobs, speeds, workers
+from balanza.store.postgresql import Postgresql
+from balanza.store.sqlite import Sqlite
 from tests.dispatch.conftest import SONG, World
 from tests.store.scene import a_job
+
+T = TypeVar("T")
 
 TO_MP3 = Submission("", "mp3", {})
 
@@ -490,6 +500,69 @@ def test_a_job_is_left_only_to_a_worker_that_can_run_it(world: World) -> None:
     assert world.granted("a").job_id == wanting.id
 
 
+def test_several_are_taken_as_they_were_planned_or_not_at_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.join("a", "b")
+    world.desk.database.write(lambda tx: speeds.save(tx, {("", "mp3"): (0.0, 3)}))
+    for number in range(9):
+        put(world, f"tiny-{number}", 0.1 + number / 1000)
+    write, moved = world.desk.database.write, list[str]()
+
+    def after_a_move(operation: Callable[[Connection], T]) -> T:
+        if not moved:
+            moved.append("tiny-0")
+            write(lambda tx: jobs.assign(tx, moved, "worker_b", now=world.clock.now))
+        return write(operation)
+
+    monkeypatch.setattr(world.desk.database, "write", after_a_move)
+    grant = world.fleet.lease(LeaseRequest(worker_id="worker_a", instance="first", most=8))
+
+    assert grant is not None
+    assert "tiny-0" not in {one.job_id for one in (grant, *grant.companions)}
+    assert len(grant.companions) > 1
+    assert world.worker("a").taken_slots == 1
+
+
+def test_a_lease_with_a_move_and_one_without_do_not_wait_in_a_circle(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(world.desk.database._kind, Sqlite):
+        return  # which has one writer
+    world.join("a", "b", "c")
+    put(world, "of another", 5, worker="b")
+    put(world, "own", 6, worker="c")
+    world.clock.pass_seconds(5)
+    once, serve, met, failed = Postgresql._write_once, fairness.serve, Barrier(2), list[Exception]()
+
+    def noted(kind: Postgresql, operation: Callable[[Connection], T]) -> T:
+        try:
+            return once(kind, operation)
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    def slow(tx: Connection, dispatched: Sequence[Job]) -> None:
+        """Both are in the middle of it, if they can be at once."""
+        if dispatched[0].worker_id == "worker_c":
+            serve(tx, dispatched)
+        with suppress(BrokenBarrierError):
+            met.wait(0.5)
+        if dispatched[0].worker_id != "worker_c":
+            serve(tx, dispatched)
+
+    monkeypatch.setattr(Postgresql, "_write_once", noted)
+    monkeypatch.setattr(fairness, "serve", slow)
+
+    def lease(letter: str, job_id: str) -> int:
+        plan = Plan(world.job(job_id), Rule.SHORTEST, 5)
+        request = LeaseRequest(worker_id=f"worker_{letter}", instance="first")
+        leases, _ = world.desk.database.write(lambda tx: world.fleet._leasing._lease(tx, request=request, plan=plan))
+        return len(leases)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(lease, "ac", ["of another", "own"])) == [1, 1]
+    assert not failed
+
+
 def test_of_a_large_fleet_those_with_the_fewest_jobs_are_looked_at_first(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -504,3 +577,6 @@ def test_of_a_large_fleet_those_with_the_fewest_jobs_are_looked_at_first(
     assert opus.assigned_worker == "worker_d"
     (told,) = world.decisions(opus.id)
     assert [one.worker_id for one in told.decision.candidates] == [f"worker_{letter}" for letter in "abcde"]
+    world.clock.pass_seconds(4)  # nobody's load is known any more, but that of one who is busier
+    world.beat("e")
+    assert world.submit().assigned_worker == "worker_e"

@@ -16,10 +16,9 @@ from balanza.dispatch.messages import grant_of
 from balanza.dispatch.moving import take
 from balanza.dispatch.planning import Asked, Plan, Planner, Prospect
 from balanza.errors import WorkerReplaced, WorkerUnknown
-from balanza.lifecycle import JobStatus
 from balanza.model import Job, Lease, Worker
 from balanza.protocol import LeaseGrant, LeaseRequest
-from balanza.store import jobs, workers
+from balanza.store import fairness, jobs, workers
 from balanza.store.jobs import NewLease
 
 LOOK_AGAIN_SECONDS = 30.0
@@ -82,34 +81,23 @@ class Leasing:
             raise not_registered(tx, request.worker_id)
         if not _may_start(tx, worker, request, now):
             return [], []
-        pending = {plan.job.id}
-        if plan.companions:
-            # All at once, and before any share or event: one by one, two workers could wait for each other in a circle.
-            pending = jobs.lock_pending(tx, [job.id for job in plan.jobs])
-        moves: list[Move] = []
-        there = []
-        for job in plan.jobs:
-            move, is_there = self._brought(tx, worker, job, plan, now) if job.id in pending else (None, False)
-            if is_there:
-                there.append(job)
-                moves += [move] if move else []
-            elif job is plan.job:
-                return [], []
+        # Jobs, then shares, then events: in any other order two workers could wait for each other in a circle.
+        lying = jobs.lock_pending(tx, [job.id for job in plan.jobs])
+        there = [job for job in plan.jobs if job.id in lying and lying[job.id] == job.assigned_worker]
+        if plan.job not in there:
+            return [], []
+        fairness.lock(tx, (job.share for job in there))
+        moves = [move for job in there if (move := self._brought(tx, worker, job, plan.rule, now))]
         return self._leased(tx, request, there, plan, now), moves
 
-    def _brought(self, tx: Connection, worker: Worker, job: Job, plan: Plan, now: datetime) -> tuple[Move | None, bool]:
-        """Whether the job is where this worker may lease it, and how it came there."""
-        is_elsewhere = job.assigned_worker not in {None, worker.id}
-        if not is_elsewhere and (job.assigned_worker or not worker.assigned_jobs):
-            return None, True
-        current = jobs.get(tx, job.id)
-        if current is None or current.status is not JobStatus.PENDING or current.assigned_worker != job.assigned_worker:
-            return None, False
-        if is_elsewhere:
-            move = take(tx, self._desk.chooser, worker, job, plan.rule, now=now)
-            return move, move is not None
-        # Its own queue comes before the general one: what is next is put at its head.
-        return None, bool(jobs.assign(tx, [job.id], worker.id, now=now))
+    def _brought(self, tx: Connection, worker: Worker, job: Job, rule: Rule, now: datetime) -> Move | None:
+        """The job comes to where this worker may lease it: how, if it is told."""
+        if job.assigned_worker not in {None, worker.id}:
+            return take(tx, self._desk.chooser, worker, job, rule, now=now)
+        if job.assigned_worker is None and worker.assigned_jobs:
+            # Its own queue comes before the general one: what is next is put at its head.
+            jobs.assign(tx, [job.id], worker.id, now=now)
+        return None
 
     def _leased(
         self, tx: Connection, request: LeaseRequest, there: Sequence[Job], plan: Plan, now: datetime

@@ -52,7 +52,8 @@ def submit(
     for one, predicted in zip(wanted, seconds, strict=True):
         new = _placed(desk.order, one, ids[one.needs.encoders, one.needs.tags], predicted, mean)
         decision = desk.chooser.decide(tx, list(fleet.values()), one.needs, new, avoid={}, now=now)
-        if decision.chosen is None and not is_whole:  # a busier one may be able
+        if not is_whole and (decision.chosen is None or decision.chosen.cpu_load is None):
+            # A busier one may be able, or be heard of.
             fleet, is_whole = _by_id(workers.list_workers(tx)) | fleet, True
             decision = desk.chooser.decide(tx, list(fleet.values()), one.needs, new, avoid={}, now=now)
         assignment.count(fleet, new, decision.worker_id, now)

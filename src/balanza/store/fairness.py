@@ -1,7 +1,7 @@
 """What each share has pending, and what it has been served: between shares, work is dealt fairly."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, case, exists, func, insert, literal_column, select, update
 
@@ -47,6 +47,12 @@ _UNCOUNTED = select(_LONGEST_PENDING.c.share).where(
     ~exists(select(1).where(fair_shares.c.share == _LONGEST_PENDING.c.share, literal_column("pending > 0")))
 )
 _NOTHING_PENDING = update(fair_shares).values(pending=0)
+_LOCK = (
+    select(fair_shares.c.share)
+    .where(fair_shares.c.share.in_(bindparam("shares", expanding=True)))
+    .order_by(fair_shares.c.share)
+    .with_for_update()
+)
 _SHARES = select(fair_shares.c.share)
 _SET = update(fair_shares).where(_THIS).values(pending=bindparam("count"))
 _PENDING_OF_SHARES = by_index(
@@ -61,6 +67,12 @@ def join(tx: Connection, *pending: Job) -> None:
         if not tx.execute(_JOIN, {"this_share": share, "count": count}).rowcount:
             # Two at once: the second INSERT is refused, and Database.write runs the operation again.
             tx.execute(_FIRST, {"this_share": share, "count": count})
+
+
+def lock(tx: Connection, shares: Iterable[str]) -> None:
+    """Nobody else changes them until the transaction ends. In SQLite nobody could."""
+    if tx.dialect.name != "sqlite":
+        tx.execute(_LOCK, {"shares": sorted(set(shares))}).all()
 
 
 def leave(tx: Connection, job: Job) -> None:

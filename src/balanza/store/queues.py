@@ -77,7 +77,7 @@ _TO_ASSIGN = (
     .order_by(jobs.c.seq)
     .with_for_update()
 )
-_LOCK = select(jobs.c.id).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
+_LOCK = select(jobs.c.id, jobs.c.assigned_worker).where(_PENDING, jobs.c.id.in_(bindparam("ids", expanding=True)))
 _LOCK_IN_ORDER = _LOCK.order_by(jobs.c.seq).with_for_update()
 _STEALABLE = by_index(
     select(*JOB)
@@ -141,9 +141,10 @@ def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now
     return moved
 
 
-def lock_pending(tx: Connection, job_ids: Sequence[str]) -> set[str]:
-    """Those of these jobs that are pending; nobody else changes them until the transaction ends."""
-    return set(tx.execute(_LOCK_IN_ORDER, {"ids": list(job_ids)}).scalars())
+def lock_pending(tx: Connection, job_ids: Sequence[str]) -> dict[str, str | None]:
+    """Those of these jobs that are pending, and in whose own queue; nobody else changes them until the transaction
+    ends."""
+    return {row.id: row.assigned_worker for row in tx.execute(_LOCK_IN_ORDER, {"ids": list(job_ids)})}
 
 
 def any_pending(tx: Connection) -> bool:
