@@ -63,6 +63,7 @@ class Crowd:
         self._speaking = stack.enter_context(Wire.to(address))
         self._asking: list[Wire] = []
         self._own: list[dict[str, str]] = []
+        self._every_seconds = 1.0
         self.beats = 0
         ending = threading.Event()
         thread = threading.Thread(target=self._beat, args=(ending,))
@@ -78,7 +79,7 @@ class Crowd:
                 raise TimeoutError(f"{number} of {size} workers had registered after {MOST_SECONDS} s")
             own = {"worker_id": f"worker_{number}", "instance": "crowd"}
             told = self._speaking.post("/fleet/register", registration(**own))
-            self._storage, self._every_seconds = Path(told["storage_folder"]), told["heartbeat_seconds"]
+            self._storage = Path(told["storage_folder"])
             self._own.append(own)
             self._asking.append(self._stack.enter_context(Wire.to(self._address)))
             self._selector.register(self._asking[number], selectors.EVENT_READ, number)
@@ -115,6 +116,7 @@ class Crowd:
                     if ending.wait(max(0.0, due - time.monotonic())):
                         return
                     wire.post("/fleet/heartbeat", {**own, "load": LOAD, "leases": []})
+                    self._every_seconds = wire.heartbeat_seconds or self._every_seconds
                     self.beats += 1
 
     def _granted(self) -> tuple[int, Mapping[str, Any]]:

@@ -7,6 +7,8 @@ import json
 import socket
 from typing import Any, Self
 
+from balanza.protocol import PACE_HEADER
+
 
 class Wire:
     """One request at a time: `send` and `receive` are apart for those who wait for many at once."""
@@ -16,6 +18,8 @@ class Wire:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._host = f"{host}:{port}"
         self._received = b""
+        self.heartbeat_seconds: float | None = None
+        """As an answer told it."""
 
     @classmethod
     def to(cls, address: str) -> Self:
@@ -50,7 +54,9 @@ class Wire:
         while b"\r\n\r\n" not in self._received:
             self._more()
         head, _, self._received = self._received.partition(b"\r\n\r\n")
-        status, length = int(head[9:12]), _length_in(head)
+        status, length = int(head[9:12]), int(_header(head, b"content-length") or 0)
+        pace = _header(head, PACE_HEADER.lower().encode())
+        self.heartbeat_seconds = float(pace) if pace else self.heartbeat_seconds
         while len(self._received) < length:
             self._more()
         body, self._received = self._received[:length], self._received[length:]
@@ -65,9 +71,9 @@ class Wire:
         self._received += piece
 
 
-def _length_in(head: bytes) -> int:
+def _header(head: bytes, wanted: bytes) -> bytes | None:
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
+        if name.lower() == wanted:
+            return value.strip()
+    return None

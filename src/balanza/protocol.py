@@ -117,7 +117,7 @@ class HeartbeatReply(Message):
     drain: bool = False
     """Take nothing new."""
     heartbeat_seconds: float | None = Field(default=None, exclude=True)
-    """Until the next one: in a large fleet longer than it was at first. None: as before. It goes in a header."""
+    """Until the next one, in a large fleet longer than `Registered` says; None: as long. It goes in a header."""
 
 
 class LeaseRequest(Message):

@@ -42,7 +42,7 @@ def end_attempt(
     """
     workers.lock_all(tx)
     if outcome is Outcome.RELEASED:
-        job = jobs.release(tx, lease.token, now=now)
+        job = jobs.release(tx, lease.token, paused_seconds=lease.job.paused_seconds, now=now)
     else:
         job = jobs.fail_attempt(
             tx,

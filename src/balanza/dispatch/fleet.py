@@ -57,8 +57,8 @@ class Fleet:
         self._desk.settle(self._desk.database.write(operation))
         local = self._desk.storage if isinstance(self._desk.storage, LocalStorage) else None
         return Registered(
-            heartbeat_seconds=self._desk.pace.heartbeat_seconds,
-            lease_seconds=self._desk.pace.lease_time.total_seconds(),
+            heartbeat_seconds=self._desk.settings.heartbeat_seconds,
+            lease_seconds=self._desk.settings.lease_seconds,
             storage_folder=str(local.folder) if local else None,
             storage_marker=local.marker if local else None,
         )

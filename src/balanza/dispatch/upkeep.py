@@ -39,6 +39,7 @@ class Upkeep:
         self._desk = desk
         self._ran_at = desk.clock()
         self._patient_since = self._ran_at
+        desk.pace.set(desk.database.read(workers.online_count))
         self._sweep_at = self._ran_at
         self._recorder = Recorder(desk)
 

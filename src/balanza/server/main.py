@@ -49,8 +49,8 @@ UPKEEP_EVERY_SECONDS = 1.0
 PROBE_KEY = "probe"
 """The object that is written at the start to see whether others can be."""
 SWITCH_SECONDS = 0.0005
-"""Python's threads take turns so often. A request passes through three of them and at Python's own 5 ms waits for others
-at each."""
+"""Python's threads take turns so often. A request passes through three of them and waits at each: 5 ms by Python's own
+measure."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than a worker's or a browser's pause between requests, so that few find their connection just closed."""
 

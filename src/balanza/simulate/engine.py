@@ -95,7 +95,8 @@ class Simulation:
             if arrival.at > self.now:
                 yield self.env.timeout(arrival.at - self.now)
             usual = self.speeds.usual_seconds(arrival.kind, arrival.guess)
-            batch_mean = means[_batch(arrival)] * usual / arrival.guess if arrival.batch else None
+            slower = usual / arrival.guess if arrival.guess else 1.0
+            batch_mean = means[_batch(arrival)] * slower if arrival.batch else None
             key = ordering.order_key(self.rules.order, usual, arrived_at=arrival.at, batch_mean_seconds=batch_mean)
             share = ordering.share_of(self.rules.order, arrival.owner) if self.rules.fair_share else ""
             task = Task(f"job{seq}", seq, arrival, usual, share, key)

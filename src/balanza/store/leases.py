@@ -214,12 +214,12 @@ def fail_attempt(
     return moved.job
 
 
-def release(tx: Connection, token: str, *, now: datetime) -> Job | None:
+def release(tx: Connection, token: str, *, paused_seconds: float = 0, now: datetime) -> Job | None:
     """The job, back in the general queue as if the attempt had never counted; None when the token is not live."""
     moved = carry_out(tx, _RELEASE, {"this_token": token})
     if moved is None:
         return None
-    end_attempts(tx, [ending(moved, Outcome.RELEASED, now=now)])
+    end_attempts(tx, [ending(moved, Outcome.RELEASED, now=now) | {"paused_seconds": paused_seconds}])
     count_end(tx, moved.job)
     fairness.join(tx, moved.job)
     told = event_of("job.released", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)

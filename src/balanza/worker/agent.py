@@ -80,6 +80,8 @@ class Agent:
         self._sampler = LoadSampler(identity.cpus, tools.scratch.folder, traffic)
         self._instance = uuid.uuid4().hex
         self._registered: Registered | None = None
+        self._pace_seconds: float | None = None
+        """Between heartbeats, as the server told it last; None: as it did when it registered."""
         self._news = asyncio.Event()
         """Set when the next heartbeat must not wait for its second."""
         self._slots = Slots(
@@ -196,9 +198,10 @@ class Agent:
     async def _heartbeats(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            next_at = loop.time() + self._session.heartbeat_seconds
+            began_at = loop.time()
             self._news.clear()
             await self._beat()
+            next_at = began_at + (self._pace_seconds or self._session.heartbeat_seconds)
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(next_at):
                     await self._news.wait()
@@ -236,8 +239,7 @@ class Agent:
         await self._register()
 
     def _obey(self, reply: HeartbeatReply) -> None:
-        if reply.heartbeat_seconds is not None:
-            self._registered = self._session.model_copy(update={"heartbeat_seconds": reply.heartbeat_seconds})
+        self._pace_seconds = reply.heartbeat_seconds
         for token in reply.lost:
             if attempt := self._slots.attempts.get(token):
                 attempt.lose()
