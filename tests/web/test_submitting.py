@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.conftest import OpenPage
 from tests.web.scenes import SCENES
 from tests.web.stage import Stage
+from tests.web.words import ENGLISH, Screen
 
 SUBMIT = """async ([ids, times]) => {
   const { newWish, submitAll } = await import('./web/convert/submitting.js');
@@ -22,13 +23,15 @@ SUBMIT = """async ([ids, times]) => {
   }
   return told;
 }"""
+SENTENCES = {"invalid-option": "start is 60 s, but the file ends at 9 s."}
+OUTCOME = {"output_file": "x.mp3", "size_bytes": 1_000, "seconds": 2.0, "runs_copy": False}
 CONVERT = re.compile(r"/convert(/batch|/estimate)?$")
 Body = dict[str, Any]
-Refusal = tuple[int, str] | None
+Refusal = tuple[int, str] | tuple[int, str, str] | None
 
 
 class Answers:
-    """A server that refuses as `refuse` says: by the path and the body, a status and a problem."""
+    """A server that refuses as `refuse` says: by the path and the body, a status, a problem, and a code."""
 
     def __init__(self, page: Page, refuse: Callable[[str, Body], Refusal]) -> None:
         self.asked: list[tuple[str, Body]] = []
@@ -52,11 +55,15 @@ class Answers:
         if path != "/estimate":
             self.keys.append(route.request.headers.get("idempotency-key"))
         if refused := self._refuse(path, body):
-            route.fulfill(status=refused[0], json={"type": f"urn:balanza:{refused[1]}", "detail": refused[1]})
+            status, slug, *code = refused
+            said = {"code": code[0], "values": {"start": 60, "end": 9}} if code else {}
+            route.fulfill(
+                status=status, json={"type": f"urn:balanza:{slug}", "detail": SENTENCES.get(slug, slug), **said}
+            )
         elif path == "/batch":
             route.fulfill(json={"batch_id": "b", "jobs": [{"job_id": f"job-{one}"} for one in body["input_files"]]})
         else:
-            route.fulfill(json={"job_id": f"job-{body['input_file']}"} if path == "" else {"output_file": "x"})
+            route.fulfill(json={"job_id": f"job-{body['input_file']}"} if path == "" else OUTCOME)
 
 
 def test_several_files_go_together_and_a_refused_one_alone_stays_behind(open_page: OpenPage) -> None:
@@ -92,4 +99,48 @@ def test_several_files_go_together_and_a_refused_one_alone_stays_behind(open_pag
         (told,) = server.submit("a", "b", "c", "d")
         assert told == {"jobs": ["job-a", "job-b"], "refused": [[["c", "d"], "quota-exceeded"]]}
         assert server.files("") == [["a"], ["b"], ["c"]]
+        page.context.close()
+
+
+def test_an_option_that_does_not_fit_one_file_leaves_that_one_behind_and_names_it(open_page: OpenPage) -> None:
+    with Stage(SCENES["library"]) as stage:
+        page = open_page(stage.address, expected="Failed to load resource")
+
+        def refuse_m4(path: str, body: Body) -> Refusal:
+            code = "start_after_end_of" if path == "/batch" else "start_after_end"
+            is_asked = "m4" in [body.get("input_file"), *body.get("input_files", [])]
+            return (422, "invalid-option", code) if is_asked and body["options"].get("start", 60) else None
+
+        server = Answers(page, refuse_m4)
+        (told,) = server.submit("m9", "m4", "m8", "m6", "m5", "m7")
+        assert told["refused"] == [[["m4"], "invalid-option"]]
+        assert server.files("/batch")[1] == ["m9", "m8", "m6", "m5", "m7"]
+        assert len(server.files("/estimate")) == 6
+
+        screen = Screen(page, ENGLISH)
+        for name in ("voice memo 12.m4a", "holiday.mkv", "paseo-por-la-playa.mp4"):
+            screen.row(name).get_by_role("checkbox").check()
+        page.get_by_role("button", name="Convert 3 selected").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Format").select_option("mp3")
+        dialog.get_by_text("Advanced options").click()
+        start = dialog.get_by_label("Start at")
+        start.fill("60")
+        outcome = dialog.get_by_role("status")
+        expect(outcome).to_contain_text(
+            "voice memo 12.m4aAn option is not valid.The start is 60 s, but the file ends at 9 s."
+        )
+        expect(outcome).to_contain_text("and 1 more")
+        assert start.get_attribute("aria-invalid") is None
+        dialog.get_by_role("button", name="Start").click()
+        expect(dialog.get_by_role("heading", name="Convert voice memo 12.m4a")).to_be_visible()
+        expect(dialog.get_by_role("alert")).to_have_text("The other 2 have started.")
+        expect(start).to_be_focused()
+        expect(start).to_have_accessible_description(re.compile("The start is 60 s, but the file ends at 9 s."))
+        page.unroute_all()
+
+        server = Answers(page, lambda _path, _body: (422, "invalid-option", "option_time"))
+        (told,) = server.submit("a", "b", "c")
+        assert told == {"jobs": [], "refused": [[["a", "b", "c"], "invalid-option"]]}
+        assert len(server.asked) == 1  # it is not valid for any of them
         page.context.close()

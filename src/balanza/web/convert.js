@@ -2,8 +2,8 @@
 import { useEffect, useMemo, useState } from './vendor/preact/hooks.js';
 import { getFormats } from './api.js';
 import { Advanced, blamed, given } from './convert/advanced.js';
-import { Outcome, useOutcome } from './convert/outcome.js';
-import { newWish, submitAll } from './convert/submitting.js';
+import { isOfChoice, Outcome, useOutcome } from './convert/outcome.js';
+import { merged, newWish, submitAll } from './convert/submitting.js';
 import { GOALS, GoalField, PriorityField } from './convert/turn.js';
 import { html } from './html.js';
 import { isTranslated, t, tn } from './i18n.js';
@@ -41,8 +41,8 @@ export function ConvertDialog({ media: all }) {
   const options = { quality, ...given(described, values) };
   const outcome = useOutcome(media, described?.name, options);
   const { problems, isBusy, start } = useStarting(media, { output_format: current, options, priority, goal }, setLeft);
-  const refused = problems.find(({ problem }) => blamed(problem, described))?.problem ?? null;
-  const invalid = outcome.isCurrent ? outcome.problems.find(({ problem }) => blamed(problem, described))?.problem : null;
+  const refused = atField(problems, media, described);
+  const invalid = outcome.isCurrent ? atField(merged(outcome.problems), media, described) : null;
 
   return html`
     <${Dialog} title=${tn('convert.title', media.length, { name: media[0].name })} onClose=${close}>
@@ -52,7 +52,7 @@ export function ConvertDialog({ media: all }) {
         ${media.length > 1 && html`<${GoalField} current=${goal} onChange=${setGoal} />`}
         <${Advanced} format=${described} values=${values} onChange=${setValues} problem=${invalid ?? refused} refused=${refused}
           more=${priority === LEVELS.usual ? 0 : 1}><${PriorityField} current=${priority} onChange=${setPriority} /><//>
-        <${Refused} started=${all.length - media.length} media=${media} problems=${refused ? [] : problems} />
+        <${Refused} started=${all.length - media.length} media=${media} problems=${problems} elsewhere=${refused} />
         <div class="convert-foot">
           <${Outcome} media=${media} ...${outcome} isElsewhere=${Boolean(invalid)} told=${idsIn(problems)} />
           <div class="dialog-actions">
@@ -62,6 +62,12 @@ export function ConvertDialog({ media: all }) {
         </div>
       </form>
     <//>`;
+}
+
+/** The problem that the field of an option tells: the same for all files. */
+function atField(problems, media, format) {
+  const found = problems.find(({ items, problem }) => items.length === media.length || isOfChoice(problem))?.problem;
+  return blamed(found, format) ? found : null;
 }
 
 const idsIn = (problems) => new Set(problems.flatMap(({ items }) => items.map(({ id }) => id)));
@@ -89,14 +95,17 @@ function useStarting(media, wanted, setLeft) {
   return { isBusy, start, problems: last.wish !== null && last.wish === wishes.get(key) ? last.problems : [] };
 }
 
-/** Each problem with the files that it is about, unless these are all. */
-const Refused = ({ started, media, problems }) => html`
-  <div role="alert">
-    ${started > 0 && problems.length > 0 && html`<p>${tn('convert.others', started)}</p>`}
-    ${problems.slice(0, NAMED).map(({ items, problem }) => html`
-      <div key=${items[0].id}>${items.length < media.length && html`<${Names} items=${items} />`}<${ProblemText} problem=${problem} /></div>`)}
-    ${problems.length > NAMED && html`<p>${t('list.others', { count: problems.length - NAMED })}</p>`}
-  </div>`;
+/** Each problem with the files that it is about, unless these are all; without that which is shown `elsewhere`, at its field. */
+function Refused({ started, media, problems, elsewhere }) {
+  const told = problems.filter(({ problem }) => problem !== elsewhere);
+  return html`
+    <div role="alert">
+      ${started > 0 && problems.length > 0 && html`<p>${tn('convert.others', started)}</p>`}
+      ${told.slice(0, NAMED).map(({ items, problem }) => html`
+        <div key=${items[0].id}>${items.length < media.length && html`<${Names} items=${items} />`}<${ProblemText} problem=${problem} /></div>`)}
+      ${told.length > NAMED && html`<p>${t('list.others', { count: told.length - NAMED })}</p>`}
+    </div>`;
+}
 
 const Names = ({ items }) => html`
   <p class="breakable">${items.slice(0, NAMED).map(({ name }) => name).join(', ')} ${items.length > NAMED && t('list.others', { count: items.length - NAMED })}</p>`;

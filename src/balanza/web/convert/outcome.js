@@ -10,11 +10,12 @@ const PAUSE_MS = 300;
 const AT_ONCE = 4;
 const TOLD = 3;
 const NOTHING = { wanted: null, outcomes: [], problems: [] };
+const OF_CHOICE = /^(option_\w+|bitrate_or_crf|copy_or_change|end_before_start)$/;
 
-/**
- * The server's estimates for these files, a moment after the last change; `wanted` says for which choice they are.
- * The first option that is not valid is not valid for any of them: then the others are not asked about.
- */
+/** Whether an option is not valid whatever the file. A start after the end is not valid for those files that are shorter. */
+export const isOfChoice = ({ slug, code }) => slug === 'invalid-option' && OF_CHOICE.test(code);
+
+/** The server's estimates for these files, a moment after the last change; `wanted` says for which choice they are. */
 export function useOutcome(media, format, options) {
   const [found, setFound] = useState(NOTHING);
   const wanted = JSON.stringify([media.map(({ id }) => id), format, options]);
@@ -33,7 +34,8 @@ export function useOutcome(media, format, options) {
   return { ...found, isCurrent: found.wanted === wanted };
 }
 
-/** Of each file what would come out of it, or why nothing would. */
+/** Of each file what would come out of it, or why nothing would: `{items: [file], problem}`. What is refused for the choice
+ * is so for all: then the others are not asked about. */
 export async function estimatesOf(media, format, options, signal = new AbortController().signal) {
   const outcomes = [];
   const problems = [];
@@ -46,8 +48,8 @@ export async function estimatesOf(media, format, options, signal = new AbortCont
       } catch (problem) {
         if (signal.aborted) return;
         if (problem.slug === undefined) throw problem;
-        problems.push({ item, problem });
-        if (problem.slug === 'invalid-option') ahead.length = 0;
+        problems.push({ items: [item], problem });
+        if (isOfChoice(problem)) ahead.length = 0;
       }
     }
   };
@@ -58,7 +60,7 @@ export async function estimatesOf(media, format, options, signal = new AbortCont
 /** `isElsewhere`: the problem is shown at its field; `told` are the files whose problems are shown elsewhere too. Its room
  * is there from the beginning: nothing moves. */
 export function Outcome({ media, outcomes, problems, isCurrent, isElsewhere, told }) {
-  const untold = isElsewhere ? [] : problems.filter(({ item }) => !told.has(item.id));
+  const untold = isElsewhere ? [] : problems.filter(({ items: [item] }) => !told.has(item.id));
   const shown = untold.slice(0, TOLD);
   return html`
     <div class=${`outcome ${isCurrent ? '' : 'old'}`} role="status">
@@ -66,7 +68,7 @@ export function Outcome({ media, outcomes, problems, isCurrent, isElsewhere, tol
         ? html`<p class="outcome-name"><strong title=${outcomes[0].output_file}>→ ${outcomes[0].output_file}</strong> ${others(outcomes.length - 1)}</p>`
         : html`<p class="outcome-name">${whyNone(problems, untold, isElsewhere)}</p>`}
       <p class="facts">${factsOf(outcomes).map((fact) => html`<span key=${fact}>${fact}</span>`)}</p>
-      ${shown.map(({ item, problem }) => html`
+      ${shown.map(({ items: [item], problem }) => html`
         <div key=${item.id}>${media.length > 1 && html`<p class="breakable">${item.name}</p>`}<${ProblemText} problem=${problem} /></div>`)}
       ${untold.length > shown.length && html`<p>${others(untold.length - shown.length)}</p>`}
     </div>`;

@@ -1,10 +1,11 @@
 // Asking for the conversions: one by itself, several in batches, which the server takes or refuses as a whole.
 import { convert, convertBatch } from '../api.js';
-import { estimatesOf } from './outcome.js';
+import { estimatesOf, isOfChoice } from './outcome.js';
 
 const MOST_IN_BATCH = 200;
 /** Refusals that one file of a batch may be the cause of. */
-const OF_ONE = new Set(['not-found', 'gone', 'in-trash', 'conflict', 'missing-stream']);
+const OF_ONE = new Set(['not-found', 'gone', 'in-trash', 'conflict', 'missing-stream', 'invalid-option']);
+const isOfOne = (problem) => OF_ONE.has(problem.slug) && !isOfChoice(problem);
 const OF_TOO_MANY = 'quota-exceeded';
 
 /** What is asked for in an open dialog: asked again, after a lost answer or when some were refused, it makes no job twice. */
@@ -26,7 +27,7 @@ export async function submitAll(media, wanted, wish) {
 }
 
 /** Each problem once. */
-function merged(refused) {
+export function merged(refused) {
   const found = new Map();
   for (const { items, problem } of refused) {
     const key = JSON.stringify([problem.slug, problem.detail]);
@@ -41,7 +42,7 @@ async function submit(items, wanted, wish) {
     return [];
   } catch (problem) {
     if (problem.slug === undefined) throw problem;
-    if (items.length > 1 && OF_ONE.has(problem.slug)) return withoutRefused(items, problem, wanted, wish);
+    if (items.length > 1 && isOfOne(problem)) return withoutRefused(items, problem, wanted, wish);
     if (items.length > 1 && problem.slug === OF_TOO_MANY) return oneByOne(items, wanted, wish);
     return [{ items, problem }];
   }
@@ -62,11 +63,10 @@ async function together(items, wanted, wish) {
 /** The problem of a batch is that of one file or some; the others stay together. */
 async function withoutRefused(items, problem, wanted, wish) {
   const { problems } = await estimatesOf(items, wanted.output_format, wanted.options);
-  const wrong = new Set(problems.map(({ item }) => item));
+  const wrong = new Set(problems.flatMap((one) => one.items));
   if (wrong.size === 0) return [{ items, problem }];
   const rest = items.filter((item) => !wrong.has(item));
-  const refused = problems.map((one) => ({ items: [one.item], problem: one.problem }));
-  return rest.length === 0 ? refused : [...refused, ...(await submit(rest, wanted, wish))];
+  return rest.length === 0 ? problems : [...problems, ...(await submit(rest, wanted, wish))];
 }
 
 /** As many as there is room for. */
@@ -74,7 +74,7 @@ async function oneByOne(items, wanted, wish) {
   const refused = [];
   for (const [number, item] of items.entries()) {
     const [found] = await submit([item], wanted, wish);
-    if (found && !OF_ONE.has(found.problem.slug)) return [...refused, { ...found, items: items.slice(number) }];
+    if (found && !isOfOne(found.problem)) return [...refused, { ...found, items: items.slice(number) }];
     if (found) refused.push(found);
   }
   return refused;
