@@ -43,18 +43,18 @@ function read(status, text) {
   return new Problem('unexpected', `HTTP ${status}`, status);
 }
 
+/** What the server answers; a Problem when it says no, says nothing, or is cut off while it says it. */
 export async function call(path, options = {}) {
-  let response;
-  try {
-    response = await fetch(path, { cache: 'no-store', ...options });
-  } catch {
-    throw new Problem(UNREACHABLE, '');
-  }
+  const response = await fetch(path, { cache: 'no-store', ...options }).catch(breakOff);
   if (!response.ok) {
-    const problem = problemFrom(response.status, await response.text());
+    const problem = problemFrom(response.status, await response.text().catch(breakOff));
     throw Object.assign(problem, { retryAfterSeconds: Number(response.headers.get('Retry-After')) || null });
   }
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : response.json().catch(breakOff);
+}
+
+function breakOff() {
+  throw new Problem(UNREACHABLE, '');
 }
 
 function query(path, values) {

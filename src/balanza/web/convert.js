@@ -84,8 +84,7 @@ function useStarting(media, wanted, setLeft) {
     Object.assign(chosen, { format: wanted.output_format, quality: wanted.options.quality, goal: wanted.goal });
     if (!wishes.has(key)) wishes.set(key, newWish());
     const wish = wishes.get(key);
-    const { jobs, refused } = await submitAll(media, wanted, wish);
-    setBusy(false);
+    const { jobs, refused } = await submitAll(media, wanted, wish).finally(() => setBusy(false));
     setLast({ problems: refused, wish });
     for (const job of jobs) jobChanged(job);
     if (jobs.length) onSubmitted(jobs.length, wanted.output_format);
