@@ -50,6 +50,10 @@ class Answers:
         """What was asked of it, file by file."""
         return [body.get("input_files") or [body["input_file"]] for at, body in self.asked if at == path]
 
+    def requests(self) -> list[list[str]]:
+        """The files of each request for jobs."""
+        return [body.get("input_files") or [body["input_file"]] for path, body in self.asked if path != "/estimate"]
+
     def _answer(self, route: Route) -> None:
         path = route.request.url.rpartition("/convert")[2]
         body = json.loads(route.request.post_data or "{}")
@@ -103,6 +107,19 @@ def test_several_files_go_together_and_a_refused_one_alone_stays_behind(open_pag
         (told,) = server.submit("a", "b", "c", "d")
         assert told == {"jobs": ["job-a", "job-b"], "refused": [[["c", "d"], "quota-exceeded"]]}
         assert server.files("") == [["a"], ["b"], ["c"]]
+        page.unroute_all()
+
+        lost = [(503, "unavailable"), (502, "unexpected")]
+        server = Answers(page, lambda _, body: (
+            (403, "quota-exceeded") if "a" in body.get("input_files", [])
+            else lost.pop(0) if lost and body.get("input_file") == "b" else None
+        ))  # fmt: skip
+        first, second, third = server.submit("a", "b", "c", "d", times=3)
+        assert first == {"jobs": ["job-a"], "refused": [[["b", "c", "d"], "unavailable"]]}
+        assert second == {"jobs": ["job-c", "job-d"], "refused": [[["b"], "unexpected"]]}
+        assert third == {"jobs": ["job-b"], "refused": []}
+        assert server.files("/batch")[1:] == [["c", "d"]]  # b may have a job: it is asked for just as it was
+        assert len({key for key, files in zip(server.keys, server.requests(), strict=True) if files == ["b"]}) == 1
         page.context.close()
 
 
@@ -145,6 +162,8 @@ def test_an_option_that_does_not_fit_one_file_leaves_that_one_behind_and_names_i
         dialog.get_by_role("button", name="Start").click()
         expect(dialog.get_by_role("heading", name="Convert voice memo 12.m4a")).to_be_visible()
         expect(dialog.get_by_role("alert")).to_have_text("The other 2 have started.")
+        assert [len(files) for files in server.files("/batch")[2:]] == [3, 2, 2, 2]
+        assert len(set(server.keys[-4:-1])) == 1
         expect(start).to_be_focused()
         expect(start).to_have_accessible_description(re.compile("The start is 60 s, but the file ends at 9 s."))
         page.unroute_all()

@@ -1,5 +1,5 @@
 // Asking for the conversions: one by itself, several in batches, which the server takes or refuses as a whole.
-import { convert, convertBatch } from '../api.js';
+import { convert, convertBatch, UNREACHABLE } from '../api.js';
 import { estimatesOf, isOfChoice } from './outcome.js';
 
 const MOST_IN_BATCH = 200;
@@ -7,9 +7,12 @@ const MOST_IN_BATCH = 200;
 const OF_ONE = new Set(['not-found', 'gone', 'in-trash', 'conflict', 'missing-stream', 'invalid-option']);
 const isOfOne = (problem) => OF_ONE.has(problem.slug) && !isOfChoice(problem);
 const OF_TOO_MANY = 'quota-exceeded';
+/** After these nobody knows whether there are jobs now. */
+const isOfAnswer = ({ slug, status }) => slug === UNREACHABLE || slug === 'unexpected' || status >= 500;
 
-/** What is asked for in an open dialog: asked again, after a lost answer or when some were refused, it makes no job twice. */
-export const newWish = () => ({ keys: new Map(), accepted: new Map() });
+/** What is asked for in an open dialog: asked again, after a lost answer or when some were refused, it makes no job twice.
+ * `unknown` are groups of files whose answer was lost: they are asked for again just as they were, under the same key. */
+export const newWish = () => ({ keys: new Map(), accepted: new Map(), unknown: new Set() });
 
 /**
  * Submits what has not been accepted yet. Answers the ids of the new jobs, and what was refused: `{items, problem}`, the
@@ -17,13 +20,22 @@ export const newWish = () => ({ keys: new Map(), accepted: new Map() });
  */
 export async function submitAll(media, wanted, wish) {
   const before = new Set(wish.accepted.keys());
-  const ahead = media.filter(({ id }) => !before.has(id));
   const refused = [];
-  for (let first = 0; first < ahead.length; first += MOST_IN_BATCH) {
-    refused.push(...(await submit(ahead.slice(first, first + MOST_IN_BATCH), wanted, wish)));
+  for (const group of groupsOf(media.filter(({ id }) => !before.has(id)), wish)) {
+    refused.push(...(await submit(group, wanted, wish)));
   }
   const jobs = [...wish.accepted].filter(([id]) => !before.has(id)).map(([, job]) => job);
   return { jobs, refused: merged(refused) };
+}
+
+/** Those that went together and got no answer, where all of them are asked for again; then the rest. */
+function groupsOf(items, wish) {
+  const ids = new Set(items.map(({ id }) => id));
+  const groups = [...wish.unknown].filter((group) => group.every(({ id }) => ids.has(id)));
+  const again = new Set(groups.flat().map(({ id }) => id));
+  const rest = items.filter(({ id }) => !again.has(id));
+  for (let first = 0; first < rest.length; first += MOST_IN_BATCH) groups.push(rest.slice(first, first + MOST_IN_BATCH));
+  return groups;
 }
 
 /** Each problem once. */
@@ -37,11 +49,14 @@ export function merged(refused) {
 }
 
 async function submit(items, wanted, wish) {
+  wish.unknown.add(items);
   try {
     await (items.length === 1 ? alone(items[0], wanted, wish) : together(items, wanted, wish));
+    wish.unknown.delete(items);
     return [];
   } catch (problem) {
     if (problem.slug === undefined) throw problem;
+    if (!isOfAnswer(problem)) wish.unknown.delete(items);
     if (items.length > 1 && isOfOne(problem)) return withoutRefused(items, problem, wanted, wish);
     if (items.length > 1 && problem.slug === OF_TOO_MANY) return oneByOne(items, wanted, wish);
     return [{ items, problem }];
