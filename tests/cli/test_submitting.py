@@ -96,6 +96,35 @@ def test_a_file_that_is_refused_hears_why_and_the_others_go_together() -> None:
     assert len(set(server.keys)) == 2
 
 
+@pytest.mark.parametrize(
+    ("server", "until", "asked"),
+    [
+        (Server(refused=frozenset({"b"})), "/convert/estimate", [["a", "b", "c", "d"]]),
+        (Server(most=2), "/convert", [["a", "b", "c", "d"], ["a"]]),
+    ],
+    ids=["refused", "no room"],
+)
+def test_after_an_interruption_nothing_is_sent_apart_any_more(
+    server: Server, until: str, asked: list[list[str]]
+) -> None:
+    async def interrupt() -> list[str | BaseException]:
+        async def answer(request: httpx2.Request) -> httpx2.Response:
+            if request.url.path == until:
+                submissions.close()
+            return await server.answer(request)
+
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer), base_url="http://server") as http:
+            submissions = Submissions(http, "http://server", WANTED, "abcd")
+            jobs = [submissions.ask(source, source) for source in "abcd"]
+            return await asyncio.gather(*jobs, return_exceptions=True)
+
+    first, *others = asyncio.run(interrupt())
+    assert server.submitted() == asked
+    assert first == "job-a" or until == "/convert/estimate"
+    assert {type(heard) for heard in others} == {asyncio.CancelledError}
+    assert [path for path, _ in server.asked].count(until) == 1
+
+
 def test_where_there_is_no_room_for_all_as_many_go_as_there_is_room_for() -> None:
     heard = submit(Server(most=2), ["a", "b", "c"])
     assert heard == {"a": "job-a", "b": "job-b", "c": "You may have no more jobs."}

@@ -36,6 +36,7 @@ class Submissions:
         self._expected = set(expected)
         self._ahead: dict[str, Job] = {}
         self._sending: asyncio.Task[None] | None = None
+        self._closed = False
 
     def ask(self, source: Hashable, media_id: str) -> Job:
         """The future job of what was uploaded for `source`; it may raise BalanzaError."""
@@ -50,7 +51,8 @@ class Submissions:
             self._sending = asyncio.create_task(self._send_all())
 
     def close(self) -> None:
-        """What has not been sent will not be. What is on its way gets its answer."""
+        """What has not been sent will not be, nor what would be sent by itself. What is on its way gets its answer."""
+        self._closed = True
         for job in self._ahead.values():
             job.cancel()
         self._ahead.clear()
@@ -69,6 +71,10 @@ class Submissions:
         return {media_id: self._ahead.pop(media_id) for media_id in list(self._ahead)[:MOST_IN_BATCH]}
 
     async def _send(self, group: Mapping[str, Job]) -> None:
+        if self._closed:
+            for job in group.values():
+                job.cancel()
+            return
         try:
             job_ids = await self._submitted(list(group))
         except BalanzaError as error:
@@ -85,6 +91,8 @@ class Submissions:
         """A batch is refused as a whole: those that are refused by themselves hear why, the others go together."""
         rest = dict(group)
         for media_id in group:
+            if self._closed:
+                break
             try:
                 await self._post("/convert/estimate", {"input_file": media_id, **self._body()})
             except BalanzaError as error:
