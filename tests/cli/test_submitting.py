@@ -14,6 +14,7 @@ from balanza.cli.inputs import Wanted
 from balanza.cli.submitting import Job, Submissions
 
 WANTED = Wanted("mp3", {"quality": "small"})
+MP3 = {"output_format": "mp3", "options": {"quality": "small"}}
 Body = dict[str, Any]
 
 
@@ -24,6 +25,8 @@ class Server:
     refused: frozenset[str] = frozenset()
     most: int = 1000
     """How many jobs there may be."""
+    closed: bool = False
+    """Whether it makes jobs for nobody who asks."""
     lost: int = 0
     """How many answers get lost on their way."""
     asked: list[tuple[str, Body]] = field(default_factory=list)
@@ -36,13 +39,15 @@ class Server:
         if path == "/convert/estimate":
             return self._no(f"{files[0]} has no sound.") if self.refused.intersection(files) else _yes({})
         self.keys.append(request.headers.get("idempotency-key"))
+        if self.closed:
+            return self._no("Only administrators can ask for a priority above 50.", 403, "refused")
         if self.lost:
             self.lost -= 1
             raise httpx2.ReadError("cut off")
         if self.refused.intersection(files):
             return self._no(f"{sorted(self.refused)[0]} has no sound.")
         if len(files) > self.most:
-            return self._no("You may have no more jobs.")
+            return self._no("You may have no more jobs.", 403, "quota-exceeded")
         self.most -= len(files)
         jobs = [{"job_id": f"job-{one}"} for one in files]
         return _yes({"jobs": jobs} if path == "/convert/batch" else jobs[0])
@@ -51,8 +56,8 @@ class Server:
         """The files of each request for jobs."""
         return [body.get("input_files") or [body["input_file"]] for path, body in self.asked if "estimate" not in path]
 
-    def _no(self, detail: str) -> httpx2.Response:
-        return httpx2.Response(422, json={"type": "urn:balanza:missing-stream", "detail": detail})
+    def _no(self, detail: str, status: int = 422, slug: str = "missing-stream") -> httpx2.Response:
+        return httpx2.Response(status, json={"type": f"urn:balanza:problem:{slug}", "detail": detail})
 
 
 def _yes(answer: Body) -> httpx2.Response:
@@ -126,8 +131,16 @@ def test_after_an_interruption_nothing_is_sent_apart_any_more(
 
 
 def test_where_there_is_no_room_for_all_as_many_go_as_there_is_room_for() -> None:
-    heard = submit(Server(most=2), ["a", "b", "c"])
-    assert heard == {"a": "job-a", "b": "job-b", "c": "You may have no more jobs."}
+    full = "You may have no more jobs."
+    server = Server(most=2)
+    assert submit(server, "abcde") == {"a": "job-a", "b": "job-b", "c": full, "d": full, "e": full}
+    assert server.asked[1:] == [("/convert", {"input_file": one, **MP3}) for one in "abc"]
+
+
+def test_a_refusal_that_is_about_no_file_is_that_of_all() -> None:
+    server = Server(closed=True)
+    assert submit(server, "abc") == dict.fromkeys("abc", "Only administrators can ask for a priority above 50.")
+    assert len(server.asked) == 1
 
 
 def test_the_shortest_total_time_needs_all_of_them_and_at_most_200_go_at_once() -> None:

@@ -8,7 +8,20 @@ from typing import Any, Self
 
 import httpx2
 
-from balanza.errors import BalanzaError, EmptyFile, InvalidRequest, MissingStream, NotMedia, ServerUnreachable
+from balanza.errors import (
+    BalanzaError,
+    Conflict,
+    EmptyFile,
+    Gone,
+    InTrash,
+    InvalidOption,
+    InvalidRequest,
+    MissingStream,
+    NotFound,
+    NotMedia,
+    QuotaExceeded,
+    ServerUnreachable,
+)
 
 ANSWER_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
@@ -19,7 +32,8 @@ PAGE = 500
 """As many jobs as the server lists at once."""
 TIMEOUT = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
 
-KINDS = {kind.slug: kind for kind in (EmptyFile, MissingStream, NotMedia)}
+_TOLD_APART = (Conflict, EmptyFile, Gone, InTrash, InvalidOption, MissingStream, NotFound, NotMedia, QuotaExceeded)
+KINDS = {kind.slug: kind for kind in _TOLD_APART}
 """The errors that callers tell apart, by the last part of their problem type."""
 
 

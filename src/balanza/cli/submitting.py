@@ -10,12 +10,23 @@ import httpx2
 
 from balanza.cli.api import answer_of, reachable
 from balanza.cli.inputs import Wanted
-from balanza.errors import BalanzaError, ServerUnreachable
+from balanza.errors import (
+    BalanzaError,
+    Conflict,
+    Gone,
+    InvalidOption,
+    MissingStream,
+    NotFound,
+    QuotaExceeded,
+    ServerUnreachable,
+)
 
 MOST_IN_BATCH = 200
 """As many as a server takes at once."""
 ASK_AGAIN_SECONDS = 1.0
 MAKESPAN = "makespan"
+OF_ONE = (Conflict, Gone, InvalidOption, MissingStream, NotFound)
+"""Refusals that one file of a batch may be the cause of."""
 
 Job = asyncio.Future[str]
 """The id of a job that was asked for, sooner or later."""
@@ -78,17 +89,19 @@ class Submissions:
         try:
             job_ids = await self._submitted(list(group))
         except BalanzaError as error:
-            if len(group) > 1 and not isinstance(error, ServerUnreachable):
+            if len(group) > 1 and isinstance(error, OF_ONE):
                 await self._send_apart(group)
-                return
-            for job in group.values():
-                _settle(job, error)
+            elif len(group) > 1 and isinstance(error, QuotaExceeded):
+                await self._send_one_by_one(group)
+            else:
+                for job in group.values():
+                    _settle(job, error)
         else:
             for job, job_id in zip(group.values(), job_ids, strict=True):
                 _settle(job, job_id)
 
     async def _send_apart(self, group: Mapping[str, Job]) -> None:
-        """A batch is refused as a whole: those that are refused by themselves hear why, the others go together."""
+        """One may be the cause: those that are refused by themselves hear why, the others go together."""
         rest = dict(group)
         for media_id in group:
             if self._closed:
@@ -97,12 +110,21 @@ class Submissions:
                 await self._post("/convert/estimate", {"input_file": media_id, **self._body()})
             except BalanzaError as error:
                 _settle(rest.pop(media_id), error)
-        if len(rest) < len(group):
-            if rest:
-                await self._send(rest)
-            return
-        for media_id, job in group.items():  # no file is the reason: there are too many, for one
+        if len(rest) == len(group):  # none of them is the cause any more
+            await self._send_one_by_one(group)
+        elif rest:
+            await self._send(rest)
+
+    async def _send_one_by_one(self, group: Mapping[str, Job]) -> None:
+        """As many as there is room for; the first that there is none for speaks for the others."""
+        full: QuotaExceeded | None = None
+        for media_id, job in group.items():
+            if full:
+                _settle(job, full)
+                continue
             await self._send({media_id: job})
+            if not job.cancelled() and isinstance(error := job.exception(), QuotaExceeded):
+                full = error
 
     async def _submitted(self, media_ids: list[str]) -> list[str]:
         """The ids of the jobs. An answer that was lost is asked for again, under the same key. Raises BalanzaError."""
