@@ -326,6 +326,15 @@ def test_a_slow_worker_leaves_the_last_big_job_to_a_fast_one(world: World) -> No
     assert world.granted("a").job_id == "small"
 
 
+def test_a_slow_worker_takes_what_it_ends_within_a_second(world: World) -> None:
+    world.join("a", "b")
+    rows = {("worker_a", ""): (1.4, 50), ("worker_b", ""): (0.0, 50)}
+    world.desk.database.write(lambda tx: speeds.save(tx, rows))
+    put(world, "brief", 0.2, worker="a")
+
+    assert world.granted("a").job_id == "brief", "the fast one is idle, and would have to be waited for"
+
+
 def test_a_slow_worker_waits_for_a_fast_one_no_longer_than_it_would_need_itself(world: World) -> None:
     world.join("a", "b")
     rows = {("worker_a", ""): (1.4, 50), ("worker_b", ""): (0.0, 50)}

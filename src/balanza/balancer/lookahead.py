@@ -11,6 +11,8 @@ from balanza.balancer.prediction import EVEN
 
 MOST_PENDING = 256
 """With more jobs pending whoever is free takes the next: the end is far, and nobody will be without work."""
+WORTH_SECONDS = 1.0
+"""What takes a worker no longer is not left to a faster one, which would begin it later."""
 
 
 @dataclass(frozen=True, slots=True)

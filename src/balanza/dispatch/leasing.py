@@ -24,12 +24,11 @@ from balanza.store.jobs import NewLease
 LOOK_AGAIN_SECONDS = 30.0
 """Longer than any long poll: while something is pending upkeep rings once a second, also for what another server on the
 same database was asked for."""
-LOOK_AGAIN_SOON_SECONDS = 0.25
-"""While others have jobs that they are about to start: one that hangs does not, which makes no signal."""
-
-
 _TRIES = 5
 """Several workers, or slots of one, may plan for the same job: one gets it, the others look again."""
+
+
+LOOK_AGAIN_SOON_SECONDS = 0.25
 
 
 class Answer(NamedTuple):
@@ -55,11 +54,16 @@ class Leasing:
         for _ in range(_TRIES):
             plan = self._desk.database.read(lambda tx: self._plan(tx, request))
             if not isinstance(plan, Plan):
-                return Answer(None, LOOK_AGAIN_SECONDS if plan is Prospect.NONE else LOOK_AGAIN_SOON_SECONDS)
+                return Answer(None, self._look_again_seconds(plan))
             leases, moves = self._desk.database.write(partial(self._lease, request=request, plan=plan))
             if leases:
                 return self._granted(plan, leases, moves, request.pauses)
         return Answer(None, LOOK_AGAIN_SOON_SECONDS)  # others were quicker
+
+    def _look_again_seconds(self, prospect: Prospect) -> float:
+        if prospect is Prospect.NONE:
+            return LOOK_AGAIN_SECONDS
+        return LOOK_AGAIN_SOON_SECONDS if prospect is Prospect.LEFT else self._desk.pace.look_again_seconds
 
     def _plan(self, tx: Connection, request: LeaseRequest) -> Plan | Prospect:
         """Most who ask find nothing, and those are many: so it is looked for where nothing is locked."""

@@ -38,6 +38,9 @@ class Prospect(Enum):
     """What a worker that asks for a job can expect when there is none now."""
 
     SOON = "soon"
+    """Others have jobs that they are about to start."""
+    LEFT = "left"
+    """It leaves what there is to faster workers for a while."""
     NONE = "none"
 
 
@@ -86,10 +89,10 @@ class Planner:
         found = self._guarded(tx, taker, dispatches) or self._first(tx, taker)
         if found is None:
             return self._prospect(tx, taker)
-        if speeds.are_uneven and (self._order is Order.LPT or fairness.pending_count(tx) <= lookahead.MOST_PENDING):
+        if self._looks_ahead(tx, worker, found[0], speeds):
             chosen = self._looked_ahead(tx, asked, taker, speeds, found, now)
             if chosen is None and self._leaves(worker.id, found[0], speeds, now):
-                return Prospect.SOON
+                return Prospect.LEFT
             found = chosen or found
         job, rule = found
         seconds = speeds.seconds_on(worker.id, job.work, job.guess_seconds)
@@ -127,6 +130,13 @@ class Planner:
                 chosen, rule = self._chosen(tx, taker, heads, index)
                 return Plan(chosen, rule, seconds, self._companions(tx, asked, taker, speeds, chosen))
         return None
+
+    def _looks_ahead(self, tx: Connection, worker: Worker, job: Job, speeds: Speeds) -> bool:
+        if not speeds.are_uneven:
+            return False
+        if speeds.seconds_on(worker.id, job.work, job.guess_seconds) <= lookahead.WORTH_SECONDS:
+            return False
+        return self._order is Order.LPT or fairness.pending_count(tx) <= lookahead.MOST_PENDING
 
     def _looked_ahead(
         self,

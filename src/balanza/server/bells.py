@@ -4,8 +4,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
+from balanza.dispatch import signals
 from balanza.dispatch.signals import Signals
+
+MOST_ASKED = 50
+"""So many workers look when there is a job that any may take, in turn: 1,000 at once would keep a server busy for
+seconds. While it is pending the next ones look a second later."""
 
 
 class Bells:
@@ -13,7 +19,8 @@ class Bells:
 
     def __init__(self, signals: Signals) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiting: defaultdict[str, dict[asyncio.Event, None]] = defaultdict(dict)
+        """Whose turn it is comes first."""
         self._closed = False
         self._unsubscribe = signals.subscribe(self._carry)
 
@@ -29,12 +36,12 @@ class Bells:
         if self._closed:
             bell.set()
         for topic in topics:
-            self._waiting[topic].add(bell)
+            self._waiting[topic][bell] = None
         try:
             yield bell
         finally:
             for topic in topics:
-                self._waiting[topic].discard(bell)
+                self._waiting[topic].pop(bell, None)
                 if not self._waiting[topic]:
                     del self._waiting[topic]
 
@@ -52,8 +59,10 @@ class Bells:
         self._loop.call_soon_threadsafe(self._ring, topic)
 
     def _ring(self, topic: str) -> None:
-        for bell in self._waiting.get(topic, ()):
+        waiting = self._waiting.get(topic, {})
+        for bell in list(islice(waiting, MOST_ASKED if topic == signals.ANY_WORK else None)):
             bell.set()
+            waiting[bell] = waiting.pop(bell)  # at the end
 
 
 async def wait_for_bell(bell: asyncio.Event, seconds: float) -> bool:
