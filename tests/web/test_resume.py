@@ -48,13 +48,13 @@ class Line:
     def cut(self) -> None:
         """Every connection breaks, and what was held up is lost."""
         self._cuts += 1
-        for end in self._ends:
+        ends, self._ends = self._ends, []  # one that is made meanwhile stays
+        for end in ends:
             # A reset, as when a router forgets the connection: a browser that only sends would not notice an end.
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RD)  # wakes the thread that waits for it
             end.close()
-        self._ends.clear()
 
     def close(self) -> None:
         _end(self._listening)
