@@ -113,10 +113,10 @@ def balance_of(everything: Sequence[Run]) -> Balance:
     busy: dict[str, float] = {}
     idle = [0.0]
     for worker_id in sorted({one.worker_id for one in everything}):
-        own = sorted((one for one in everything if one.worker_id == worker_id), key=lambda one: one.started)
-        busy[worker_id] = sum(one.ended - one.started for one in own)
-        ends = [0.0, *(one.ended for one in own)]
-        starts = [*(one.started for one in own), pending_until]
+        own = _spans([one for one in everything if one.worker_id == worker_id])
+        busy[worker_id] = sum(ended - started for started, ended in own)
+        ends = [0.0, *(ended for _, ended in own)]
+        starts = [*(started for started, _ in own), pending_until]
         idle += [min(start, pending_until) - end for end, start in zip(ends, starts, strict=True)]
     return Balance(
         makespan_seconds=max(one.ended for one in everything),
@@ -124,6 +124,17 @@ def balance_of(everything: Sequence[Run]) -> Balance:
         imbalance=max(busy.values()) / (sum(busy.values()) / len(busy)),
         longest_idle_seconds=max(idle),
     )
+
+
+def _spans(runs: Sequence[Run]) -> list[tuple[float, float]]:
+    """When a worker ran something: what runs while another is paused, or together with others, counts once."""
+    spans: list[tuple[float, float]] = []
+    for one in sorted(runs, key=lambda one: one.started):
+        if spans and one.started <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(spans[-1][1], one.ended)
+        else:
+            spans.append((one.started, one.ended))
+    return spans
 
 
 @contextmanager

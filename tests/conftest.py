@@ -16,6 +16,11 @@ settings.register_profile("balanza", max_examples=20, deadline=None)
 settings.load_profile("balanza")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: no process is left with one of them when all others are done."""
+    items.sort(key=lambda item: item.path.parent.name != "system")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
