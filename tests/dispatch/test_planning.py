@@ -575,6 +575,7 @@ def test_a_lease_with_a_move_and_one_without_do_not_wait_in_a_circle(
 def test_of_a_large_fleet_those_with_the_fewest_jobs_are_looked_at_first(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(placing, "SMALL_FLEET", 2)
     monkeypatch.setattr(placing, "LOOKED_AT", 2)
     world.join("a", "b", "c", slots=9)
     world.join("d", "e", encoders=("libmp3lame", "libopus"))

@@ -15,8 +15,10 @@ from balanza.model import Decision, Job, Needs, Reason, Worker
 from balanza.store import decisions, fairness, jobs, requirements, workers
 from balanza.store.jobs import NewJob
 
-LOOKED_AT = 100
-"""Of a large fleet so many, with the fewest jobs, are told apart by all that `least_loaded` goes by: to look at each of
+SMALL_FLEET = 100
+"""Every worker of it is looked at, and told of in the decision, for each job."""
+LOOKED_AT = 32
+"""Of a larger one so many, with the fewest jobs, are told apart by all that `least_loaded` goes by: to look at each of
 1,000 for each job takes longer than all the rest."""
 _AT_ONCE = 1000
 
@@ -44,7 +46,7 @@ def submit(
     mean = fmean(seconds) if longest_first else None
     workers.lock_all(tx)
     most = max(LOOKED_AT, 2 * len(wanted))
-    is_whole = desk.settings.policy != "least_loaded" or workers.is_small(tx, most)
+    is_whole = desk.settings.policy != "least_loaded" or workers.is_small(tx, max(SMALL_FLEET, most))
     fleet = _by_id(workers.list_workers(tx) if is_whole else workers.least_busy(tx, most))
     kinds = {(one.needs.encoders, one.needs.tags): one.needs for one in wanted}
     ids = {kind: requirements.id_of(tx, needs) for kind, needs in kinds.items()}
