@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.messages import lease_lost, result_of
-from balanza.dispatch.predictions import learn
+from balanza.dispatch.predictions import Ran, learn
 from balanza.dispatch.trust import judge
 from balanza.errors import BalanzaError, Conflict
 from balanza.model import Job, Lease, Outcome, result_key
@@ -73,8 +73,7 @@ def _publish(
     else:
         workers.lock(tx, {held[token].job.worker_id or "" for token in done})
     completed = jobs.complete(tx, list(done.values()), now=now)
-    for token, (job, attempt) in completed.items():
-        learn(tx, job, attempt, said[token].run_seconds)
+    learn(tx, (Ran(*one, said[token].run_seconds) for token, one in completed.items()))
     published = {token: job for token, (job, _) in completed.items()}
     listed = [job for job in published.values() if job.kind.is_listed]
     return published, judge(tx, desk.chooser, desk.settings, listed, now=now)

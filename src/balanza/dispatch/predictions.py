@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -43,28 +45,44 @@ class Predictions:
         return known
 
 
-def learn(tx: Connection, job: Job, attempt: Attempt, run_seconds: float | None = None) -> None:
-    """From an attempt that completed. One that nobody predicted shared its process with others: by `run_seconds`, its
-    worker's word, is learned only that it was not as tiny as it seemed, since together each takes less than alone."""
-    _learn_transfer(tx, job, attempt)
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A job and its attempt that completed, and by its worker's word how long its own conversion ran."""
+
+    job: Job
+    attempt: Attempt
+    run_seconds: float | None = None
+
+
+def learn(tx: Connection, completed: Iterable[Ran]) -> None:
+    """From attempts that completed. One that nobody predicted shared its process with others: by its worker's word is
+    learned only that it was not as tiny as it seemed, since together each takes less than alone."""
+    samples: defaultdict[Key, list[tuple[float, float]]] = defaultdict(list)
+    for ran in completed:
+        for key, guess, seconds in _samples(ran):
+            samples[key].append((guess, seconds))
+    for (worker_id, kind), several in sorted(samples.items()):
+        before = speeds.load_of(tx, worker_id, kind)
+        after = dict(_loaded(before).learned)
+        for guess, seconds in several:
+            after |= Speeds(after).after(worker_id, kind, guess, seconds)
+        if kind == TRANSFER:  # it says nothing of how fast the worker is otherwise
+            after = {key: one for key, one in after.items() if key[1] == TRANSFER}
+        rows = {key: (one.log_factor, one.samples) for key, one in after.items()}
+        speeds.save(tx, {key: row for key, row in rows.items() if row != before.get(key)})
+
+
+def _samples(ran: Ran) -> Iterator[tuple[Key, float, float]]:
+    """The worker and the kind of work, the guess and what it took, in seconds."""
+    job, attempt = ran.job, ran.attempt
+    if attempt.transfer_seconds is not None:
+        guess = transfer_guess(job.input_size_bytes + (job.output_size_bytes or 0))
+        yield (attempt.worker_id, TRANSFER), guess, attempt.transfer_seconds
     seconds = attempt.run_seconds
     if attempt.predicted_seconds is None:
-        seconds = run_seconds if run_seconds and run_seconds > job.predicted_seconds else None
-    if not seconds or not job.work:  # 0: the clock went back, or nonsense was told
-        return
-    before = _loaded(speeds.load_of(tx, attempt.worker_id, job.work))
-    after = before.after(attempt.worker_id, job.work, job.guess_seconds, seconds)
-    speeds.save(tx, {key: (one.log_factor, one.samples) for key, one in after.items()})
-
-
-def _learn_transfer(tx: Connection, job: Job, attempt: Attempt) -> None:
-    """It says nothing of how fast the worker is otherwise."""
-    if attempt.transfer_seconds is None:
-        return
-    guess = transfer_guess(job.input_size_bytes + (job.output_size_bytes or 0))
-    before = _loaded(speeds.load_of(tx, attempt.worker_id, TRANSFER))
-    after = before.after(attempt.worker_id, TRANSFER, guess, attempt.transfer_seconds)
-    speeds.save(tx, {key: (one.log_factor, one.samples) for key, one in after.items() if key[1] == TRANSFER})
+        seconds = ran.run_seconds if ran.run_seconds and ran.run_seconds > job.predicted_seconds else None
+    if seconds and job.work:  # 0: the clock went back, or nonsense was told
+        yield (attempt.worker_id, job.work), job.guess_seconds, seconds
 
 
 def transfer_guess(size_bytes: int) -> float:
