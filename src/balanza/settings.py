@@ -1,6 +1,7 @@
 """What can be set from outside: each field is the environment variable BALANZA_<NAME>."""
 
 import ipaddress
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
         return self.database_url or self.data / "balanza.db"
 
 
+@lru_cache(maxsize=100)
 def is_loopback(name: str) -> bool:
     """Whether a host name or address always means this very computer (RFC 6761 section 6.3 for the name)."""
     if name.lower() == "localhost":

@@ -101,12 +101,13 @@ class Desk:
 
     def decided(self, made: Sequence[tuple[Job, Decision]]) -> None:
         """New jobs were each given to a worker, or to nobody: logged, counted, and whom it concerns told."""
+        if made:
+            # First of all: somebody waits for it.
+            self.tell(*{topic for job, decision in made for topic in self._work_for(job.assigned_worker, decision)})
         for _, decision in made:
             log_choice(decision)
             if self.observer:
                 self.observer.job_decided(decision.policy)
-        if made:
-            self.tell(*{topic for job, decision in made for topic in self._work_for(job.assigned_worker, decision)})
 
     def moved(self, moves: Sequence[Move]) -> None:
         """Jobs were given to others: logged, counted, and their new owners told."""

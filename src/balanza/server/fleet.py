@@ -74,8 +74,7 @@ async def lease(
     """Answers as soon as there is a job for this worker, at the latest after `wait_seconds`."""
     bells, deadline = loop_parts.bells, time.monotonic() + wanted.wait_seconds
     with bells.listen(signals.ANY_WORK, signals.work_for(wanted.worker_id)) as bell:
-        # Nothing is leased for a worker that has gone away meanwhile: the job would wait for the lease to expire.
-        while not await request.is_disconnected():
+        while True:
             grant, look_again_seconds = await to_thread.run_sync(parts.fleet.ask, wanted)
             if grant is not None:
                 return grant
@@ -83,6 +82,9 @@ async def lease(
             if left <= 0 or bells.closed:
                 break
             await wait_for_bell(bell, min(left, look_again_seconds))
+            # Nothing is leased for a worker that has gone away meanwhile: the job would wait for the lease to expire.
+            if await request.is_disconnected():
+                break
     return Response(status_code=204)
 
 

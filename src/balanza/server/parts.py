@@ -74,8 +74,13 @@ class LoopParts:
     """How many passwords are worked on at once; those that wait for their turn hold no thread."""
 
 
-async def _parts(request: Request) -> Parts:
+def parts_of(request: Request) -> Parts:
+    """As nobody in particular sees them."""
     return cast(Parts, request.app.state.parts)
+
+
+async def _parts(request: Request) -> Parts:
+    return parts_of(request)
 
 
 async def _loop_parts(request: Request) -> LoopParts:
