@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
+from balanza.cli.display import Display
 from balanza.cli.inputs import Input, printable
-from balanza.cli.report import Display
 
 FRAMES_PER_SECOND = 5
 """Each frame costs a few milliseconds that the conversions could use."""

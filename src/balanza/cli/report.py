@@ -3,11 +3,10 @@
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from balanza.cli.display import Display, Lines
 from balanza.cli.inputs import PIECE_BYTES, Input, printable
 from balanza.cli.outputs import AlreadyThere
 from balanza.errors import EmptyFile, MissingStream, NotMedia
@@ -44,18 +43,6 @@ class Outcome:
             "output_size_bytes": self.output_size_bytes,
             "duration_seconds": self.seconds,
         }
-
-
-class Display(AbstractContextManager["Display"], Protocol):
-    """Shows how the files get on. Used by several threads."""
-
-    def show(self, source: Input, stage: str, percent: float, speed: float | None = None) -> None:
-        """One file is at that stage of its way."""
-
-    def end(self, source: Input, line: str) -> None:
-        """It is done, or failed: what the line says."""
-
-    def say(self, line: str) -> None: ...
 
 
 class Report:
@@ -117,23 +104,6 @@ def display_for(sources: Sequence[Input]) -> Display:
 
         return Bars(len(sources))
     return Lines()
-
-
-class Lines(Display):
-    """One line for each file that ended."""
-
-    def __exit__(self, *_exc: object) -> None:
-        sys.stderr.flush()
-
-    def show(self, source: Input, stage: str, percent: float, speed: float | None = None) -> None:
-        """Nothing: only the end of a file is a line."""
-
-    def end(self, source: Input, line: str) -> None:
-        if line:
-            self.say(line)
-
-    def say(self, line: str) -> None:
-        sys.stderr.write(f"{line}\n")
 
 
 def _about(source: Input, error: str) -> str:
