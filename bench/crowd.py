@@ -89,9 +89,10 @@ class Crowd:
     def hand(self, source: str) -> float:
         """Seconds until the job is in some worker's hands. It is completed then."""
         asked_at = time.perf_counter()
-        self._speaking.post("/convert", {"input_file": source, "output_format": FORMAT})
+        self._speaking.send("/convert", {"input_file": source, "output_format": FORMAT})
         number, grant = self._granted()
         delay = time.perf_counter() - asked_at
+        self._speaking.receive()  # it may come after the grant
         LocalStorage(self._storage, durable=False).path(grant["output_key"]).write_bytes(RESULT)
         complete(self._speaking, [grant["token"]])
         self._ask(number)

@@ -564,8 +564,8 @@ def test_a_lease_with_a_move_and_one_without_do_not_wait_in_a_circle(
     def lease(letter: str, job_id: str) -> int:
         plan = Plan(world.job(job_id), Rule.SHORTEST, 5)
         request = LeaseRequest(worker_id=f"worker_{letter}", instance="first")
-        leases, _ = world.desk.database.write(lambda tx: world.fleet._leasing._lease(tx, request=request, plan=plan))
-        return len(leases)
+        granted = world.desk.database.write(lambda tx: world.fleet._leasing._lease(tx, request=request, plan=plan))
+        return len(granted.leases) if granted else 0
 
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(lease, "ac", ["of another", "own"])) == [1, 1]

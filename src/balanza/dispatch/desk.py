@@ -11,6 +11,7 @@ from typing import Protocol
 
 from balanza.balancer.order import Order, is_guards_turn
 from balanza.dispatch import signals
+from balanza.dispatch.askers import Askers
 from balanza.dispatch.assignment import Chooser, Move, log_choice, log_moves
 from balanza.dispatch.endings import Ended
 from balanza.dispatch.forecasts import Forecasts
@@ -76,6 +77,7 @@ class Desk:
     chance: random.Random = field(default_factory=random.Random)
     predictions: Predictions = field(default_factory=Predictions)
     dispatches: Dispatches = field(default_factory=Dispatches)
+    askers: Askers = field(default_factory=Askers)
     pace: Pace = field(init=False)
     chooser: Chooser = field(init=False)
     forecasts: Forecasts = field(init=False)
@@ -101,13 +103,12 @@ class Desk:
 
     def decided(self, made: Sequence[tuple[Job, Decision]]) -> None:
         """New jobs were each given to a worker, or to nobody: logged, counted, and whom it concerns told."""
-        if made:
-            # First of all: somebody waits for it.
-            self.tell(*{topic for job, decision in made for topic in self._work_for(job.assigned_worker, decision)})
         for _, decision in made:
             log_choice(decision)
             if self.observer:
                 self.observer.job_decided(decision.policy)
+        if made:
+            self.tell(*{topic for job, decision in made for topic in self._work_for(job.assigned_worker, decision)})
 
     def moved(self, moves: Sequence[Move]) -> None:
         """Jobs were given to others: logged, counted, and their new owners told."""

@@ -14,6 +14,7 @@ from balanza.dispatch import assignment, library, quotas, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended
+from balanza.dispatch.leasing import Granted, Leasing
 from balanza.dispatch.moving import welcome
 from balanza.dispatch.placing import Wanted, submit
 from balanza.errors import Conflict, InvalidRequest, MissingStream, NotFound
@@ -49,6 +50,7 @@ class Dispatcher:
     def __init__(self, desk: Desk, owner_id: str = LOCAL_USER) -> None:
         self._desk = desk
         self._owner_id = owner_id
+        self._leasing = Leasing(desk)
 
     def of(self, owner_id: str) -> Self:
         """The same, for that person."""
@@ -57,21 +59,26 @@ class Dispatcher:
     def submit(self, submission: Submission) -> Job:
         """A new pending job, assigned to a worker by the policy of this server, or to nobody when none can run it.
 
-        With an idempotency key that was used before it is the job of then. Raises NotFound, Gone, Conflict (an
-        ambiguous name), UnknownFormat, InvalidOption, MissingStream, QuotaExceeded, and InvalidRequest when the key
-        was used for a different request.
+        When that worker waits for a job it is leased at once what it should run next. With an idempotency key that was
+        used before it is the job of then. Raises NotFound, Gone, Conflict (an ambiguous name), UnknownFormat,
+        InvalidOption, MissingStream, QuotaExceeded, and InvalidRequest when the key was used for a different request.
         """
         submission, options = _parsed(submission)
 
-        def operation(tx: Connection) -> tuple[Job, list[tuple[Job, Decision]]]:
+        def operation(tx: Connection) -> tuple[Job, list[tuple[Job, Decision]], Granted | None]:
             if repeated := _repeated(tx, submission.idempotency_key, _fingerprint(submission), self._owner_id):
-                return repeated, []
+                return repeated, [], None
             wanted = self._wanted(tx, submission, options)
             quotas.refuse_more_jobs(tx, self._desk.settings, self._owner_id)
             made = submit(tx, self._desk, [wanted])
-            return made[0][0], made
+            job = made[0][0]
+            worker_id = job.assigned_worker
+            return job, made, self._leasing.lease_within(tx, promise, worker_id) if worker_id else None
 
-        job, made = self._desk.database.write(operation)
+        with self._desk.askers.promising() as promise:
+            job, made, granted = self._desk.database.write(operation)
+            if granted is not None:
+                self._leasing.keep(promise, granted)
         self._desk.decided(made)
         return job
 

@@ -98,6 +98,10 @@ class Fleet:
         """As `Leasing.ask`."""
         return self._leasing.ask(request)
 
+    def take_back(self, grant: LeaseGrant) -> None:
+        """The worker has gone away before it heard of it: the jobs are pending again, and the attempts do not count."""
+        self._leasing.take_back([grant.token, *(one.token for one in grant.companions)])
+
     def lease(self, request: LeaseRequest) -> LeaseGrant | None:
         """As `ask`, for those who do not ask again by the clock."""
         return self.ask(request).grant

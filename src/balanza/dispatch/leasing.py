@@ -10,13 +10,15 @@ from sqlalchemy import Connection
 
 from balanza.balancer.order import Rule
 from balanza.dispatch import assignment
+from balanza.dispatch.askers import Promise
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
+from balanza.dispatch.endings import Ended, end_leases
 from balanza.dispatch.messages import grant_of
 from balanza.dispatch.moving import take
 from balanza.dispatch.planning import Asked, Plan, Planner, Prospect
 from balanza.errors import WorkerReplaced, WorkerUnknown
-from balanza.model import Job, Lease, Worker
+from balanza.model import Job, Lease, Outcome, Worker
 from balanza.protocol import LeaseGrant, LeaseRequest
 from balanza.store import fairness, jobs, workers
 from balanza.store.jobs import NewLease
@@ -38,6 +40,15 @@ class Answer(NamedTuple):
     look_again_seconds: float
 
 
+class Granted(NamedTuple):
+    """What a transaction has leased, to be told after its commit."""
+
+    plan: Plan
+    leases: list[Lease]
+    moves: list[Move]
+    pauses: str | None = None
+
+
 class Leasing:
     """Safe to call from many threads."""
 
@@ -55,10 +66,34 @@ class Leasing:
             plan = self._desk.database.read(lambda tx: self._plan(tx, request))
             if not isinstance(plan, Plan):
                 return Answer(None, self._look_again_seconds(plan))
-            leases, moves = self._desk.database.write(partial(self._lease, request=request, plan=plan))
-            if leases:
-                return self._granted(plan, leases, moves, request.pauses)
+            granted = self._desk.database.write(partial(self._lease, request=request, plan=plan))
+            if granted is not None:
+                return Answer(self._told(granted), 0)
         return Answer(None, LOOK_AGAIN_SOON_SECONDS)  # others were quicker
+
+    def lease_within(self, tx: Connection, promise: Promise, worker_id: str) -> Granted | None:
+        """In the transaction that made a job for this worker: leases what it should run next, if it waits for a job."""
+        request = promise.make(worker_id)
+        if request is None:
+            return None
+        try:
+            plan = self._plan(tx, request)
+            return self._lease(tx, request=request, plan=plan) if isinstance(plan, Plan) else None
+        except WorkerReplaced:  # whoever waits is an earlier process of this worker, and will be told so
+            return None
+
+    def keep(self, promise: Promise, granted: Granted) -> None:
+        """To be called after that commit. What nobody hears of is pending again, and the attempt does not count."""
+        if not promise.keep(self._told(granted)):
+            self.take_back([lease.token for lease in granted.leases])
+
+    def take_back(self, tokens: Sequence[str]) -> None:
+        """What was leased to a worker that has gone away before it heard of it."""
+
+        def operation(tx: Connection) -> Ended:
+            return end_leases(tx, self._desk.chooser, tokens, Outcome.RELEASED, now=self._desk.clock())
+
+        self._desk.settle(self._desk.database.write(operation))
 
     def _look_again_seconds(self, prospect: Prospect) -> float:
         if prospect is Prospect.NONE:
@@ -76,7 +111,7 @@ class Leasing:
         speeds = self._desk.predictions.speeds(tx, now)
         return self._planner.plan(tx, asked, speeds, dispatches=self._desk.dispatches.count, now=now)
 
-    def _lease(self, tx: Connection, *, request: LeaseRequest, plan: Plan) -> tuple[list[Lease], list[Move]]:
+    def _lease(self, tx: Connection, *, request: LeaseRequest, plan: Plan) -> Granted | None:
         """What was planned, as far as nobody else has changed it since; nothing without its first job."""
         owners = {request.worker_id, *(job.assigned_worker for job in plan.jobs if job.assigned_worker)}
         locked = {worker_id: workers.get(tx, worker_id, lock=True) for worker_id in sorted(owners)}
@@ -84,15 +119,16 @@ class Leasing:
         if worker is None or not is_registered(worker, request.instance):
             raise not_registered(tx, request.worker_id)
         if not _may_start(tx, worker, request, now):
-            return [], []
+            return None
         # Jobs, then shares, then events: in any other order two workers could wait for each other in a circle.
         lying = jobs.lock_pending(tx, [job.id for job in plan.jobs])
         there = [job for job in plan.jobs if job.id in lying and lying[job.id] == job.assigned_worker]
         if plan.job not in there:
-            return [], []
+            return None
         fairness.lock(tx, (job.share for job in there))
         moves = [move for job in there if (move := self._brought(tx, worker, job, plan.rule, now))]
-        return self._leased(tx, request, there, plan, now), moves
+        leases = self._leased(tx, request, there, plan, now)
+        return Granted(plan, leases, moves, request.pauses) if leases else None
 
     def _brought(self, tx: Connection, worker: Worker, job: Job, rule: Rule, now: datetime) -> Move | None:
         """The job comes to where this worker may lease it: how, if it is told."""
@@ -118,15 +154,15 @@ class Leasing:
         ]
         return jobs.lease(tx, wanted, worker_id=request.worker_id, now=now, expires_at=now + self._desk.pace.lease_time)
 
-    def _granted(self, plan: Plan, leases: list[Lease], moves: list[Move], pauses: str | None) -> Answer:
+    def _told(self, granted: Granted) -> LeaseGrant:
         """To be called after the commit. What is done together is one dispatch."""
-        self._desk.dispatches.add(oldest=plan.rule is Rule.OLDEST)
-        for lease in leases:
+        self._desk.dispatches.add(oldest=granted.plan.rule is Rule.OLDEST)
+        for lease in granted.leases:
             if self._desk.observer and lease.job.kind.is_listed and lease.job.started_at:
                 self._desk.observer.job_leased((lease.job.started_at - lease.job.created_at).total_seconds())
-        self._desk.moved(moves)
-        first, *others = map(grant_of, leases)
-        return Answer(first.model_copy(update={"pauses": pauses, "companions": tuple(others)}), 0)
+        self._desk.moved(granted.moves)
+        first, *others = map(grant_of, granted.leases)
+        return first.model_copy(update={"pauses": granted.pauses, "companions": tuple(others)})
 
 
 def is_registered(worker: Worker | None, instance: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
+from fastapi import Request
+
 from balanza.dispatch import signals
 from balanza.dispatch.signals import Signals
 
@@ -73,3 +75,19 @@ async def wait_for_bell(bell: asyncio.Event, seconds: float) -> bool:
         return False
     bell.clear()
     return True
+
+
+@contextmanager
+def departure(request: Request, bell: asyncio.Event) -> Iterator[asyncio.Future[None]]:
+    """Done, and the bell rung, as soon as whoever sent the request has gone away. Its body must have been read."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        bell.set()
+
+    watching = asyncio.create_task(gone())
+    try:
+        yield watching
+    finally:
+        watching.cancel()

@@ -1,5 +1,6 @@
 """What workers ask of the server. Every call about a job is fenced by its lease token; a stale one is answered 409."""
 
+import asyncio
 import time
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.responses import StreamingResponse
 
 from balanza.dispatch import signals
+from balanza.dispatch.askers import Askers
 from balanza.dispatch.pieces import PieceWriter
 from balanza.errors import BalanzaError
 from balanza.protocol import (
@@ -28,7 +30,7 @@ from balanza.protocol import (
     StoredObject,
 )
 from balanza.server.auth import WorkerParts
-from balanza.server.bells import wait_for_bell
+from balanza.server.bells import departure, wait_for_bell
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, content, problems
 from balanza.server.parts import LoopPartsDep
@@ -39,6 +41,9 @@ from balanza.server.shapes import Leaving
 from balanza.server.upload import CommittingSink, pour
 
 router = APIRouter(prefix="/fleet", tags=["fleet"], route_class=JsonRoute)
+
+PROMISED_SECONDS = 0.05
+"""The bell may have rung for something else."""
 
 Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The token of a live lease.")]
 
@@ -72,20 +77,33 @@ async def lease(
     wanted: LeaseRequest, request: Request, parts: WorkerParts, loop_parts: LoopPartsDep
 ) -> LeaseGrant | Response:
     """Answers as soon as there is a job for this worker, at the latest after `wait_seconds`."""
-    bells, deadline = loop_parts.bells, time.monotonic() + wanted.wait_seconds
-    with bells.listen(signals.ANY_WORK, signals.work_for(wanted.worker_id)) as bell:
-        while True:
+    deadline = time.monotonic() + wanted.wait_seconds
+    with (
+        loop_parts.bells.listen(signals.ANY_WORK, signals.work_for(wanted.worker_id)) as bell,
+        departure(request, bell) as departed,
+    ):
+        while not departed.done():
             grant, look_again_seconds = await to_thread.run_sync(parts.fleet.ask, wanted)
             if grant is not None:
                 return grant
             left = deadline - time.monotonic()
-            if left <= 0 or bells.closed:
+            if left <= 0 or loop_parts.bells.closed:
                 break
-            await wait_for_bell(bell, min(left, look_again_seconds))
-            # Nothing is leased for a worker that has gone away meanwhile: the job would wait for the lease to expire.
-            if await request.is_disconnected():
-                break
+            if grant := await _given(parts.desk.askers, wanted, bell, min(left, look_again_seconds)):
+                if not departed.done():
+                    return grant
+                await to_thread.run_sync(parts.fleet.take_back, grant)
     return Response(status_code=204)
+
+
+async def _given(askers: Askers, wanted: LeaseRequest, bell: asyncio.Event, seconds: float) -> LeaseGrant | None:
+    """What the transaction that made a job gave the worker, until the bell rings."""
+    with askers.open(wanted) as asker:
+        await wait_for_bell(bell, seconds)
+        askers.close(asker)
+        while asker.is_promised:  # it is about to commit, and rings then
+            await wait_for_bell(bell, PROMISED_SECONDS)
+        return asker.grant
 
 
 @router.get(
