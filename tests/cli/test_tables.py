@@ -24,6 +24,7 @@ def job(job_id: str, **facts: object) -> dict[str, object]:
         "completed_at": None,
         "assigned_worker": "worker_of_the_long_name",
         "worker_id": None,
+        "paused": False,
     } | facts
 
 
@@ -47,6 +48,32 @@ def test_a_pending_job_is_shown_with_the_worker_that_has_it_now() -> None:
     moved = job("x", status="pending", assigned_worker="worker_a", worker_id="worker_b")
     lines = lines_of(tables.jobs({"jobs": [moved], "next_cursor": None}))
     assert lines[-1].split()[-1] == "worker_a"
+
+
+def test_a_conversion_that_stands_still_for_a_short_one_is_told_from_one_that_runs() -> None:
+    lines = lines_of(tables.jobs({"jobs": [job("one", paused=True), job("other")], "next_cursor": None}), 160)
+    assert [line.split()[1] for line in lines[2:]] == ["paused", "processing"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "shown"),
+    [
+        ("2026-11-30T10:00:00Z", "2026-11-30T10:01:00Z", ["from", "to"]),
+        ("2026-11-30T10:00:00Z", None, ["from"]),
+        (None, "2026-11-30T10:01:00Z", ["done at"]),
+        (None, None, []),
+    ],
+    ids=["pending", "pending for years", "running", "not foreseen"],
+)
+def test_of_when_a_job_is_expected_is_shown_what_is_foreseen(
+    start: str | None, end: str | None, shown: list[str]
+) -> None:
+    more = dict.fromkeys(("waits_for", "batch_id", "output_id", "error", "log_tail", "tags", "options", "history"))
+    told = more | {"priority": 50, "attempts": 0, "max_attempts": 3, "history": []}
+    lines = lines_of(tables.job(job("x", expected_start_at=start, expected_end_at=end) | told))
+    facts = [line for line in lines if line.startswith("expected")]
+    assert len(facts) == bool(shown)
+    assert [word for word in ("from", "to", "done at") if any(f" {word} " in line for line in facts)] == shown
 
 
 def test_ids_that_begin_alike_are_shown_as_far_as_they_differ() -> None:

@@ -26,6 +26,7 @@ WIDE = 400
 STATE_STYLES = {
     "pending": "yellow",
     "processing": "blue",
+    "paused": "yellow",
     "completed": "green",
     "failed": "red",
     "cancelled": "bright_black",
@@ -54,7 +55,7 @@ def jobs(answer: dict[str, Any]) -> RenderableType:
     for one in found:
         table.add_row(
             one["job_id"][:length],
-            _state(one["status"]),
+            _state("paused" if one["paused"] else one["status"]),
             Text(printable(one["input_file"]), overflow="ellipsis"),
             one["output_format"],
             _percent(one["progress"]),
@@ -148,10 +149,8 @@ def _facts(answer: dict[str, Any]) -> Iterable[tuple[str, RenderableType]]:
         yield "batch", answer["batch_id"]
     if answer["tags"]:
         yield "tags", ", ".join(answer["tags"])
-    if answer["expected_start_at"]:
-        yield "expected", f"from {_clock(answer['expected_start_at'])} to {_clock(answer['expected_end_at'])}"
-    elif answer["expected_end_at"]:
-        yield "expected", f"done at {_clock(answer['expected_end_at'])}"
+    if expected := _expected(answer["expected_start_at"], answer["expected_end_at"]):
+        yield "expected", expected
     yield "progress", _percent(answer["progress"]) + (", paused for a short job" if answer["paused"] else "")
     yield "attempts", f"{answer['attempts']} of {answer['max_attempts']}"
     if answer["output_id"]:
@@ -159,6 +158,13 @@ def _facts(answer: dict[str, Any]) -> Iterable[tuple[str, RenderableType]]:
         yield "result", printable(f"{answer['output_file']} ({answer['output_id']}), {sizes}")
     if answer["error"]:
         yield "error", Text(answer["error"], style="red")
+
+
+def _expected(start_at: str | None, end_at: str | None) -> str | None:
+    """The end of what claims to last for years is not foreseen, though its start is."""
+    if start_at is None:
+        return end_at and f"done at {_clock(end_at)}"
+    return f"from {_clock(start_at)} to {_clock(end_at)}" if end_at else f"from {_clock(start_at)}"
 
 
 def _clock(written: str) -> str:
