@@ -1,6 +1,6 @@
 """Pausing, looking ahead and the forecast."""
 
-from balanza.balancer.forecast import Expected, forecast
+from balanza.balancer.forecast import Ahead, Expected, forecast
 from balanza.balancer.lookahead import Slot, first_for, is_uneven
 from balanza.balancer.pausing import has_room, is_short_beside, longest_pause, may_be_paused
 
@@ -51,9 +51,38 @@ def test_equal_workers_need_not_look_ahead() -> None:
 
 def test_pending_jobs_start_as_slots_come_free() -> None:
     slots = [Slot("worker_a", 5, 1), Slot("worker_b", 2, 2)]
-    assert forecast(slots, [("one", 4), ("two", 1), ("three", 1)]) == {
+    assert forecast(slots, [Ahead("one", 4), Ahead("two", 1), Ahead("three", 1)]) == {
         "one": Expected(2, 10),
         "two": Expected(5, 6),
         "three": Expected(6, 7),
     }
-    assert forecast([], [("one", 4)]) == {}
+    assert forecast([], [Ahead("one", 4)]) == {}
+
+
+def test_a_short_job_starts_in_a_pause_and_puts_off_the_end_of_the_long_one() -> None:
+    slots = [Slot("worker_a", 40, 1, pause_in_seconds=0, pause_budget_seconds=10)]
+    assert forecast(slots, [Ahead("short", 4), Ahead("next", 5), Ahead("long", 20, "berta")]) == {
+        "short": Expected(0, 4),
+        "next": Expected(4, 9),
+        "long": Expected(49, 69),
+    }
+
+
+def test_a_pause_waits_until_the_long_one_has_run_for_its_share_of_the_time() -> None:
+    slots = [Slot("worker_a", 40, 1, pause_in_seconds=2, pause_budget_seconds=6)]
+    found = forecast(slots, [Ahead(f"short-{number}", 8) for number in range(3)])
+    assert [one.start_seconds for one in found.values()] == [2, 12, 28]
+
+
+def test_no_pause_is_foreseen_for_what_is_not_short_nor_for_what_stands_behind_it() -> None:
+    slots = [Slot("worker_a", 40, 1, pause_in_seconds=0, pause_budget_seconds=100)]
+    pending = [Ahead("middle", 10, "ana"), Ahead("behind", 1, "ana"), Ahead("other", 1, "berta")]
+    found = forecast(slots, pending)
+    assert {job_id: one.start_seconds for job_id, one in found.items()} == {"middle": 40, "behind": 50, "other": 51}
+    assert forecast(slots, pending[::-1])["other"] == Expected(0, 1)
+
+
+def test_what_a_free_slot_begins_sooner_is_paused_for_nowhere() -> None:
+    slots = [Slot("worker_a", 40, 1, pause_in_seconds=3, pause_budget_seconds=100), Slot("worker_b", 2, 1)]
+    found = forecast(slots, [Ahead("one", 4), Ahead("two", 4)])
+    assert [one.start_seconds for one in found.values()] == [2, 3]

@@ -500,6 +500,46 @@ def test_pending_jobs_are_foretold_in_their_order(world: World) -> None:
     assert {job.status for job in found} == {JobStatus.PROCESSING, JobStatus.PENDING}
 
 
+def starts_of(world: World, *job_ids: str) -> list[float]:
+    """In how many seconds each is expected to start."""
+    world.clock.pass_seconds(2)
+    found = [world.job(job_id) for job_id in job_ids]
+    expected = world.desk.database.read(lambda tx: world.desk.forecasts.of(tx, found, world.clock.now))
+    return [expected[job_id].start_seconds for job_id in job_ids]
+
+
+def test_a_short_job_is_foretold_in_the_pause_of_a_long_one_where_those_are_offered(world: World) -> None:
+    world.join("a")
+    put(world, "film", 400)
+    film = world.granted("a")
+    world.beat("a", LeaseReport(token=film.token, progress=5, eta_seconds=380))
+    put(world, "short", 4)
+    assert starts_of(world, "short") == [380], "nobody knows that its worker pauses anything"
+
+    short = ask_beside(world, "a", film, 380)
+    assert short is not None
+    world.beat("a", LeaseReport(token=film.token, progress=5, eta_seconds=380, paused=True, paused_seconds=1))
+    put(world, "next", 4)
+    put(world, "middle", 100)
+    assert starts_of(world, "next", "middle") == [2, 384], "the one beside has 2 s left; the next puts off the film"
+
+    world.clock.pass_seconds(15)
+    assert starts_of(world, "next") == [380], "it offers none any more"
+
+
+def test_no_pause_is_foretold_when_the_longest_come_first(world: World) -> None:
+    desk = replace(world.desk, settings=world.desk.settings.model_copy(update={"order": "lpt"}))
+    world = World(desk, world.clock, source=world.source)
+    world.join("a")
+    put(world, "film", 400)
+    film = world.granted("a")
+    world.beat("a", LeaseReport(token=film.token, progress=5, eta_seconds=380))
+    put(world, "short", 4)
+
+    assert ask_beside(world, "a", film, 380) is None
+    assert starts_of(world, "short") == [380]
+
+
 def test_a_job_is_left_only_to_a_worker_that_can_run_it(world: World) -> None:
     world.join("a", tags=["gpu"])
     world.join("b")

@@ -24,6 +24,10 @@ class Slot:
     """0 when it is free now."""
     slowness: float
     """How many times as long as a usual worker it takes."""
+    pause_in_seconds: float | None = None
+    """When what runs in it may be paused for a short job; None: never."""
+    pause_budget_seconds: float = 0.0
+    """For how long then (`pausing.longest_pause`)."""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,12 @@ def may_be_paused(*, paused_seconds: float, elapsed_seconds: float) -> bool:
 
 def longest_pause(*, paused_seconds: float, elapsed_seconds: float) -> float:
     """For how many seconds from now such a job may be paused at most: a short job may be longer than was predicted."""
-    return max(0.0, (MOST_PAUSED * elapsed_seconds + GRACE_SECONDS - paused_seconds) / (1 - MOST_PAUSED))
+    return max(0.0, budget_seconds(paused_seconds=paused_seconds, elapsed_seconds=elapsed_seconds))
+
+
+def budget_seconds(*, paused_seconds: float, elapsed_seconds: float) -> float:
+    """As `longest_pause`; below 0, how long it has to run before it may be paused again."""
+    return (MOST_PAUSED * elapsed_seconds + GRACE_SECONDS - paused_seconds) / (1 - MOST_PAUSED)
 
 
 def has_room(memory_mb: float | None, memory_total_mb: float | None) -> bool:

@@ -1,13 +1,14 @@
 """When which slot of the fleet will be free, as far as predictions tell."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import Connection
 
-from balanza.balancer import capability
+from balanza.balancer import capability, pausing
 from balanza.balancer.lookahead import Slot
 from balanza.balancer.prediction import Speeds
 from balanza.dispatch.predictions import TRANSFER, transfer_guess
@@ -28,20 +29,35 @@ class Predictable(Protocol):
     def input_size_bytes(self) -> int: ...
 
 
-def slots_of(tx: Connection, fleet: Sequence[Worker], speeds: Speeds, now: datetime) -> list[Slot]:
-    """Of every worker that takes jobs now."""
-    remaining: defaultdict[str, list[float]] = defaultdict(list)
+def slots_of(
+    tx: Connection, fleet: Sequence[Worker], speeds: Speeds, now: datetime, *, may_pause: Container[str] = ()
+) -> list[Slot]:
+    """Of every worker that takes jobs now. What runs on those in `may_pause` may be paused for short jobs."""
+    running: defaultdict[str, list[Job]] = defaultdict(list)
     for job in jobs.running(tx):
-        if job.worker_id and not job.shares_slot:
-            remaining[job.worker_id].append(remaining_seconds(job, speeds, now))
+        if job.worker_id:
+            running[job.worker_id].append(job)
     slots = []
     for worker in fleet:
         if not _takes_jobs(worker, now):
             continue
         slowness = speeds.slowness(worker.id)
-        free_in = [*remaining[worker.id], *[0.0] * max(0, worker.slots - len(remaining[worker.id]))]
-        slots += [Slot(worker.id, seconds, slowness) for seconds in free_in]
+        taken = [job for job in running[worker.id] if not job.shares_slot]
+        beside = [remaining_seconds(job, speeds, now) for job in running[worker.id] if job.shares_slot]
+        for job in taken:
+            slot = Slot(worker.id, remaining_seconds(job, speeds, now), slowness)
+            slots.append(_with_pause(slot, job, beside, now) if worker.id in may_pause else slot)
+        slots += [Slot(worker.id, 0.0, slowness)] * max(0, worker.slots - len(taken))
     return slots
+
+
+def _with_pause(slot: Slot, job: Job, beside: list[float], now: datetime) -> Slot:
+    """With when the job that runs in it may be paused: once more, after what it is paused for now."""
+    elapsed = (now - job.started_at).total_seconds() if job.started_at else 0.0
+    budget = pausing.budget_seconds(paused_seconds=job.paused_seconds, elapsed_seconds=elapsed)
+    paused_for = beside.pop() if job.paused and beside else 0.0
+    owed = max(0.0, paused_for - budget)
+    return replace(slot, pause_in_seconds=paused_for + owed, pause_budget_seconds=budget - paused_for + owed)
 
 
 def finishes(

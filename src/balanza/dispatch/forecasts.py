@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from balanza.balancer.forecast import Expected, forecast
+from balanza.balancer.forecast import Ahead, Expected, forecast
 from balanza.balancer.order import Head, in_order
 from balanza.dispatch.capacity import remaining_seconds, slots_of
 from balanza.dispatch.predictions import Predictions
@@ -18,6 +18,8 @@ LOOKED_AT = 2000
 """Of more pending jobs the last ones are not foretold: so much can happen before them."""
 _FRESH = timedelta(seconds=1)
 _FRESH_ENOUGH_FOR_NEW_ONES = timedelta(seconds=0.2)
+_OFFERS_LAST = timedelta(seconds=15)
+"""A worker that pauses conversions offers one every 5 s, but not while one is paused."""
 
 
 class Forecasts:
@@ -28,6 +30,12 @@ class Forecasts:
         self._lock = threading.Lock()
         self._made_at: datetime | None = None
         self._expected: Mapping[str, Expected] = {}
+        self._offered_at: dict[str, datetime] = {}
+
+    def note_offer(self, worker_id: str, now: datetime) -> None:
+        """The worker would pause a conversion for a short job: not all do, nor always, and they do not say so else."""
+        with self._lock:
+            self._offered_at[worker_id] = now
 
     def of(self, tx: Connection, found: Iterable[Job], now: datetime) -> dict[str, Expected]:
         """Of those among `found` that are pending or run, by id; of what nobody can tell nothing."""
@@ -58,5 +66,12 @@ class Forecasts:
             for one in waiting
         ]
         seconds = {one.job_id: one.predicted_seconds for one in waiting}
-        slots = slots_of(tx, workers.list_workers(tx), self._predictions.speeds(tx, now), now)
-        return forecast(slots, [(job_id, seconds[job_id]) for job_id in in_order(heads, seconds)])
+        ahead = {one.job_id: Ahead(one.job_id, one.predicted_seconds, one.share) for one in waiting}
+        speeds, offering = self._predictions.speeds(tx, now), self._offering(now)
+        slots = slots_of(tx, workers.list_workers(tx), speeds, now, may_pause=offering)
+        return forecast(slots, [ahead[job_id] for job_id in in_order(heads, seconds)])
+
+    def _offering(self, now: datetime) -> set[str]:
+        with self._lock:
+            self._offered_at = {one: at for one, at in self._offered_at.items() if abs(now - at) < _OFFERS_LAST}
+            return set(self._offered_at)

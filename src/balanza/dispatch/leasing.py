@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from balanza.balancer.order import Rule
+from balanza.balancer.order import Order, Rule
 from balanza.dispatch import assignment
 from balanza.dispatch.askers import Promise
 from balanza.dispatch.assignment import Move
@@ -62,6 +62,8 @@ class Leasing:
         It is moved into the worker's own queue if it is in another's, and leased. Does not wait: without a job, or a
         slot for it, the answer says when to ask again at the latest. Raises WorkerReplaced, WorkerUnknown.
         """
+        if request.pauses is not None and self._desk.order is not Order.LPT:
+            self._desk.forecasts.note_offer(request.worker_id, self._desk.clock())
         for _ in range(_TRIES):
             plan = self._desk.database.read(lambda tx: self._plan(tx, request))
             if not isinstance(plan, Plan):
