@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from balanza.balancer.order import GUARD_EVERY, Rule, first_of
-from balanza.dispatch import placing
+from balanza.dispatch import forecasts, placing
 from balanza.dispatch.dispatcher import Dispatcher, Submission
 from balanza.dispatch.placing import put_in_order
 from balanza.dispatch.planning import Plan
@@ -506,6 +506,22 @@ def starts_of(world: World, *job_ids: str) -> list[float]:
     found = [world.job(job_id) for job_id in job_ids]
     expected = world.desk.database.read(lambda tx: world.desk.forecasts.of(tx, found, world.clock.now))
     return [expected[job_id].start_seconds for job_id in job_ids]
+
+
+def test_of_more_jobs_than_are_foretold_the_first_of_each_owner_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forecasts, "LOOKED_AT", 4)
+    world.join("a")
+    for number in range(6):
+        put(world, f"flood-{number}", 10 + number)
+    put(world, "guest", 30, share="zoe")
+    put(world, "urgent", 5, share="zoe", priority=60)
+
+    assert starts_of(world, "urgent", "flood-0", "guest", "flood-1") == [0, 5, 15, 45]
+    last = world.job("flood-5")
+    told = world.desk.database.read(lambda tx: world.desk.forecasts.of(tx, [last], world.clock.now))
+    assert not told
 
 
 def test_a_short_job_is_foretold_in_the_pause_of_a_long_one_where_those_are_offered(world: World) -> None:

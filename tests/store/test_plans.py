@@ -57,6 +57,7 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "tied in the general queue": lambda tx: next_jobs.tied(tx, TAKER, _job(tx), None),
     "those after it": lambda tx: next_jobs.after(tx, TAKER, _job(tx), 5),
     "some of all": lambda tx: next_jobs.some_of_all(tx, TAKER, 5),
+    "what is foretold": lambda tx: next_jobs.waiting(tx, 5),
     "running": jobs.running,
     "served": fairness.pending_count,
     "stealable": lambda tx: jobs.stealable(tx, "worker_a", thief_id="worker_b", ability=ABLE),
@@ -115,6 +116,7 @@ BY_ONE_INDEX = {
     "queue_depths": ["INDEX ix_jobs_pending"],
     "any_pending": ["INDEX ix_jobs_pending"],
     "heads": ["USING INDEX ix_fair_shares_pending"],
+    "what is foretold": ["USING INDEX ix_fair_shares_pending", "SCAN shares"],
     "served": ["USING INDEX ix_fair_shares_pending"],
     "some of all": ["USING INDEX ix_jobs_pending_order"],
     "running": ["USING INDEX ix_jobs_leased"],
@@ -157,7 +159,15 @@ def test_postgresql_finds_jobs_through_the_index_made_for_them_when_there_are_ma
         scene.database.write(operation)
 
     assert "ix_jobs_pending_requirement" in "".join(plans["any_runnable"])
-    for name in ("heads", "tied in an own queue", "some of all", "own queue", "general queue", "stealable"):
+    for name in (
+        "heads",
+        "what is foretold",
+        "tied in an own queue",
+        "some of all",
+        "own queue",
+        "general queue",
+        "stealable",
+    ):
         assert "ix_jobs_pending" in "".join(plans[name]), name
     read_whole = [name for name, plan in plans.items() if "Seq Scan on jobs" in "".join(plan)]
     # The one counts what is pending: here, all. The other looks for what is rarely there, and runs once in a while.

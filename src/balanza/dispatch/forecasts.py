@@ -15,7 +15,7 @@ from balanza.model import Job
 from balanza.store import fairness, next_jobs, workers
 
 LOOKED_AT = 2000
-"""Of more pending jobs the last ones are not foretold: so much can happen before them."""
+"""Of more pending jobs the last ones of each share are not foretold: so much can happen before them."""
 _FRESH = timedelta(seconds=1)
 _FRESH_ENOUGH_FOR_NEW_ONES = timedelta(seconds=0.2)
 _OFFERS_LAST = timedelta(seconds=15)

@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, literal_column, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from balanza.lifecycle import JobStatus
 from balanza.model import Job
@@ -101,13 +113,28 @@ _AFTER = (
 _ALL = _first(select(*JOB)).order_by(*_IN_ORDER).limit(bindparam("most"))
 
 
-_PLACES = by_index(
-    select(jobs.c.id, jobs.c.seq, jobs.c.share, jobs.c.priority, jobs.c.order_key, jobs.c.predicted_seconds)
-    .where(_PENDING)
+_places = jobs.alias("places")
+_PLACE = [_places.c[name] for name in ("id", "seq", "share", "priority", "order_key", "predicted_seconds")]
+_SHARES = select(func.count(), func.coalesce(func.sum(fair_shares.c.pending), 0)).where(literal_column("pending > 0"))
+_SOME_SHARES = (
+    select(fair_shares.c.share)
+    .where(literal_column("pending > 0"))
+    .order_by(fair_shares.c.served_seconds)
+    .limit(bindparam("most"))
+    .subquery("shares")
+)
+_FIRST_OF_SHARE = by_index(
+    select(jobs.c.seq)
+    .where(_PENDING, jobs.c.share == _SOME_SHARES.c.share)
     .order_by(*_IN_ORDER)
-    .limit(bindparam("most")),
+    .limit(bindparam("each"))
+    .correlate(_SOME_SHARES),
     "ix_jobs_pending_order",
 )
+# SQLite has no LATERAL; PostgreSQL would look at every job for each share without it.
+_LATERAL = _FIRST_OF_SHARE.lateral("first")
+_PLACES_IN_SQLITE = select(*_PLACE).join_from(_SOME_SHARES, _places, _places.c.seq.in_(_FIRST_OF_SHARE))
+_PLACES = select(*_PLACE).join_from(_SOME_SHARES, _LATERAL, true()).join(_places, _places.c.seq == _LATERAL.c.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +150,11 @@ class Place:
 
 
 def waiting(tx: Connection, most: int) -> list[Place]:
-    """Pending jobs, whoever could run them, each share's in their order."""
-    return [Place(*row) for row in tx.execute(_PLACES, {"most": most})]
+    """Pending jobs, whoever could run them, in no order: all, or of more as many of each share, its first ones."""
+    shares, pending = tx.execute(_SHARES).one()
+    each = most if pending <= most else max(1, most // shares)
+    query = _PLACES_IN_SQLITE if tx.dialect.name == "sqlite" else _PLACES
+    return [Place(*row) for row in tx.execute(query, {"most": most, "each": each})]
 
 
 def heads(tx: Connection, taker: Taker, most: int) -> list[tuple[Job, float]]:
