@@ -12,7 +12,7 @@ import pytest
 
 from balanza.protocol import MIB
 from balanza.worker import load as load_module
-from balanza.worker.load import LoadSampler, Traffic, free_bytes, usable_cpus, usable_memory_mb
+from balanza.worker.load import LoadSampler, Traffic, free_bytes, free_memory_mb, usable_cpus, usable_memory_mb
 
 BURN = "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass\nprint(flush=True)\ninput()"
 """Spends 0.4 s, says so, and waits to be told to end."""
@@ -156,6 +156,44 @@ def test_limits_of_memory_are_found(
 ) -> None:
     write_groups(tmp_path, membership, files)
     assert list(load_module._memory_limits(tmp_path / "cgroup", tmp_path / "membership")) == expected
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "expected"),
+    [
+        ("0::/\n", {"memory.max": "max", "memory.current": "5", "memory.stat": "inactive_file 1"}, []),
+        (
+            "0::/app\n",
+            {"app/memory.max": "1000", "app/memory.current": "900", "app/memory.stat": "anon 1\ninactive_file 300"},
+            [400],
+        ),
+        (
+            "4:memory:/app\n",
+            {
+                "memory/app/memory.limit_in_bytes": "3000",
+                "memory/app/memory.usage_in_bytes": "2500",
+                "memory/app/memory.stat": "total_inactive_file 100",
+            },
+            [600],
+        ),
+        ("0::/app\n", {"app/memory.max": "1000"}, []),
+    ],
+    ids=["no limit", "version 2", "version 1", "usage unknown"],
+)
+def test_what_control_groups_have_left_is_found(
+    tmp_path: Path, membership: str, files: dict[str, str], expected: list[int]
+) -> None:
+    write_groups(tmp_path, membership, files)
+    assert list(load_module._memory_left(tmp_path / "cgroup", tmp_path / "membership")) == expected
+
+
+@pytest.mark.parametrize(("left_bytes", "expected"), [([100 * MIB], 100.0), ([3000 * MIB], 2048.0), ([], 2048.0)])
+def test_free_memory_is_what_machine_and_control_groups_have_left(
+    monkeypatch: pytest.MonkeyPatch, left_bytes: list[int], expected: float
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2048 * MIB))
+    monkeypatch.setattr(load_module, "_memory_left", lambda *_: left_bytes)
+    assert free_memory_mb() == expected
 
 
 def write_groups(folder: Path, membership: str, files: dict[str, str]) -> None:

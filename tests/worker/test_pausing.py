@@ -16,6 +16,7 @@ import pytest
 from balanza.media import ffmpeg as ffmpeg_command
 from balanza.media.program import Program
 from balanza.protocol import LeaseGrant, LeaseReport
+from balanza.worker import agent as agent_module
 from balanza.worker import conversion, pauses, slots
 from balanza.worker.agent import Agent
 from balanza.worker.pauses import Pauses
@@ -36,6 +37,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(slots, "LEAST_REMAINING_SECONDS", 0.3)
     monkeypatch.setattr(ffmpeg_command, "PROGRESS_SECONDS", 0.1)
+    monkeypatch.setattr(agent_module, "free_memory_mb", lambda: PLENTY_MB / 2)
 
 
 def is_stopped(process: psutil.Process) -> bool:
@@ -206,7 +208,7 @@ async def test_the_end_of_the_grace_ends_a_pause_too(fleet: Fleet, paused: Pause
 
 
 @pytest.mark.parametrize(
-    "how", [{"pausing": False, "memory_mb": PLENTY_MB}, {"memory_mb": None}, {"memory_mb": 1.0}], ids=str
+    "how", [{"pausing": False, "memory_mb": PLENTY_MB}, {"memory_mb": None}, {"memory_mb": 3 * PLENTY_MB}], ids=str
 )
 async def test_nothing_is_offered_where_it_is_off_or_memory_is_unknown_or_short(
     fleet: Fleet, working: Working, long_song: Path, slow_ffmpeg: Program, how: dict[str, object]

@@ -13,7 +13,7 @@ GRACE_SECONDS = 5.0
 SHARES_LOOKED_AT = 8
 """Of so many shares, those whose turn it is first, the first job may have a conversion paused."""
 LEAST_MEMORY_FREE = 0.2
-"""Of the worker's memory: what is paused keeps its own."""
+"""Of the memory that a worker may use: what is paused keeps its own."""
 
 
 def is_short_beside(predicted_seconds: float, remaining_seconds: float) -> bool:
@@ -36,8 +36,8 @@ def budget_seconds(*, paused_seconds: float, elapsed_seconds: float) -> float:
     return (MOST_PAUSED * elapsed_seconds + GRACE_SECONDS - paused_seconds) / (1 - MOST_PAUSED)
 
 
-def has_room(memory_mb: float | None, memory_total_mb: float | None) -> bool:
+def has_room(free_mb: float | None, memory_total_mb: float | None) -> bool:
     """Whether another conversion fits beside the paused one; unknown memory has no room."""
-    if memory_mb is None or not memory_total_mb:
+    if free_mb is None or not memory_total_mb:
         return False
-    return memory_mb <= (1 - LEAST_MEMORY_FREE) * memory_total_mb
+    return free_mb >= LEAST_MEMORY_FREE * memory_total_mb

@@ -24,7 +24,7 @@ from balanza.storage import Storage
 from balanza.worker.conversion import Tools
 from balanza.worker.fleet_client import FleetClient
 from balanza.worker.link import Link
-from balanza.worker.load import LoadSampler, Traffic
+from balanza.worker.load import LoadSampler, Traffic, free_memory_mb
 from balanza.worker.log import NamedLog
 from balanza.worker.observer import Observer
 from balanza.worker.reaper import Reaper
@@ -191,7 +191,7 @@ class Agent:
             self._log.warning("No pude despedirme del servidor: %s", error.sentence)
 
     def _has_room(self) -> bool:
-        return self._pausing and has_room(self._sampler.latest.memory_mb, self._identity.memory_total_mb)
+        return self._pausing and has_room(free_memory_mb(), self._identity.memory_total_mb)
 
     # --- Heartbeats: in a loop of their own, whatever the slots are doing
 

@@ -16,6 +16,11 @@ SHORTEST_WINDOW_SECONDS = 0.5
 MOST_BYTES = 2**62
 """What the protocol carries; some network disks claim to be endless."""
 CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_MEMORY_FILES = {
+    2: ("memory.max", "memory.current", "inactive_file"),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
+"""By version: the limit, the usage, and in `memory.stat` what of it is cache that nobody has used lately."""
 
 
 @dataclass(slots=True)
@@ -94,6 +99,12 @@ def usable_memory_mb() -> float:
     return round(min([psutil.virtual_memory().total, *_memory_limits(CGROUPS, MEMBERSHIP)]) / MIB, 1)
 
 
+def free_memory_mb() -> float:
+    """What is left of it, whoever uses the rest: other workers and programs too. What the system can take back at once,
+    as the files that it remembers, is free."""
+    return round(min([psutil.virtual_memory().available, *_memory_left(CGROUPS, MEMBERSHIP)]) / MIB, 1)
+
+
 def _quotas(root: Path, membership: Path) -> Iterator[float]:
     """The limits, in cores, of every control group that this process is in."""
     for version, folder in _groups(root, membership, "cpu"):
@@ -105,7 +116,17 @@ def _memory_limits(root: Path, membership: Path) -> Iterator[int]:
     """The same, in bytes; version 1 writes no limit as one that no machine reaches."""
     for version, folder in _groups(root, membership, "memory"):
         with suppress(OSError, ValueError):
-            yield int((folder / ("memory.max" if version == 2 else "memory.limit_in_bytes")).read_text())
+            yield int((folder / _MEMORY_FILES[version][0]).read_text())
+
+
+def _memory_left(root: Path, membership: Path) -> Iterator[int]:
+    """What every control group has left of its limit, in bytes."""
+    for version, folder in _groups(root, membership, "memory"):
+        limit, usage, cached = _MEMORY_FILES[version]
+        with suppress(OSError, ValueError, KeyError):
+            told = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            used = int((folder / usage).read_text()) - int(told[cached])
+            yield int((folder / limit).read_text()) - used
 
 
 def _groups(root: Path, membership: Path, controller: str) -> Iterator[tuple[int, Path]]:
