@@ -23,7 +23,7 @@ from balanza.store import (
     workers,
 )
 from balanza.store.search import list_media
-from tests.store.scene import START, TABLES, Scene, a_media
+from tests.store.scene import START, TABLES, Scene, a_job, a_media
 
 ABLE = jobs.Ability((1, 2), 2**62)
 NEW_LEASE = jobs.NewLease("job", "token")
@@ -70,6 +70,7 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "old decisions": lambda tx: decisions.prune(tx, 100),
     "queue_depths": jobs.queue_depths,
     "oldest_pending_at": jobs.oldest_pending_at,
+    "is_uncounted": fairness.is_uncounted,
     "live_jobs_of_media": lambda tx: jobs.live_jobs_of_media(tx, "song"),
     "by_idempotency_key": lambda tx: jobs.by_idempotency_key(tx, "key", owner_id="local"),
     "attempts_under": lambda tx: jobs.attempts_under(tx, ["token"]),
@@ -115,6 +116,7 @@ BY_ONE_INDEX = {
     "tokens_of": ["USING INDEX ix_jobs_leased"],
     "queue_depths": ["INDEX ix_jobs_pending"],
     "any_pending": ["INDEX ix_jobs_pending"],
+    "is_uncounted": ["SCAN longest_pending"],
     "heads": ["USING INDEX ix_fair_shares_pending"],
     "what is foretold": ["USING INDEX ix_fair_shares_pending", "SCAN shares"],
     "served": ["USING INDEX ix_fair_shares_pending"],
@@ -174,13 +176,34 @@ def test_postgresql_finds_jobs_through_the_index_made_for_them_when_there_are_ma
     assert sorted(read_whole) == ["queue_depths", "unrunnable_of"]
 
 
-def _multiply(tx: Connection) -> None:
-    """20,000 more jobs like `job`: all in the own queue of `worker_a`, none in the general queue."""
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_postgresql_finds_the_oldest_pending_job_behind_many_that_have_ended(scene: Scene) -> None:
+    scene.worker()
+    scene.submit("job", "worker_a")
+    scene.cancel()
+    plans: dict[str, str] = {}
+
+    def operation(tx: Connection) -> None:
+        _multiply(tx)
+        jobs.submit(tx, a_job("waiting"))
+        _multiply(tx, "waiting")
+        for name in ("oldest", "oldest_pending_at", "is_uncounted"):
+            plans[name] = "".join(explained(tx, HOT[name], "EXPLAIN"))
+        raise _Undone
+
+    with pytest.raises(_Undone):
+        scene.database.write(operation)
+
+    assert {name for name, plan in plans.items() if "ix_jobs_status_seq" in plan} == set(plans)
+
+
+def _multiply(tx: Connection, like: str = "job") -> None:
+    """20,000 more jobs like that one: of `job` all in the own queue of `worker_a`, none in the general queue."""
     same = ", ".join(column.name for column in TABLES["jobs"].columns if column.name not in ("seq", "id"))
     tx.execute(
         text(
-            f"INSERT INTO jobs (id, {same}) SELECT 'copy ' || n, {same} FROM jobs, generate_series(1, 20000) AS n "
-            "WHERE id = 'job'"
+            f"INSERT INTO jobs (id, {same}) SELECT '{like} ' || n, {same} FROM jobs, generate_series(1, 20000) AS n "
+            f"WHERE id = '{like}'"
         )
     )
     tx.execute(text("ANALYZE jobs"))

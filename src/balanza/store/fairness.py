@@ -9,7 +9,7 @@ from balanza.lifecycle import JobStatus
 from balanza.model import Job
 from balanza.store.order_tables import fair_shares
 from balanza.store.tables import jobs
-from balanza.store.transitions import by_index, has_status
+from balanza.store.transitions import by_index, has_status, oldest_pending
 
 _THIS = fair_shares.c.share == bindparam("this_share")
 _LEAST = select(func.min(fair_shares.c.served_seconds)).where(literal_column("pending > 0")).scalar_subquery()
@@ -40,9 +40,7 @@ _SERVE = _LEAVE.values(served_seconds=_SERVED + bindparam("seconds"))
 _COUNT = select(func.coalesce(func.sum(fair_shares.c.pending), 0)).where(literal_column("pending > 0"))
 _ALL = select(fair_shares.c.share, _SERVED).where(literal_column("pending > 0"))
 
-_LONGEST_PENDING = by_index(
-    select(jobs.c.share).where(has_status(JobStatus.PENDING)).order_by(jobs.c.seq).limit(1), "ix_jobs_status_seq"
-).subquery()
+_LONGEST_PENDING = oldest_pending(select(jobs.c.share)).subquery("longest_pending")
 _UNCOUNTED = select(_LONGEST_PENDING.c.share).where(
     ~exists(select(1).where(fair_shares.c.share == _LONGEST_PENDING.c.share, literal_column("pending > 0")))
 )

@@ -27,7 +27,7 @@ from balanza.model import Job
 from balanza.store.order_tables import fair_shares
 from balanza.store.queues import CAN_RUN, NOT_FAILED_BY, Ability
 from balanza.store.tables import JOB, jobs, workers
-from balanza.store.transitions import by_index, has_status
+from balanza.store.transitions import by_index, has_status, oldest_pending
 
 _PENDING = has_status(JobStatus.PENDING)
 _IN_ORDER = (jobs.c.share, jobs.c.priority.desc(), jobs.c.order_key, jobs.c.seq)
@@ -82,7 +82,7 @@ _HEADS = (
     .order_by(jobs.c.priority.desc(), _WAITING.c.served_seconds, jobs.c.order_key, jobs.c.seq)
     .limit(bindparam("most"))
 )
-_OLDEST = _first(select(*JOB), index="ix_jobs_status_seq").order_by(jobs.c.seq).limit(1)
+_OLDEST = oldest_pending(select(*JOB).where(CAN_RUN, _MAY_TAKE))
 # Not `=`: PostgreSQL would leave them out of the order then, and could walk through all jobs by their number.
 _SAME_RANK = (
     jobs.c.share == bindparam("of_share"),

@@ -13,7 +13,7 @@ from balanza.model import Job, JobKind, Outcome
 from balanza.store import workers
 from balanza.store.library import slices
 from balanza.store.tables import JOB, UNLISTED, attempts, jobs
-from balanza.store.transitions import by_index, event_of, has_status, tell
+from balanza.store.transitions import by_index, event_of, has_status, oldest_pending, tell
 
 Ts = TypeVarTuple("Ts")
 
@@ -113,7 +113,7 @@ _REPLACE = update(jobs).where(_PENDING, jobs.c.id == bindparam("this_id"))
 _DEPTHS = by_index(
     select(jobs.c.assigned_worker, func.count()).where(_PENDING).group_by(jobs.c.assigned_worker), _INDEX
 )
-_OLDEST = select(jobs.c.created_at).where(_PENDING).order_by(jobs.c.seq).limit(1)
+_OLDEST = oldest_pending(select(jobs.c.created_at))
 _LIVE_READERS = by_index(
     select(jobs.c.id).where(jobs.c.source_id == bindparam("media"), has_status(*LIVE)).order_by(jobs.c.seq),
     "ix_jobs_live_source",

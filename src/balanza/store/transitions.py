@@ -66,6 +66,15 @@ def by_index(query: Select[*Ts], index: str) -> Select[*Ts]:
     return query.with_hint(jobs, f"INDEXED BY {index}", "sqlite")
 
 
+def oldest_pending(query: Select[*Ts]) -> Select[*Ts]:
+    """Only the pending job that arrived first."""
+    # Not `=`: PostgreSQL would leave the state out of the order then, and could walk through all jobs by their number,
+    # of which the first may have ended long ago.
+    pending: ColumnElement[str] = literal_column(f"'{JobStatus.PENDING}'")
+    of_state = query.where(jobs.c.status.between(pending, pending))
+    return by_index(of_state.order_by(jobs.c.status, jobs.c.seq).limit(1), "ix_jobs_status_seq")
+
+
 def transition(action: Action, *guards: ColumnElement[bool], **values: Any) -> ReturningUpdate[Any]:
     """The conditional UPDATE that carries out `action` where the transition table and `guards` allow it."""
     return change_of_state(action, *guards, **values).returning(*JOB, jobs.c.leases)
