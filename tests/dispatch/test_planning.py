@@ -68,8 +68,7 @@ def order_of(world: World, letter: str = "a", most: int = 100) -> list[str]:
     taken: list[str] = []
     while len(taken) < most and (grant := world.lease(letter)):
         taken.append(grant.job_id)
-        world.fleet.release(grant.token)
-        world.dispatcher.cancel(grant.job_id)
+        world.finish(grant)
     return taken
 
 
@@ -125,6 +124,32 @@ def test_who_comes_later_starts_where_the_others_are(world: World) -> None:
     put(world, "guest", 100, share="berta")
 
     assert order_of(world) == ["flood-1", "guest", "flood-2", "flood-3"]
+
+
+@pytest.mark.parametrize(
+    ("cut_short", "served"),
+    [
+        (lambda world, grant: world.fleet.release(grant.token), 0),
+        (lambda world, grant: world.let_pass(25), 0),
+        (lambda world, grant: world.dispatcher.cancel(grant.job_id), 80),
+        (lambda world, grant: world.fleet.fail(grant.token, Failure(error="It broke.")), 100),
+        (lambda world, grant: world.finish(grant), 100),
+    ],
+    ids=["handed back", "its worker fell silent", "cancelled", "failed", "completed"],
+)
+def test_what_was_cut_short_is_not_counted_as_served(
+    world: World, cut_short: Callable[[World, LeaseGrant], object], served: float
+) -> None:
+    world.join("a")
+    put(world, "film", 100)
+    put(world, "waiting", 200)
+    grant = world.granted("a")
+    world.clock.pass_seconds(90)
+    world.beat("a", LeaseReport(token=grant.token, progress=5, paused_seconds=10))
+
+    cut_short(world, grant)
+
+    assert world.desk.database.read(fairness.served_seconds) == {"ana": served}
 
 
 def test_every_tenth_dispatch_is_the_oldest_job(world: World) -> None:

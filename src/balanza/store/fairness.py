@@ -37,6 +37,11 @@ _LEAVE = (
     )
 )
 _SERVE = _LEAVE.values(served_seconds=_SERVED + bindparam("seconds"))
+_UNSERVE = (
+    update(fair_shares)
+    .where(_THIS)
+    .values(served_seconds=case((bindparam("seconds") < _SERVED, _SERVED - bindparam("seconds")), else_=0.0))
+)
 _COUNT = select(func.coalesce(func.sum(fair_shares.c.pending), 0)).where(literal_column("pending > 0"))
 _ALL = select(fair_shares.c.share, _SERVED).where(literal_column("pending > 0"))
 
@@ -83,6 +88,13 @@ def serve(tx: Connection, dispatched: Sequence[Job]) -> None:
     for share, count in sorted(Counter(job.share for job in dispatched).items()):
         seconds = sum(job.predicted_seconds for job in dispatched if job.share == share)
         tx.execute(_SERVE, {"this_share": share, "count": count, "seconds": seconds})
+
+
+def unserve(tx: Connection, job: Job, *, used_seconds: float = 0.0) -> None:
+    """Its attempt was cut short through no fault of the job: what it has not used of its prediction was not served."""
+    unused = job.predicted_seconds - max(0.0, used_seconds)
+    if unused > 0:
+        tx.execute(_UNSERVE, {"this_share": job.share, "seconds": unused})
 
 
 def pending_count(tx: Connection) -> int:

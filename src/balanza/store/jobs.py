@@ -247,6 +247,8 @@ def cancel(tx: Connection, job_id: str, *, now: datetime) -> Job | None:
         worker_id = moved.job.worker_id
         count_end(tx, moved.job)
         end_attempts(tx, [ending(moved, Outcome.CANCELLED, now=now)])
+        used = (now - moved.job.started_at).total_seconds() - moved.job.paused_seconds
+        fairness.unserve(tx, moved.job, used_seconds=used)
     tell(tx, (moved.job, event_of("job.cancelled", moved.job, worker_id, now=now)))
     return moved.job
 

@@ -206,6 +206,8 @@ def fail_attempt(
     told = ending(moved, outcome, now=now, error=error, log_tail=log_tail)
     end_attempts(tx, [told | {"paused_seconds": paused_seconds}])
     count_end(tx, moved.job, failed=1 if moved.job.kind.is_listed else 0)
+    if outcome is Outcome.EXPIRED:
+        fairness.unserve(tx, moved.job)
     if moved.job.status is JobStatus.PENDING:
         fairness.join(tx, moved.job)
     event_type = "job.failed" if moved.job.status is JobStatus.FAILED else "job.attempt_failed"
@@ -221,6 +223,7 @@ def release(tx: Connection, token: str, *, paused_seconds: float = 0, now: datet
         return None
     end_attempts(tx, [ending(moved, Outcome.RELEASED, now=now) | {"paused_seconds": paused_seconds}])
     count_end(tx, moved.job)
+    fairness.unserve(tx, moved.job)
     fairness.join(tx, moved.job)
     told = event_of("job.released", moved.job, moved.job.worker_id, now=now, attempt=moved.attempt)
     tell(tx, (moved.job, told))
