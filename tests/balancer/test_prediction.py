@@ -45,6 +45,14 @@ def test_one_attempt_that_hung_says_little() -> None:
     assert _taught(speeds, ("worker_a", "mp3", 10.0, 100_000.0)).usual_seconds("mp3", 10.0) < 12
 
 
+@pytest.mark.parametrize("seconds", [1e-6, 1e7], ids=["a file that claims to be long", "a computer that slept"])
+def test_a_first_attempt_that_was_far_off_is_soon_forgotten(seconds: float) -> None:
+    speeds = _taught(Speeds(), ("worker_a", "mp3", 10.0, seconds))
+    speeds = _taught(speeds, *[("worker_a", "mp3", 10.0, 10.0)] * 6)
+    assert 4 < speeds.usual_seconds("mp3", 10.0) < 25
+    assert 4 < speeds.seconds_on("worker_a", "mp3", 10.0) < 25
+
+
 def test_a_machine_that_changes_is_learned_anew() -> None:
     speeds = _taught(Speeds(), *[("worker_a", "mp3", 10.0, 10.0)] * 100)
     speeds = _taught(speeds, *[("worker_a", "mp3", 10.0, 80.0)] * 40)

@@ -22,6 +22,9 @@ _LAST_STEP = 0.1
 EVEN = 1.5
 """Workers whose slowness differs by less are taken as equally fast."""
 _FAR = log(4)
+_FAR_AT_FIRST = log(100)
+"""Of the first samples of a kind of work. No machine is so much faster or slower than that of the first guess,
+but so it seems when a file lies of its length, or a computer slept meanwhile."""
 _TRUSTED_AFTER = 3
 """So many samples of a worker weigh as much as what is known without them."""
 
@@ -87,8 +90,11 @@ class Speeds:
 
     def after(self, worker_id: str, kind: str, guess_seconds: float, seconds: float) -> dict[Key, Learned]:
         """What changes when the worker has needed `seconds` for a job of that first guess."""
+        before = self._of(FLEET, kind)
         ratio = log(max(LEAST_SECONDS, seconds) / max(LEAST_SECONDS, guess_seconds))
-        usual = self._of(FLEET, kind).after(ratio)
+        if before.samples < _TRUSTED_AFTER:
+            ratio = min(_FAR_AT_FIRST, max(-_FAR_AT_FIRST, ratio))
+        usual = before.after(ratio)
         residual = ratio - usual.log_factor
         return {
             (FLEET, kind): usual,
