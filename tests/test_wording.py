@@ -19,7 +19,8 @@ from balanza.balancer.waiting import waits_for
 from balanza.media.options import options_of, parse_options
 from balanza.media.table import FORMATS
 from balanza.model import Needs
-from balanza.wording import CLAUSES, FAULTS, PROBLEMS, WAITS, Coded, clause, coded
+from balanza.wording import CLAUSES, FAILURES, FAULTS, PROBLEMS, WAITS, Coded, clause, coded, failure
+from balanza.worker.failures import DISK_FULL, why_ffmpeg_failed, why_not_done
 from tests.balancer.crew import START, a_pending_job, a_worker, candidate
 
 PACKAGE = Path(balanza.__file__).parent
@@ -51,10 +52,31 @@ def raised_sentences() -> Iterator[str]:
     kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type)} - {"StartupError", "AttemptFailed"}
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.relative_to(PACKAGE).parts[0] not in {"cli", "worker", "simulate", "errors.py"}:
-            tree = ast.parse(path.read_text())
-            for call in ast.walk(tree):
-                if isinstance(call, ast.Call) and getattr(call.func, "id", "") in kinds and call.args:
-                    yield from _sentences(call.args[0], tree)
+            yield from _raised_in(path, kinds)
+
+
+def _raised_in(path: Path, kinds: set[str]) -> Iterator[str]:
+    tree = ast.parse(path.read_text())
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in kinds and call.args:
+            yield from _sentences(call.args[0], tree)
+
+
+def sentences_of_failures() -> Iterator[str]:
+    """Why attempts at conversions fail: what a worker says, and what the server says of a worker."""
+    for path in (*sorted((PACKAGE / "worker").glob("*.py")), PACKAGE / "media/verify.py"):
+        if path.name != "kinds.py":  # of thumbnails and the like, which no list shows
+            yield from _raised_in(path, {"AttemptFailed"})
+    for part in ("fleet", "upkeep"):
+        tree = ast.parse((PACKAGE / f"dispatch/{part}.py").read_text())
+        for said in ast.walk(tree):
+            if isinstance(said, ast.Assign) and ast.unparse(said.targets[0]) == "why":
+                yield from _sentences(said.value, tree)
+    for returncode in (183, -9):
+        yield why_ffmpeg_failed(returncode, "")
+        yield why_ffmpeg_failed(returncode, "[in#0 @ 0x7f] Invalid data found when processing input")
+    yield DISK_FULL
+    yield why_not_done(PermissionError(13, "Permission denied"))
 
 
 def _sentences(said: ast.expr, module: ast.Module) -> Iterator[str]:
@@ -84,8 +106,25 @@ def test_every_problem_that_a_page_shows_has_a_code() -> None:
     assert unknown == set()
 
 
+def test_every_failure_that_a_page_shows_has_a_code() -> None:
+    said = {sentence for sentence in sentences_of_failures() if sentence != "7"}  # what it passes on
+    # What was to be transferred is one of two words.
+    said = {re.sub("^The 7 could not", "The source could not", sentence) for sentence in said}
+    assert {sentence for sentence in said if failure(sentence).code is None} == set()
+    assert {failure(sentence).code for sentence in said} | {"stalled", "result_not_brought"} == FAILURES.keys()
+
+
+def test_a_failure_is_told_with_what_stands_in_it() -> None:
+    said = "ffmpeg ended with code 183: Invalid data found when processing input."
+    assert failure(said) == Coded("ffmpeg", {"code": 183, "why": "Invalid data found when processing input"})
+    assert failure("No progress for 60 s: ffmpeg was killed.") == Coded("stalled", {"seconds": 60.0})
+    assert failure(None) == Coded(None, {})
+
+
 @pytest.mark.parametrize(
-    "sentences", [CLAUSES, WAITS, FAULTS, PROBLEMS], ids=["clauses", "waits", "faults", "problems"]
+    "sentences",
+    [CLAUSES, WAITS, FAULTS, FAILURES, PROBLEMS],
+    ids=["clauses", "waits", "faults", "failures", "problems"],
 )
 def test_every_sentence_is_told_apart_from_the_others(sentences: dict[str, str]) -> None:
     for code, sentence in sentences.items():

@@ -54,6 +54,33 @@ FAULTS: Mapping[str, str] = {
 }
 """Why a worker is in quarantine."""
 
+FAILURES: Mapping[str, str] = {
+    "ffmpeg": "ffmpeg ended with code {code:whole}: {why}.",
+    "ffmpeg_silent": "ffmpeg ended with code {code:whole} without a message.",
+    "ffmpeg_ended": "ffmpeg was ended by {signal}: {why}.",
+    "ffmpeg_ended_silent": "ffmpeg was ended by {signal} without a message.",
+    "stalled": "No progress for {seconds:number} s: ffmpeg was killed.",
+    "no_result": "ffmpeg ended without an error but wrote no result.",
+    "other_container": "The result is a {container} file, not the {format} that was asked for.",
+    "other_streams": "The result should have {expected} as {kind} but has {found}.",
+    "other_length": "The result lasts {found:number} s instead of {asked:number} s; the source may be damaged or cut "
+    "off.",
+    "worker_disk_full": "The worker's disk is full. Free some space in its scratch folder or in the storage, then try "
+    "again.",
+    "worker_unable": "The worker could not do its part: {why}.",
+    "worker_mistake": "The worker made a mistake of its own; its log says more.",
+    "worker_restarted": "{worker} was restarted.",
+    "worker_silent": "{worker} fell silent; its lease ended.",
+    "source_not_brought": "The source could not be transferred in {tries:whole} tries: {why}",
+    "result_not_brought": "The result could not be transferred in {tries:whole} tries: {why}",
+    "source_damaged": "The source was damaged on its way from the server.",
+    "result_damaged": "The result was damaged on its way to the server: {sent_bytes:whole} bytes were sent, "
+    "{arrived_bytes:whole} arrived.",
+    "source_missing": "The source is missing in the storage folder; upload it again.",
+    "source_cut": "The stored source has {found_bytes:whole} bytes instead of {asked_bytes:whole}; upload it again.",
+}
+"""Why the last attempt of a failed job failed."""
+
 PROBLEMS: Mapping[str, str] = {
     # Files and uploads.
     "file_empty": "{name} is empty. Choose a file with sound or pictures in it.",
@@ -166,6 +193,12 @@ class Coded:
 def clause(text: str | None) -> Coded:
     """Of a decision: there are few kinds, and a page lists thousands of them."""
     return coded(CLAUSES, text)
+
+
+@lru_cache(maxsize=1024)
+def failure(text: str | None) -> Coded:
+    """Of a job: most have none, and a page lists hundreds of them."""
+    return coded(FAILURES, text) if text else Coded(None, {})
 
 
 def coded(sentences: Mapping[str, str], text: str | None) -> Coded:

@@ -6,10 +6,11 @@ import struct
 import wave
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from balanza.model import Obstacle, Waiting, WhyNot
 from balanza.server.job_shapes import WaitingOut
-from balanza.wording import clause
+from balanza.wording import PROBLEMS, clause, coded, failure
 from tests.web.stage import ALONE, Json, Scene
 
 _LOG = """\
@@ -77,7 +78,9 @@ def job(number: int, name: str, to: str, status: str, **more: object) -> Json:
         "paused": False,
         "paused_seconds": 0.0,
     }
-    return job | more
+    job |= more
+    said = failure(cast("str | None", job["error"]))
+    return {**job, "error_code": said.code, "error_values": said.values}
 
 
 def waits(code: str, worker_id: str | None = None, obstacles: Sequence[tuple[str, str]] = (), more: int = 0) -> Json:
@@ -170,7 +173,7 @@ _FAILED = job(
     "failed",
     worker_id="worker_b",
     attempts=3,
-    error="FFmpeg ended with code 183: Invalid data found when processing input. Check that the file plays.",
+    error="ffmpeg ended with code 183: Invalid data found when processing input.",
     log_tail=_LOG,
 )
 _CANCELLED = job(6, "holiday.mkv", "webm", "cancelled", worker_id="worker_a", progress=12.0, attempts=1)
@@ -326,7 +329,8 @@ _OUTCOME: Json = {
 
 
 def _slug(slug: str, detail: str = "It is refused.") -> Json:
-    return {"type": f"urn:balanza:{slug}", "detail": detail}
+    said = coded(PROBLEMS, detail)
+    return {"type": f"urn:balanza:{slug}", "detail": detail, "code": said.code, "values": said.values}
 
 
 _WRONG_RATE = _slug("invalid-option", "channels cannot be 9: for mp4 give a whole number from 1 to 8.")

@@ -132,9 +132,12 @@ def test_a_failed_conversion_says_why_with_ffmpegs_last_lines_a_click_away(
     expect(card).to_contain_text(ENGLISH.failed, timeout=30_000)
     expect(card).to_contain_text("after 3 attempts")
     expect(card.locator(".problem")).to_contain_text("The conversion failed.")
+    expect(card.locator(".problem")).to_contain_text("What came out lasts ")
     expect(card.locator("pre")).to_be_hidden()
     card.get_by_text("What FFmpeg said").click()
     expect(card.locator("pre")).to_be_visible()
+    page.get_by_role("button", name="ES · Español").click()
+    expect(card.locator(".problem")).to_contain_text("Lo que ha salido dura ")
 
 
 def test_a_conversion_shows_its_progress_is_cancelled_and_tried_again(

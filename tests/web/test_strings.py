@@ -18,7 +18,7 @@ from balanza.model import MetricsSource, Obstacle, Outcome, Reason, Role, Scope
 from balanza.settings import PolicyName
 from balanza.store.points import Measure
 from balanza.store.search import Sort
-from balanza.wording import CLAUSES, FAULTS, PROBLEMS, WAITS
+from balanza.wording import CLAUSES, FAILURES, FAULTS, PROBLEMS, WAITS
 from tests.web.stage import WEB
 
 LANGUAGES = ("en", "es")
@@ -83,6 +83,7 @@ DYNAMIC = {
     "clause.": put_in_words(CLAUSES),
     "wait.": put_in_words(WAITS),
     "fault.": put_in_words(FAULTS),
+    "failure.": put_in_words(FAILURES),
     "detail.": put_in_words(PROBLEMS),
     "grace.": ["null", "0", "60", "600", "3600"],
     "fleet.": [f"{action}{what}" for action in ("drain", "resume", "remove") for what in ("", "_name")]

@@ -178,6 +178,10 @@ class JobOut(Shape):
     """The media id of the result."""
     output_file: str | None
     error: str | None
+    error_code: str | None
+    """Which sentence `error` is, such as `stalled`, to say it in another language; not every one has a code."""
+    error_values: dict[str, Value]
+    """What stands in it, such as `{"seconds": 60}`."""
     log_tail: str | None
     """The last lines that FFmpeg wrote."""
     waits_for: WaitingOut | None
@@ -270,10 +274,13 @@ _SAME_NAME = frozenset(JobOut.model_fields) & frozenset(Job.__dataclass_fields__
 
 
 def _job_fields(job: Job, outlook: Outlook) -> dict[str, Any]:
+    failure = wording.failure(job.error)
     return {name: getattr(job, name) for name in _SAME_NAME} | {
         "job_id": job.id,
         "input_id": job.source_id,
         "output_id": job.result_id,
+        "error_code": failure.code,
+        "error_values": dict(failure.values),
         "duration_seconds": _duration_seconds(job),
         "waits_for": WaitingOut.of(outlook.waiting),
         "expected_start_at": outlook.start_at,

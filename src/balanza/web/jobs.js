@@ -9,6 +9,7 @@ import { jobChanged, moreJobs } from './live.js';
 import { attempt, IconLink, Progress, useGrowing } from './parts.js';
 import * as store from './store.js';
 import { foreseen, priorityOf, waitsFor } from './waiting.js';
+import { inWords } from './wording.js';
 
 export function Jobs() {
   const items = store.jobs.value;
@@ -96,11 +97,17 @@ const nthAttempt = ({ attempts, max_attempts }) =>
 
 const Failure = ({ job }) => html`
   <div class="problem"><strong>${t('jobs.failed')}</strong>
-    <p lang="en">${job.error}</p>
+    <${Reason} job=${job} />
     ${job.log_tail && html`
       <details><summary>${t('jobs.details')}</summary>
         <pre tabindex="0" lang="en" aria-label=${t('jobs.details')}>${job.log_tail}</pre></details>`}
   </div>`;
+
+/** In the reader's language where the page has words for it. */
+function Reason({ job: { error, error_code: code, error_values: values } }) {
+  const words = inWords(`failure.${code}`, values);
+  return words ? html`<p>${words}</p>` : html`<p lang="en">${error}</p>`;
+}
 
 function Actions({ job }) {
   if (store.LIVE.includes(job.status)) return html`<${Act} job=${job} action="cancel" icon="close" call=${cancelJob} />`;
