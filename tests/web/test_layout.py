@@ -53,6 +53,20 @@ def test_everything_that_is_pressed_is_large_enough_for_a_finger(browser: Browse
             expect(page.locator(".selection").get_by_text(action).first).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.parametrize("language", ["en-GB", "es-ES"])
+def test_the_list_stays_in_its_place_when_files_are_chosen(browser: Browser, language: str) -> None:
+    with shown(browser, "library", size=(360, 800), scheme="light", language=language) as page:
+        boxes = page.locator(".row input")
+        for width in (360, 600, 680, 768, 1024, 1100, 1200, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            before = page.locator(".row").first.bounding_box()
+            for number in (1, 2):
+                boxes.nth(number).check()
+            assert (width, page.locator(".row").first.bounding_box()) == (width, before)
+            for number in (1, 2):
+                boxes.nth(number).uncheck()
+
+
 @pytest.mark.parametrize("width", [360, 1440])
 def test_nothing_moves_while_conversions_advance_and_end(open_page: OpenPage, width: int) -> None:
     soon = {"expected_start_at": later(0.5), "expected_end_at": later(0.6)}

@@ -1,6 +1,7 @@
 // Numbers as a person reads them, in the language of the page.
 import { language, t } from './i18n.js';
 
+const NBSP = '\u00a0'; // a number and its unit stay together
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 const made = new Map();
@@ -22,7 +23,7 @@ export function bytes(size) {
     value /= 1000;
     unit += 1;
   }
-  return `${number(value, unit === 0 || value >= 99.95 ? 0 : 1)}\u00a0${UNITS[unit]}`; // a no-break space: a number and its unit stay together
+  return `${number(value, unit === 0 || value >= 99.95 ? 0 : 1)}${NBSP}${UNITS[unit]}`;
 }
 
 const two = (value) => String(value).padStart(2, '0');
@@ -36,18 +37,18 @@ export function clock(seconds) {
 
 /** How long something takes: `0.4 s`, `12 s`, `3 min 20 s`, `1 h 05 min`. */
 export function span(seconds, tenths = 1) {
-  if (seconds < 9.95) return `${number(seconds, tenths)} s`;
+  if (seconds < 9.95) return `${number(seconds, tenths)}${NBSP}s`;
   const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole / 60) % 60)} min`;
+  if (whole < 60) return `${whole}${NBSP}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}${NBSP}min ${two(whole % 60)}${NBSP}s`;
+  return `${Math.floor(whole / 3600)}${NBSP}h ${two(Math.floor(whole / 60) % 60)}${NBSP}min`;
 }
 
 /** A time to come, only as exact as it can be foreseen: `20 s`, `4 min`, `1 h 05 min`. */
 export function roughly(seconds) {
-  if (seconds < 55) return `${Math.max(10, 10 * Math.round(seconds / 10))} s`;
+  if (seconds < 55) return `${Math.max(10, 10 * Math.round(seconds / 10))}${NBSP}s`;
   const minutes = Math.max(1, Math.round(seconds / 60));
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+  return minutes < 60 ? `${minutes}${NBSP}min` : `${Math.floor(minutes / 60)}${NBSP}h ${two(minutes % 60)}${NBSP}min`;
 }
 
 /** Time left, without tenths: they would only flicker. */

@@ -46,9 +46,10 @@ function Selection({ items }) {
     <div class="selection">
       <label class="check"><input type="checkbox" checked=${all} disabled=${items.length === 0} onChange=${selectAll} />
         <span>${t('library.select_all')}</span></label>
-      ${chosen.length > 0 && html`<span class="count" aria-hidden="true">${chosen.length}</span>`}
-      <button type="button" class="button quiet" disabled=${chosen.length === 0} onClick=${() => openConvert(chosen)}>
-        <${Icon} name="convert" />${chosen.length ? tn('library.convert_selected', chosen.length) : t('library.convert_none')}</button>
+      <span class="count" aria-hidden="true">${chosen.length || ''}</span>
+      <button type="button" class="button quiet" disabled=${chosen.length === 0} onClick=${() => openConvert(chosen)}
+        aria-label=${chosen.length ? tn('library.convert_selected', chosen.length) : t('library.convert_none')}>
+        <${Icon} name="convert" />${t('action.convert')}</button>
       <${Zip} ids=${chosen.map((item) => item.id)} />
       <button type="button" class="button quiet" disabled=${chosen.length === 0} onClick=${() => openShare(chosen)}>
         <${Icon} name="share" />${t('library.share_selected')}</button>
