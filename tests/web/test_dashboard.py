@@ -128,6 +128,34 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
     assert page.evaluate(BEYOND) == []
 
 
+@pytest.mark.parametrize("width", [360, 1440])
+def test_nothing_in_a_card_moves_when_its_numbers_grow(stand: Stand, open_page: OpenPage, width: int) -> None:
+    def tell(bytes_per_second: float, memory_mb: float) -> None:
+        fleet = stand.get("/workers/stats")
+        fleet["workers"][3] |= {
+            "received_bytes_per_second": bytes_per_second,
+            "sent_bytes_per_second": bytes_per_second,
+            "memory_mb": memory_mb,
+        }
+        page.unroute_all()
+        page.route("**/workers/stats", lambda route: route.fulfill(json=fleet))
+        page.evaluate("dispatchEvent(new Event('online'))")
+
+    def boxes() -> object:
+        parts = card(page, name_of(3)).locator(":is(.running, .card-actions)")
+        return [part.bounding_box() for part in parts.all()]
+
+    page = open_page(dashboard(stand), width=width)
+    card(page, name_of(3)).scroll_into_view_if_needed()
+    tell(0, 9)
+    expect(card(page, name_of(3))).to_contain_text("↓ 0 B/s ↑ 0 B/s")
+    before = boxes()
+    tell(123_456_789, 888)
+    expect(card(page, name_of(3))).to_contain_text("↓ 123 MB/s ↑ 123 MB/s")
+    assert boxes() == before
+    page.unroute_all()
+
+
 def test_nothing_is_asked_while_nothing_changes(stand: Stand, open_page: OpenPage) -> None:
     page = open_page("about:blank")
     asked: list[str] = []

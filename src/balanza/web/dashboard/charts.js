@@ -156,7 +156,7 @@ function optionsOf(box, { lines, format, top }) {
       y: { range: (_, __, most) => [0, top ?? Math.max(1, most * 1.1)] },
     },
     axes: [
-      { ...axis, space: 72, values: (_, ticks) => ticks.map((tick) => timeOfDay(tick * 1000, false)) },
+      { ...axis, size: 28, space: 72, values: (_, ticks) => ticks.map((tick) => timeOfDay(tick * 1000, false)) },
       { ...axis, size: 64, space: 40, values: (_, ticks) => ticks.map((tick) => format(tick)), ...(format === decimal && { incrs: WHOLE }) },
     ],
     series: [

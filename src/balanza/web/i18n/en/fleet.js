@@ -49,7 +49,7 @@ export default {
   "worker.memory": "Memory",
   "worker.memory_of": "{used} / {total}",
   "worker.network": "Network",
-  "worker.network_of": "↓ {received}/s · ↑ {sent}/s",
+  "worker.network_of": "↓ {received}/s\n↑ {sent}/s",
   "worker.slots": "Slots in use",
   "worker.waiting": "Waiting for it",
   "worker.score": "load",

@@ -49,7 +49,7 @@ export default {
   "worker.memory": "Memoria",
   "worker.memory_of": "{used} / {total}",
   "worker.network": "Red",
-  "worker.network_of": "↓ {received}/s · ↑ {sent}/s",
+  "worker.network_of": "↓ {received}/s\n↑ {sent}/s",
   "worker.slots": "Ranuras en uso",
   "worker.waiting": "Esperan por él",
   "worker.score": "carga",
