@@ -1,18 +1,19 @@
 """Uploads on their way: how far each is, and what becomes of it when somebody or something stops it."""
 
 import base64
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
 from tests.web.scenes import SCENES
 from tests.web.stage import Stage
 from tests.web.test_live import BROKEN
-from tests.web.words import ENGLISH, Screen
+from tests.web.words import ENGLISH, Screen, wait_until_drawn
 
 _WATCH_SHIFTS = """
 () => {
@@ -175,3 +176,81 @@ def test_a_file_dropped_anywhere_on_the_page_is_uploaded(fleet: str, clips: Path
     }"""
     page.evaluate(drop, ["canción ñ.wav", base64.b64encode((clips / "tono.wav").read_bytes()).decode()])
     expect(screen.row("canción ñ.wav")).to_contain_text("0:20")
+
+
+def drop(page: Page, *paths: Path) -> None:
+    """As from the desktop: what is dropped are real files and folders."""
+    wait_until_drawn(page)  # before that nothing takes it
+    devtools = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 500, "data": data})
+
+
+def test_of_a_dropped_folder_every_file_is_uploaded_but_what_systems_hide_in_it(
+    fleet: str, clips: Path, tmp_path: Path, open_page: OpenPage
+) -> None:
+    album, second = tmp_path / "album", tmp_path / "album" / "CD 2"
+    second.mkdir(parents=True)
+    for place in (album / "uno.wav", second / "dos.wav", tmp_path / "tres.wav"):
+        shutil.copy(clips / "tono.wav", place)
+    for hidden in (album / ".DS_Store", album / "Thumbs.db", second / "desktop.ini", second / "._dos.wav"):
+        hidden.write_text("no sound")
+    page = open_page(fleet)
+    screen = Screen(page, ENGLISH)
+    drop(page, album, tmp_path / "tres.wav")
+    for name in ("uno.wav", "dos.wav", "tres.wav"):
+        expect(screen.row(name)).to_contain_text("0:20")
+    expect(page.locator(".upload")).to_have_count(0)
+
+
+def test_a_drop_without_any_file_is_answered(fleet: str, tmp_path: Path, open_page: OpenPage) -> None:
+    (tmp_path / "empty/below").mkdir(parents=True)
+    page = open_page(fleet)
+    drop(page, tmp_path / "empty")
+    expect(page.locator(".notice")).to_contain_text("There is no file in it.")
+
+
+def test_what_cannot_be_read_of_a_drop_is_named_and_the_rest_is_uploaded(
+    fleet: str, clips: Path, tmp_path: Path, open_page: OpenPage
+) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("lejos.wav", "cerca.wav"):
+        shutil.copy(clips / "tono.wav", album / name)
+    page = open_page(fleet)
+    page.evaluate("""() => {
+      const refuse = (_found, failed) => failed(new DOMException('', 'NotReadableError'));
+      const entryOf = DataTransferItem.prototype.webkitGetAsEntry;
+      DataTransferItem.prototype.webkitGetAsEntry = function () {
+        const folder = entryOf.call(this);
+        const reader = folder.createReader();
+        const read = reader.readEntries;
+        reader.readEntries = (found, failed) => read.call(reader, (entries) => {
+          for (const entry of entries) if (entry.name === 'lejos.wav') entry.file = refuse;
+          found(entries);
+        }, failed);
+        folder.createReader = () => reader;
+        return folder;
+      };
+    }""")
+    drop(page, album)
+    expect(page.locator(".notice")).to_contain_text("This could not be read: lejos.wav.")
+    expect(Screen(page, ENGLISH).row("cerca.wav")).to_contain_text("0:20")
+
+
+def test_a_file_that_went_away_while_it_was_sent_is_said_at_once(tmp_path: Path, open_page: OpenPage) -> None:
+    path = tmp_path / "usb.wav"
+    with path.open("wb") as file:
+        file.truncate(40_000_000)
+
+    def lose(route: Route) -> None:
+        path.unlink()
+        route.continue_()
+
+    with Stage(SCENES["empty"]) as stage:
+        page = open_page(stage.address, expected="net::ERR_FILE_NOT_FOUND")
+        page.route("**/files", lose)
+        page.locator("input[type=file]").set_input_files(path)
+        expect(page.locator(".upload .problem")).to_contain_text("The file cannot be read any more")
+        page.context.close()

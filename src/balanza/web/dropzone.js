@@ -6,7 +6,7 @@ import { html } from './html.js';
 import { t } from './i18n.js';
 import { Icon } from './icons.js';
 import { lazy, sayMissing } from './lazy.js';
-import { loaded } from './store.js';
+import { loaded, notify } from './store.js';
 
 const isOver = signal(false);
 const isTaking = signal(false);
@@ -33,7 +33,10 @@ export function watchDrops() {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     isOver.value = false;
-    send(await filesOf(event.dataTransfer));
+    const { items, unread } = await filesOf(event.dataTransfer);
+    if (unread.length > 0) notify('error', t('drop.unread', { names: unread.join(', ') }));
+    else if (items.length === 0) notify('error', t('drop.nothing'));
+    if (items.length > 0) send(items);
   });
 }
 

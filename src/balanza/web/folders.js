@@ -1,15 +1,33 @@
 // The files of a drop, those inside dropped folders included.
 
-/** Each as `{file, path}`; `path` is its place in the dropped folder, and empty for a file that was dropped alone. */
+// What systems keep in folders of their own accord, unseen: nobody meant to send it.
+const HIDDEN = /^(\..*|thumbs\.db|desktop\.ini|__macosx)$/i;
+
+/**
+ * Answers `{items, unread}`: each item as `{file, path}`, where `path` is its place in the dropped folder, and empty for a
+ * file that was dropped alone; and the names of what could not be read.
+ */
 export async function filesOf(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.some((entry) => entry.isDirectory)) return chosen(transfer.files);
-  return (await Promise.all(entries.map(filesBelow))).flat();
+  if (!entries.some((entry) => entry.isDirectory)) return { items: chosen(transfer.files), unread: [] };
+  const unread = [];
+  const items = await allBelow(entries, unread);
+  return { items, unread };
 }
 
 export const chosen = (files) => [...files].map((file) => ({ file, path: '' }));
 
-async function filesBelow(entry) {
+async function allBelow(entries, unread) {
+  const found = entries.map((entry) =>
+    filesBelow(entry, unread).catch(() => {
+      unread.push(entry.name);
+      return [];
+    }),
+  );
+  return (await Promise.all(found)).flat();
+}
+
+async function filesBelow(entry, unread) {
   if (entry.isFile) {
     const file = await new Promise((found, failed) => entry.file(found, failed));
     return [{ file, path: entry.fullPath }];
@@ -19,7 +37,7 @@ async function filesBelow(entry) {
   for (;;) {
     // A reader hands out its entries in portions; an empty one is the last.
     const portion = await new Promise((found, failed) => reader.readEntries(found, failed));
-    if (portion.length === 0) return (await Promise.all(below.map(filesBelow))).flat();
-    below.push(...portion);
+    if (portion.length === 0) return allBelow(below, unread);
+    below.push(...portion.filter(({ name }) => !HIDDEN.test(name)));
   }
 }

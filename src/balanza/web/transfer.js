@@ -11,6 +11,7 @@ const STALL_MS = 30_000;
 const LOOK_MS = 5000;
 const PASSING = [0, 408, 409, 423, 429];
 const STORAGE_FULL = 507;
+const UNREADABLE = 'unreadable-file';
 // What is answered when the server keeps nothing of the upload: there is nothing to go on with, or to remove.
 const NOTHING_KEPT = [404, 410, 413, 422];
 
@@ -72,6 +73,7 @@ export function transfer(item, on) {
       const again = mayPass(statusOf(error));
       movedAt = performance.now();
       if (again) tell('interrupted');
+      if (statusOf(error) === 0) endIfUnreadable();
       return again;
     },
     onAfterResponse: (request, response) => {
@@ -90,6 +92,14 @@ export function transfer(item, on) {
       end('failed', problemOf(error));
     },
   };
+
+  /** What was moved, deleted or changed meanwhile cannot be sent, however often it is tried. */
+  const endIfUnreadable = () =>
+    item.file.slice(0, 1).arrayBuffer().catch(() => {
+      if (isOver) return;
+      upload.abort().catch(() => {});
+      end('failed', new Problem(UNREADABLE, ''));
+    });
 
   const watch = setInterval(() => {
     noteGoing(fingerprint);

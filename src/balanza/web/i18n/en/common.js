@@ -39,6 +39,7 @@ export default {
   "problem.unknown-format": "There is no such format.",
   "problem.invalid-option": "An option is not valid.",
   "problem.not-media": "This is not an audio or video file that can be read. Choose another.",
+  "problem.unreadable-file": "The file cannot be read any more: it was moved, deleted or changed. Choose it again where it is now.",
   "problem.empty-file": "The file is empty. Choose another.",
   "problem.missing-stream": "The file lacks the sound or the picture that this format needs. Choose another format.",
   "problem.not-found": "It does not exist, or not any more. Reload the page to see what there is.",

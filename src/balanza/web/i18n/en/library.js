@@ -3,6 +3,8 @@ export default {
   "page.title": "Balanza · convert audio and video",
   "drop.here": "Drop your audio or video files here",
   "drop.now": "Let go to upload",
+  "drop.nothing": "There is no file in it. Drop files, or a folder with files.",
+  "drop.unread": "This could not be read: {names}. What else there was is on its way.",
   "drop.choose": "Choose files",
   "upload.title": "Uploads",
   "upload.waiting": "Waiting its turn",

@@ -39,6 +39,7 @@ export default {
   "problem.unknown-format": "Ese formato no existe.",
   "problem.invalid-option": "Una opción no es válida.",
   "problem.not-media": "No es un archivo de audio o vídeo que se pueda leer. Elige otro.",
+  "problem.unreadable-file": "El archivo ya no se puede leer: se ha movido, borrado o cambiado. Elígelo otra vez donde está ahora.",
   "problem.empty-file": "El archivo está vacío. Elige otro.",
   "problem.missing-stream": "Al archivo le falta el sonido o la imagen que este formato necesita. Elige otro formato.",
   "problem.not-found": "No existe, o ya no existe. Recarga la página para ver lo que hay.",

@@ -3,6 +3,8 @@ export default {
   "page.title": "Balanza · convierte audio y vídeo",
   "drop.here": "Suelta aquí tus archivos de audio o vídeo",
   "drop.now": "Suelta para subir",
+  "drop.nothing": "No hay ningún archivo dentro. Suelta archivos, o una carpeta que los tenga.",
+  "drop.unread": "No se pudo leer: {names}. Lo demás está en camino.",
   "drop.choose": "Elegir archivos",
   "upload.title": "Subidas",
   "upload.waiting": "Espera su turno",
