@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from scripts import vendor
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
-from tests.web.scenes import SCENES
+from tests.web.scenes import LIBRARY, SCENES
 from tests.web.stage import Stage
 from tests.web.test_accessibility import RULES
 
@@ -111,6 +111,37 @@ def test_the_playlist_goes_on_through_the_songs_and_stops_after_the_last(open_pa
     player.button("Previous").click()
     player.plays(LAST)
     player.page.context.close()
+
+
+@pytest.mark.parametrize("is_shuffled", [False, True])
+def test_the_playlist_goes_on_beyond_what_the_page_shows_of_the_library(
+    open_page: OpenPage, stage: Stage, is_shuffled: bool
+) -> None:
+    songs = [{**LIBRARY[3], "id": f"m{number}", "name": f"song {number}.wav"} for number in range(1, 9)]
+
+    def answer(route: Route) -> None:
+        more = "cursor=" in route.request.url
+        route.fulfill(json={"media": songs[2:] if more else songs[:2], "next_cursor": None if more else "2"})
+
+    page = open_page("about:blank")
+    page.add_init_script(f"localStorage['balanza.player'] = '{{\"isShuffled\": {str(is_shuffled).lower()}}}'")
+    page.route("**/media/m*", answer_in_parts)
+    page.route("**/media?*limit=50*", answer)
+    page.goto(stage.address)
+    rows = page.locator(".row")
+    expect(rows).to_have_count(2)
+    player = Player(page)
+    player.start("song 1.wav")
+    expect(rows).to_have_count(2)
+    player.end()
+    player.plays("song 2.wav")
+    expect(rows).to_have_count(8)
+    heard = []
+    for _ in songs[2:]:
+        player.button("Next").click()
+        heard.append(player.bar.locator(".name").inner_text())
+    assert sorted(heard) == [song["name"] for song in songs[2:]]
+    page.context.close()
 
 
 def test_the_next_song_is_loaded_before_this_one_ends(open_page: OpenPage, stage: Stage) -> None:

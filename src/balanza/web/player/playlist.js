@@ -5,7 +5,8 @@ import { isShuffled } from './settings.js';
 
 export const isSong = ({ kind, mime_type }) => kind === 'audio' && !mime_type.startsWith('image/');
 
-/** Each song's place in the shuffled order, drawn when it is first seen: so the others keep theirs when files come and go. */
+/** Each song's place in the shuffled order, drawn when it is first seen: so the others keep theirs when files come and go.
+    It is after the song that plays: so it comes still. */
 const places = signal(new Map());
 
 export const songs = computed(() => {
@@ -15,7 +16,7 @@ export const songs = computed(() => {
 
 function placeOf({ id }) {
   const drawn = places.value;
-  if (!drawn.has(id)) drawn.set(id, Math.random());
+  if (!drawn.has(id)) drawn.set(id, (drawn.get(store.playing.peek()?.id) ?? 0) + Math.random());
   return drawn.get(id);
 }
 

@@ -1,10 +1,11 @@
 // What plays among the songs: follows `store.playing`, goes on at the end of one, passes over those that cannot be played.
 import { batch, computed, effect, signal, untracked } from '../vendor/signals/signals.js';
 import { t } from '../i18n.js';
+import { moreMedia } from '../live.js';
 import * as store from '../store.js';
 import { makeDeck } from './deck.js';
 import { NOTHING, playPreview } from './hls.js';
-import { drawFrom, isSong, neighbour } from './playlist.js';
+import { drawFrom, isSong, neighbour, songs } from './playlist.js';
 import { isShuffled, repeat } from './settings.js';
 import { hold } from './session.js';
 import { turn } from './steer.js';
@@ -152,6 +153,11 @@ function giveUp(song, reason) {
   goTo(other, step.direction);
 }
 
+/** The list goes on beyond what the page shows of the library: more of it is asked for when its last song begins. */
+effect(() => {
+  const isLast = store.playing.value !== null && songs.value.at(-1)?.id === store.playing.value.id;
+  if (isLast && store.mediaCursor.value !== null) untracked(() => moreMedia().catch(() => {})); // then the list ends here
+});
 // At the end: the first song may be chosen before this module is there.
 effect(() => {
   const item = store.playing.value;
