@@ -9,9 +9,11 @@ from tests.support.live import Live
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
 from tests.web.scenes import LIBRARY, SCENES, job
-from tests.web.stage import Scene, Stage
+from tests.web.stage import Json, Scene, Stage
 from tests.web.words import wait_until_drawn
 
+UPDATES, FRAME_SECONDS = 10, 0.016
+_WORK = {"ScriptDuration", "LayoutDuration", "RecalcStyleDuration"}
 BROKEN = "net::ERR_"
 """What Chromium itself writes on the console when nobody answers."""
 
@@ -104,6 +106,34 @@ def test_a_burst_of_events_is_answered_by_few_requests(open_page: OpenPage) -> N
         expect(page.locator(".state.cancelled")).to_have_count(30)
         assert len(stage.asked) - before <= 8
         page.context.close()
+
+
+def test_a_list_of_1000_jobs_is_updated_within_a_frame(open_page: OpenPage) -> None:
+    done = [job(n, "song.wav", "mp3", "completed", progress=100.0) for n in range(980)]
+
+    def jobs(percent: float) -> list[Json]:
+        return [job(n, "song.wav", "mp3", "processing", progress=percent) for n in range(1000, 1020)] + done
+
+    def cost() -> float:
+        """What the page's main thread has worked so far, in seconds."""
+        metrics = devtools.send("Performance.getMetrics")["metrics"]
+        return sum(float(one["value"]) for one in metrics if one["name"] in _WORK)
+
+    with Stage(Scene(media=LIBRARY, jobs=jobs(0))) as stage:
+        page = open_page(stage.address)
+        expect(page.locator(".card[data-job]")).to_have_count(1000, timeout=60_000)
+        settled(page, stage)
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Performance.enable", {"timeDomain": "threadTicks"})  # its own time, whatever else runs here
+        before = cost()
+        for percent in range(1, UPDATES + 1):
+            stage.scene = replace(stage.scene, jobs=jobs(percent))
+            stage.tell("job.progress")
+            expect(page.locator(".card[data-job] .facts", has_text=f"{percent}%")).to_have_count(20)
+        each = (cost() - before) / UPDATES
+        print(f"\n1,000 jobs, 20 of them running: {1000 * each:.1f} ms of work for each update")
+        page.context.close()
+        assert each < FRAME_SECONDS
 
 
 def test_a_page_that_nobody_looks_at_holds_no_connection(open_page: OpenPage) -> None:
