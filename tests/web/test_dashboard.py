@@ -194,6 +194,17 @@ def test_a_worker_is_drained_and_resumed_by_keyboard(own_stand: Stand, open_page
     hand.leave()
 
 
+def test_a_fleet_of_nobody_says_what_to_do_and_what_will_be_here(own_stand: Stand, open_page: OpenPage) -> None:
+    page = open_page(dashboard(own_stand))
+    expect(page.locator("#workers")).to_contain_text("Press “Add a worker” and run the command it shows")
+    expect(page.locator("#timeline")).to_contain_text("What is converted is drawn here")
+    expect(page.locator(".figure", has_text="Average CPU")).to_contain_text("–")
+    Hand.register(own_stand.client, "worker_a")
+    expect(page.locator(".worker")).to_have_count(1)
+    expect(page.locator("#timeline .lane-detail")).to_contain_text("Nothing was converted in these minutes")
+    expect(page.locator(".figure", has_text="Average CPU")).to_contain_text("%")
+
+
 def test_workers_come_and_go_as_it_is_watched_and_one_that_left_can_be_removed(
     own_stand: Stand, open_page: OpenPage
 ) -> None:

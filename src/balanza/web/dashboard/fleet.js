@@ -15,6 +15,8 @@ export const measure = signal('cpu_load');
 export const decisions = signal([]);
 /** The attempts of the last minutes by worker; a new Map at each change. */
 export const lanes = signal(new Map());
+/** Whether nothing ran in these minutes. */
+export const isBare = computed(() => lanes.value.size === 0);
 /** The open dialog: `{kind: 'drain' | 'add', worker}`, or null. */
 export const dialog = signal(null);
 /** False until the first answer. */

@@ -19,8 +19,9 @@ export function Timeline() {
           ${KINDS.map((kind) => html`<li key=${kind}><span class=${`swatch ${kind}`}></span>${t(`timeline.${kind}`)}</li>`)}
           <li>⇄ ${t('timeline.moved')}</li><li>↻ ${t('timeline.retried')}</li>
         </ul></header>
-      ${ids.length > 0 && html`<${Lanes} ids=${ids} />`}
-      <${Words} ids=${ids} />
+      ${ids.length > 0
+        ? html`<${Lanes} ids=${ids} /><${Words} ids=${ids} />`
+        : html`<p class="facts none">${t('timeline.empty')}</p>`}
     </section>`;
 }
 
@@ -43,7 +44,7 @@ function Lanes({ ids }) {
       <div class="lanes-size" style=${{ height: `${height}px` }}>
         <canvas ref=${canvas} role="img" aria-label=${t('timeline.picture')}></canvas></div>
     </div>
-    <p class="facts lane-detail">${detail ? factsOf(detail).map((fact, index) => html`<span key=${index}>${fact}</span>`) : t('timeline.point')}</p>`;
+    <p class="facts lane-detail">${detail ? factsOf(detail).map((fact, index) => html`<span key=${index}>${fact}</span>`) : t(fleet.isBare.value ? 'timeline.empty' : 'timeline.point')}</p>`;
 }
 
 /** Draws at most once a frame: when something changed, when it is scrolled or sized, and every second. */

@@ -71,6 +71,7 @@ export default {
   "timeline.title": "The last {minutes} minutes",
   "timeline.scroll": "Lanes of the workers",
   "timeline.picture": "One lane per worker with a bar for each conversion. The table below says the same.",
+  "timeline.empty": "Nothing was converted in these minutes. What is converted is drawn here, a bar for each job.",
   "timeline.point": "Point at a bar to see what it is.",
   "timeline.words": "As a table",
   "timeline.processing": "Running",

@@ -71,6 +71,7 @@ export default {
   "timeline.title": "Los últimos {minutes} minutos",
   "timeline.scroll": "Carriles de los workers",
   "timeline.picture": "Un carril por worker con una barra por conversión. La tabla de abajo dice lo mismo.",
+  "timeline.empty": "En estos minutos no se convirtió nada. Lo que se convierta se dibuja aquí, una barra por trabajo.",
   "timeline.point": "Señala una barra para ver qué es.",
   "timeline.words": "Como tabla",
   "timeline.processing": "En curso",
