@@ -142,6 +142,16 @@ def _share_anew(page: Page) -> None:
     page.locator(".copied").wait_for()
 
 
+def _see_conversions(page: Page) -> None:
+    page.locator("#conversions").evaluate("element => element.scrollIntoView()")
+
+
+def _lose_server(page: Page) -> None:
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('online'))")  # Chromium tells nobody of a stream that it cuts off like this
+    page.locator(".connection p").wait_for()
+
+
 def _open_log(page: Page) -> None:
     page.locator("summary").click()
 
@@ -210,10 +220,11 @@ PICTURES: Mapping[str, Picture] = {
     "empty": Picture("empty"),
     "uploading": Picture("uploading", _upload),
     "library": Picture("library"),
-    "converting": Picture("converting"),
-    "completed": Picture("completed"),
+    "converting": Picture("converting", _see_conversions),
+    "completed": Picture("completed", _see_conversions),
     "failed": Picture("failed", _open_log),
     "all": Picture("all"),
+    "unreachable": Picture("all", _lose_server),
     "playing": Picture("all", _play_sound),
     "film": Picture("all", _play_film),
     "dialog": Picture("library", _ask_conversion),
@@ -272,6 +283,8 @@ def shown(browser: Browser, name: str, *, size: tuple[int, int], scheme: Scheme,
             page = context.new_page()
             page.goto(stage.address + picture.address)
             page.locator(picture.ready).first.wait_for()
+            if page.locator(".row").count():
+                page.locator(".row .kind :is(img, canvas)").first.wait_for()
             picture.prepare(page)
             yield page
         finally:
@@ -291,29 +304,46 @@ def take_all(browser: Browser, folder: Path) -> None:
 def take_dashboard(browser: Browser, folder: Path) -> None:
     """The fleet, of a real server with an hour behind it: above, the timeline, the charts and the queues."""
     with TemporaryDirectory() as data, running(Path(data)) as stand:
+        for name, page in _dashboards(browser, stand.address):
+            page.locator("#queues .none").wait_for()
+            page.screenshot(path=folder / f"fleet-empty-{name}.png", full_page=True)
         settle(stand, Crowd())
-        devices: tuple[tuple[str, tuple[int, int], Scheme, str], ...] = (
-            ("desktop", DESKTOP, "light", "en"),
-            ("desktop", DESKTOP, "dark", "es"),
-            ("phone", PHONE, "dark", "en"),
-            ("phone", PHONE, "light", "es"),
-        )
-        for device, (width, height), scheme, language in devices:
-            context = browser.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme=scheme,
-                locale=language,
-                reduced_motion="reduce",
-            )
-            page = context.new_page()
-            page.goto(f"{stand.address}/dashboard.html")
+        for name, page in _dashboards(browser, stand.address):
             page.locator("#charts").scroll_into_view_if_needed()
             page.locator("#charts canvas").nth(2).wait_for()
+            page.evaluate("scrollTo(0, 0)")
+            page.wait_for_timeout(300)
+            page.screenshot(path=folder / f"fleet-{name}.png")
             for part in ("workers", "timeline", "charts", "queues"):
                 page.locator(f"#{part}").evaluate("element => element.scrollIntoView()")
                 page.wait_for_timeout(300)
-                page.screenshot(path=folder / f"fleet-{part}-{device}-{scheme}-{language}.png")
-            context.close()
+                page.screenshot(path=folder / f"fleet-{part}-{name}.png")
+            page.locator("#workers .end").click()
+            page.locator("dialog .command").wait_for()
+            page.screenshot(path=folder / f"fleet-add-{name}.png")
+            page.keyboard.press("Escape")
+            page.locator(".worker[data-worker=worker_004]").scroll_into_view_if_needed()
+            page.locator(".worker[data-worker=worker_004] .card-actions button").click()
+            page.locator("dialog select").wait_for()
+            page.screenshot(path=folder / f"fleet-drain-{name}.png")
+
+
+def _dashboards(browser: Browser, address: str) -> Iterator[tuple[str, Page]]:
+    """The fleet's page, on a desktop and on a phone, each by day and by night, and how its pictures are to be named."""
+    devices: tuple[tuple[str, tuple[int, int], Scheme, str], ...] = (
+        ("desktop", DESKTOP, "light", "en"),
+        ("desktop", DESKTOP, "dark", "es"),
+        ("phone", PHONE, "dark", "en"),
+        ("phone", PHONE, "light", "es"),
+    )
+    for device, (width, height), scheme, language in devices:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, locale=language, reduced_motion="reduce"
+        )
+        page = context.new_page()
+        page.goto(f"{address}/dashboard.html")
+        yield f"{device}-{scheme}-{language}", page
+        context.close()
 
 
 def main() -> None:

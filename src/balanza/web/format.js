@@ -75,7 +75,10 @@ export function timeOfDay(at, seconds = true) {
   return formatter(Intl.DateTimeFormat, isToday ? form : { day: 'numeric', month: 'short', ...form }).format(date);
 }
 
-const CODECS = { av1: 'AV1', h264: 'H.264', hevc: 'HEVC', mpeg2video: 'MPEG-2', mpeg4: 'MPEG-4', opus: 'Opus', vorbis: 'Vorbis', mjpeg: 'Motion JPEG' };
+const CODECS = {
+  ac3: 'AC-3', av1: 'AV1', eac3: 'E-AC-3', h264: 'H.264', hevc: 'HEVC', mjpeg: 'Motion JPEG', mpeg1video: 'MPEG-1', mpeg2video: 'MPEG-2',
+  mpeg4: 'MPEG-4', opus: 'Opus', theora: 'Theora', truehd: 'TrueHD', vorbis: 'Vorbis', wmapro: 'WMA', wmav1: 'WMA', wmav2: 'WMA',
+};
 
 /** A codec by the name that people know it by: `H.264`, `FLAC`, `PCM`. */
 export const codec = (name) => CODECS[name] ?? name.replace(/^(pcm|adpcm)_.*/, '$1').toUpperCase();
