@@ -128,8 +128,8 @@ class Hand:
         assert answer.status_code == 200, answer.text
         return hand
 
-    def beat(self, *reports: dict[str, Any]) -> httpx2.Response:
-        load = {"cpu_load": 0.2, "memory_mb": 60}
+    def beat(self, *reports: dict[str, Any], cpu_load: float = 0.2) -> httpx2.Response:
+        load = {"cpu_load": cpu_load, "memory_mb": 60}
         beat = {"worker_id": self.worker_id, "instance": self.instance, "load": load, "leases": list(reports)}
         return self.client.post("/fleet/heartbeat", json=beat)
 

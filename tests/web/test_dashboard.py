@@ -266,6 +266,51 @@ def test_a_conversion_is_followed_from_its_decision_to_its_bar(own_stand: Stand,
     expect(page.locator("#queues")).to_contain_text("Nothing waits.")
 
 
+_SEEN = """
+([part, text]) => new Promise((seen) => {
+  const start = performance.now();
+  const look = () => {
+    if (document.querySelector(part)?.innerText.includes(text)) seen((performance.now() - start) / 1000);
+    else if (performance.now() - start > 5000) seen(Infinity);
+    else setTimeout(look, 10);
+  };
+  look();
+})
+"""
+"""In how many seconds a part of the page says something, if within five."""
+
+
+def test_what_happens_is_seen_within_a_second(own_stand: Stand, open_page: OpenPage) -> None:
+    hands = {name: Hand.register(own_stand.client, name, slots=8) for name in ("worker_a", "worker_b")}
+    page = open_page(dashboard(own_stand))
+    expect(card(page, "worker_b")).to_be_visible()
+    took: dict[str, list[float]] = {"assignment": [], "progress": [], "load": [], "move": []}
+
+    def seen(what: str, part: str, text: str) -> None:
+        took[what].append(page.evaluate(_SEEN, [part, text]))
+        page.wait_for_timeout(300)  # not only the first of several
+
+    for number in range(1, 4):
+        for hand in hands.values():
+            hand.beat()
+        song = own_stand.upload(f"tango {number}.wav")["id"]
+        worker = own_stand.convert(song, "wav")["assigned_worker"]
+        seen("assignment", ".decision", f"tango {number}.wav → WAV goes to {worker}")
+        grant = hands[worker].grant()
+        hands[worker].beat({"token": grant["token"], "progress": 30.0 + number})
+        seen("progress", f"[data-worker={worker}] .running", f"{30 + number}%")
+        hands[worker].beat(cpu_load=0.5 + number / 100)
+        seen("load", f"[data-worker={worker}] .measures", f"{50 + number}%")
+        hands[worker].store(grant["token"], wav())
+        hands[worker].complete(grant, wav())
+        worker = own_stand.convert(song, "flac")["assigned_worker"]
+        own_stand.client.post(f"/workers/{worker}/drain")
+        seen("move", ".decision", f"tango {number}.wav → FLAC moves from {worker}")
+        own_stand.client.post(f"/workers/{worker}/resume")
+    print("\nseconds until it is seen:", took)
+    assert {what: min(all_) < 1 for what, all_ in took.items()} == dict.fromkeys(took, True)
+
+
 def test_an_administrator_watches_the_jobs_of_others_without_their_names(tmp_path: Path, open_page: OpenPage) -> None:
     with town(tmp_path / "data") as there:
         hand = Hand.register(there.worker, "worker_q")
