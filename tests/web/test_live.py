@@ -1,9 +1,11 @@
 """The page is told what changes; when it cannot be told it asks, says so, and recovers."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.live import Live
 from tests.support.waiting import eventually
@@ -105,6 +107,39 @@ def test_a_burst_of_events_is_answered_by_few_requests(open_page: OpenPage) -> N
             stage.tell("job.cancelled", job_id=one["job_id"])
         expect(page.locator(".state.cancelled")).to_have_count(30)
         assert len(stage.asked) - before <= 8
+        page.context.close()
+
+
+def test_lists_stay_as_long_as_somebody_has_made_them(open_page: OpenPage) -> None:
+    """Although the server gives 200 at most at a time."""
+    media = [{**LIBRARY[0], "id": f"m{n}"} for n in range(300)]
+    jobs = [job(n, "song.wav", "mp3", "cancelled") for n in range(300)]
+
+    def answer(route: Route) -> None:
+        asked = parse_qs(urlsplit(route.request.url).query)
+        name, rows = ("media", media) if "/media?" in route.request.url else ("jobs", jobs)
+        limit, start = int(asked["limit"][0]), int(asked.get("cursor", ["0"])[0])
+        end = start + limit
+        assert limit <= 200
+        page_of_rows: Json = {name: rows[start:end], "next_cursor": str(end) if end < len(rows) else None}
+        route.fulfill(json={"media": [], "next_cursor": None} if "trash" in asked else page_of_rows)
+
+    with Stage(Scene()) as stage:
+        page = open_page("about:blank")
+        page.route(re.compile(r"/(media|jobs)\?"), answer)
+        page.goto(stage.address)
+        for panel, rows in (("#library", ".row"), ("#conversions", ".card[data-job]")):
+            for shown in (50, 100, 150, 200, 250):
+                expect(page.locator(rows)).to_have_count(shown)
+                if shown < 250:
+                    page.locator(f"{panel} > .more").click()
+        media.insert(0, {**LIBRARY[0], "id": "new", "name": "new.wav"})
+        stage.tell("media.created")
+        expect(page.locator(".row").first).to_contain_text("new.wav")
+        jobs[0] = {**jobs[0], "status": "completed"}
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator(".state.completed")).to_have_count(1)
+        assert page.locator(".row").count() == page.locator(".card[data-job]").count() == 250
         page.context.close()
 
 

@@ -118,7 +118,7 @@ async function refresh() {
 
 function freshLibrary(asked) {
   const shown = asked === store.answered.value ? store.media.value.length : 0;
-  return Promise.all([listMedia({ limit: pageFor(shown), ...asked }), listTrash(MOST)]);
+  return Promise.all([asMany(shown, 'media', (page) => listMedia({ ...page, ...asked })), listTrash(MOST)]);
 }
 
 function showLibrary({ media, next_cursor: cursor }, asked) {
@@ -127,11 +127,23 @@ function showLibrary({ media, next_cursor: cursor }, asked) {
   if (isNew) store.announcement.value = tn('library.found', media.length, { count: `${media.length}${cursor === null ? '' : '+'}` });
 }
 
-const pageFor = (shown) => Math.min(MOST, Math.max(PAGE, shown));
+const idOf = (row) => row.id ?? row.job_id; // a file may have both
+
+/** At least as many rows as are shown, as far as there are so many: `{[rows]: […], next_cursor}`. */
+async function asMany(shown, rows, list) {
+  let answer = await list({ limit: Math.min(MOST, Math.max(PAGE, shown)) });
+  while (answer[rows].length < shown && answer.next_cursor !== null) {
+    const limit = Math.min(MOST, shown - answer[rows].length);
+    const more = await list({ limit, cursor: answer.next_cursor });
+    const known = new Set(answer[rows].map(idOf)); // one that was renamed meanwhile may come twice
+    answer = { [rows]: [...answer[rows], ...more[rows].filter((row) => !known.has(idOf(row)))], next_cursor: more.next_cursor };
+  }
+  return answer;
+}
 
 async function freshJobs({ jobs, running, waiting, allJobs }) {
   if (allJobs || jobs.size > 4) {
-    const page = await listJobs({ limit: pageFor(store.jobs.value.length) });
+    const page = await asMany(store.jobs.value.length, 'jobs', listJobs);
     return { rows: page.jobs, cursor: page.next_cursor };
   }
   const some = await Promise.all([...jobs].map(getJob));
@@ -145,7 +157,7 @@ async function freshPending() {
   return (await listJobs({ status: 'pending', limit: MOST })).jobs.filter((job) => shown.has(job.job_id));
 }
 
-/** A whole first page says which jobs exist: what lies beyond it is loaded again when asked for. */
+/** The newest say which jobs exist: what lies beyond them is loaded again when asked for. */
 function keepOnly({ rows }) {
   const ids = new Set(rows.map((job) => job.job_id));
   store.jobs.value = store.jobs.value.filter((job) => ids.has(job.job_id));
