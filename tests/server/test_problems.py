@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from balanza.dispatch.library import Library
+from balanza.dispatch.uploads import Uploads
 from balanza.errors import Retryable
 from tests.server.stand import Stand
 
@@ -87,6 +88,19 @@ def test_a_bug_is_told_with_the_number_under_which_it_stands_in_the_log(
     assert problem["incident"] in caplog.text
     assert "ZeroDivisionError: secret detail" in caplog.text
     assert stand.client.get("/health").status_code == 200
+
+
+def test_nobody_writes_lines_of_their_own_into_the_log(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Uploads, __: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Uploads, "remove", fail)
+    with caplog.at_level(logging.ERROR, logger="balanza.server"):
+        stand.client.delete("/files/x%0aNobody%20can%20log%20in", headers={"Tus-Resumable": "1.0.0"})
+
+    assert caplog.records[0].getMessage().endswith(" in DELETE /files/x%0ANobody%20can%20log%20in")
 
 
 def test_what_may_succeed_later_says_when_to_try_again(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -136,8 +137,9 @@ class Incidents:
 
 
 def _loggable(path: str) -> str:
-    """Without the token of a shared link: who reads the log is not meant to open the file."""
-    return re.sub(r"^/s/[^/]+", "/s/…", path)
+    """On one line, so that nobody writes lines of their own into the log; and without the token of a shared link: who
+    reads the log is not meant to open the file."""
+    return re.sub(r"^/s/[^/]+", "/s/…", quote(path))
 
 
 def _incident(incident: str) -> ProblemResponse:
