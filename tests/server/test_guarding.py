@@ -73,6 +73,11 @@ def test_every_answer_carries_the_security_headers(stand: Stand, path: str) -> N
     assert "unsafe" not in headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("path", ["/auth/me", "/media", "/jobs", "/workers/stats", "/metrics", "/nowhere", "/media/x"])
+def test_what_is_somebodys_is_kept_by_no_cache(stand: Stand, path: str) -> None:
+    assert stand.client.get(path).headers["cache-control"] == "no-store"
+
+
 @pytest.mark.parametrize("path", ["/", "/player.html", "/docs"])
 def test_pages_may_load_only_from_this_server(stand: Stand, path: str) -> None:
     answer = stand.client.get(path)

@@ -38,6 +38,9 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    # What says nothing of its own is somebody's, behind a cookie too: no proxy keeps it for the next one (RFC 9111
+    # section 4.2.2 would let it), and no browser shows it after the log-out.
+    "cache-control": "no-store",
 }
 
 LINKS = "/s/"
