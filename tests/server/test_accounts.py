@@ -74,6 +74,42 @@ def test_log_ins_are_limited_by_account_and_by_address(tmp_path: Path, monkeypat
         assert log_in(people.stand, username="carla", password=PASSWORD).status_code == 429
 
 
+def test_whoever_knows_a_name_cannot_keep_its_owner_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login, "ATTEMPTS_OF_ACCOUNT", 3)
+    typed = {"username": "berta", "password": PASSWORD, "cookie": "true"}
+    with town(tmp_path) as people:
+        own, of_another = people.browser("berta"), people.browser("carla")
+        own.post("/auth/logout").raise_for_status()
+
+        strangers = [log_in(people.stand, username="berta", password=f"wrong {number}") for number in range(5)]
+        another = of_another.post("/auth/login", data=typed)
+        invented = httpx2.post(
+            f"{people.stand.address}/auth/login", data=typed, cookies={"balanza_device": "bad_invented"}, timeout=30
+        )
+        owner = own.post("/auth/login", data=typed)
+        wrong = [own.post("/auth/login", data=typed | {"password": "wrong"}) for _ in range(4)]
+
+        assert [answer.status_code for answer in strangers] == [401, 401, 401, 429, 429]
+        assert (another.status_code, invented.status_code) == (429, 429)
+        assert owner.status_code == 200
+        assert [answer.status_code for answer in wrong] == [401, 401, 401, 429]
+        # What strangers may still try has not grown by that.
+        assert log_in(people.stand, username="berta", password="wrong").status_code == 429
+
+
+def test_the_browser_is_known_by_a_cookie_that_no_script_reads(people: Town) -> None:
+    page = people.browser("berta")
+    before = page.cookies["balanza_device"]
+    typed = {"username": "carla", "password": PASSWORD, "cookie": "true"}
+
+    kept = page.post("/auth/login", data=typed).headers.get_list("set-cookie")
+
+    device = next(one for one in kept if one.startswith("balanza_device="))
+    assert device.startswith(f"balanza_device={before};")
+    assert {"HttpOnly", "SameSite=lax", "Path=/", "Max-Age=31536000"} <= set(device.split("; "))
+    assert page.cookies["balanza_device"] == before
+
+
 def test_a_browser_gets_a_cookie_that_no_script_reads_and_no_other_site_uses(people: Town) -> None:
     page = people.browser("berta")
     answer = page.post("/auth/login", data={"username": "berta", "password": PASSWORD, "cookie": "true"})

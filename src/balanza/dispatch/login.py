@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from balanza.dispatch import passwords
 from balanza.dispatch.accounts import Accounts, Newcomer, name_of
 from balanza.dispatch.desk import utc_now
-from balanza.dispatch.secrets import API_TOKEN, SESSION, hash_of, new_secret
+from balanza.dispatch.secrets import API_TOKEN, DEVICE, SESSION, hash_of, new_secret
 from balanza.errors import InvalidRequest, NotFound, Refused, TooManyAttempts, WrongLogin
 from balanza.model import ApiToken, Principal, Role, Scope, Session, User
 from balanza.store import accounts, credentials
@@ -30,6 +30,8 @@ ATTEMPTS_OF_ACCOUNT = 20
 ATTEMPTS_FROM_ADDRESS = 60
 """Several people may be behind one address. One that tried too often is not listened to any more: it cannot lock out
 accounts either."""
+DEVICE_FOR = timedelta(days=365)
+"""Since somebody last logged in from that browser."""
 
 _NOBODY = passwords.hash_of("the password of nobody")
 _WRONG = "The name or the password is wrong. Try again, or ask an administrator for a new password."
@@ -43,6 +45,8 @@ class Caller:
     address: str
     client: str = ""
     """What the browser or program calls itself."""
+    device: str = ""
+    """The secret by which the browser is known in which somebody logged in before."""
 
 
 class Login:
@@ -59,12 +63,20 @@ class Login:
             name = name_of(name)
         except InvalidRequest:
             name = ""
-        account, address = f"account {hash_of(name)}", f"address {network_of(caller.address)}"
+        account, address = self._tried(name, caller), f"address {network_of(caller.address)}"
         self._count({address: ATTEMPTS_FROM_ADDRESS, account: ATTEMPTS_OF_ACCOUNT})
         user = self._database.read(lambda tx: accounts.by_name(tx, name)) if name else None
         right = _with_password(user, password)
         self._database.write(lambda tx: _forgive(tx, account, address))
         return right
+
+    def keep_device(self, user: User, caller: Caller) -> str:
+        """The secret by which this browser is known from now on. What others try elsewhere does not keep this person
+        from logging in here."""
+        secret = caller.device or new_secret(DEVICE)
+        what, until = _device(user.name or "", secret), self._clock() + DEVICE_FOR
+        self._database.write(lambda tx: credentials.keep_device(tx, what, until))
+        return secret
 
     def confirm(self, user_id: str, password: str) -> User:
         """Whoever is logged in types their password again. Raises as `log_in`; log-ins that others try do not count."""
@@ -145,6 +157,14 @@ class Login:
         if not self._database.write(lambda tx: credentials.revoke_token(tx, token_id, principal.user_id)):
             raise NotFound(f"You have no token {token_id}. GET /auth/tokens lists yours.")
 
+    def _tried(self, name: str, caller: Caller) -> str:
+        """As what a log-in counts: as one from a browser that this person logged in from before, or else, together with
+        all that strangers try, as one to this account (OWASP, device cookies)."""
+        device, now = _device(name, caller.device), self._clock()
+        if caller.device and self._database.read(lambda tx: credentials.is_device(tx, device, now)):
+            return f"from {device}"
+        return f"account {hash_of(name)}"
+
     def _count(self, limits: dict[str, int]) -> None:
         """Before the password is looked at: so many at the same moment cannot all be tried.
 
@@ -197,6 +217,11 @@ def network_of(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
     return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
+
+
+def _device(name: str, secret: str) -> str:
+    """One browser, for one account: several people may share it."""
+    return f"device {hash_of(f'{name} {secret}')}"
 
 
 def _with_password(user: User | None, password: str) -> User:

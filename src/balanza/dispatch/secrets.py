@@ -9,6 +9,7 @@ SECRET_BYTES = 32
 SESSION = "bas_"
 API_TOKEN = "bal_"  # noqa: S105 - how one begins
 INVITATION = "bai_"
+DEVICE = "bad_"
 """What each kind begins with, so that whoever finds one lying about knows what it is."""
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 
 from balanza.dispatch.accounts import Newcomer
-from balanza.dispatch.login import SESSION_FOR, Caller
+from balanza.dispatch.login import DEVICE_FOR, LONGEST_CLIENT, SESSION_FOR, Caller
 from balanza.errors import Refused
 from balanza.model import Role, Scope, User
 from balanza.server.account_shapes import (
@@ -24,7 +24,7 @@ from balanza.server.account_shapes import (
     TokenRequest,
     Whoami,
 )
-from balanza.server.auth import COOKIE, Asking, AskingPerhaps
+from balanza.server.auth import COOKIE, DEVICE_COOKIE, Asking, AskingPerhaps
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, problems
 from balanza.server.parts import LoopPartsDep, Parts, PartsDep
@@ -153,21 +153,37 @@ def revoke_token(
 
 def caller_of(request: Request) -> Caller:
     """Where a request comes from; behind trusted proxies, what they say."""
-    return Caller(request.client.host if request.client else "", request.headers.get("user-agent", ""))
+    address = request.client.host if request.client else ""
+    device = request.cookies.get(DEVICE_COOKIE, "")
+    return Caller(address, request.headers.get("user-agent", ""), device if len(device) <= LONGEST_CLIENT else "")
 
 
 def start_session(
     request: Request, response: Response, parts: Parts, user: User, *, secure: bool | None = None
 ) -> None:
     """The browser that asks is logged in from now on. `secure`: over TLS; None: as the request tells."""
+    secret = parts.login.start_session(user, caller_of(request))
+    _set_cookie(request, response, parts, COOKIE, secret, SESSION_FOR, secure=secure)
+
+
+def _set_cookie(
+    request: Request,
+    response: Response,
+    parts: Parts,
+    name: str,
+    secret: str,
+    lasts: timedelta,
+    *,
+    secure: bool | None = None,
+) -> None:
     response.set_cookie(
-        COOKIE,
-        parts.login.start_session(user, caller_of(request)),
-        max_age=int(SESSION_FOR.total_seconds()),
+        name,
+        secret,
+        max_age=int(lasts.total_seconds()),
         path=cookie_path(parts),
         httponly=True,
         samesite="lax",
-        secure=_is_secure(request) if secure is None else secure,
+        secure=is_secure(request) if secure is None else secure,
     )
 
 
@@ -182,6 +198,8 @@ def _logged_in(
     response.headers["Cache-Control"] = "no-store"
     if by_cookie:
         start_session(request, response, parts, user)
+        device = parts.login.keep_device(user, caller_of(request))
+        _set_cookie(request, response, parts, DEVICE_COOKIE, device, DEVICE_FOR)
         return LoggedInByCookie(user=_me(parts, user.id, user.role))
     secret = parts.login.start_session(user, caller_of(request))
     scope = Scope.ADMIN if user.role is Role.ADMIN else Scope.CONVERT
@@ -206,5 +224,6 @@ def _me(parts: Parts, user_id: str, role: Role) -> Me:
     )
 
 
-def _is_secure(request: Request) -> bool:
+def is_secure(request: Request) -> bool:
+    """Whether the browser came by TLS, perhaps to a proxy that does not say so."""
     return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:")

@@ -21,6 +21,7 @@ from balanza.server.guard import SAFE_METHODS
 from balanza.server.parts import Parts, parts_of
 
 COOKIE = "balanza_session"
+DEVICE_COOKIE = "balanza_device"
 
 _LOG_IN = (
     "Log in first: in the page at /login.html, or with an API token as `Authorization: Bearer …`, which the command "

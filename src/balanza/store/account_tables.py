@@ -58,7 +58,8 @@ invitations = Table(
     Column("used_by", ForeignKey("users.id")),
 )
 
-# Log-ins that failed lately, by account and by address; a row of `until` long past means nothing any more.
+# Log-ins that failed lately, by account, by browser and by address, and the browsers that somebody once logged in from;
+# a row of `until` long past means nothing any more.
 login_failures = Table(
     "login_failures",
     metadata,

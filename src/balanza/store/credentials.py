@@ -96,6 +96,13 @@ _UNCOUNT = (
     .where(login_failures.c.what == bindparam("this_what"), login_failures.c["count"] > 0)
     .values(count=login_failures.c["count"] - 1)
 )
+_KEEP_DEVICE = text(
+    "INSERT INTO login_failures (what, count, until) VALUES (:what, 0, :until) "
+    "ON CONFLICT (what) DO UPDATE SET until = excluded.until"
+).bindparams(bindparam("until", type_=login_failures.c.until.type))
+_DEVICE = select(login_failures.c.what).where(
+    login_failures.c.what == bindparam("this_what"), login_failures.c.until > bindparam("now")
+)
 _FORGET = delete(login_failures).where(login_failures.c.what == bindparam("this_what"))
 _PRUNE_FAILURES = delete(login_failures).where(login_failures.c.until <= bindparam("now"))
 
@@ -203,6 +210,16 @@ def uncount_login(tx: Connection, what: str) -> None:
 
 def forget_logins(tx: Connection, what: str) -> None:
     tx.execute(_FORGET, {"this_what": what})
+
+
+def keep_device(tx: Connection, what: str, until: datetime) -> None:
+    """Somebody has logged in from that browser."""
+    tx.execute(_KEEP_DEVICE, {"what": what, "until": until})
+
+
+def is_device(tx: Connection, what: str, now: datetime) -> bool:
+    """Whether it was kept, and until later."""
+    return tx.execute(_DEVICE, {"this_what": what, "now": now}).first() is not None
 
 
 def prune(tx: Connection, now: datetime) -> None:
