@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,7 +13,7 @@ from sqlalchemy import update
 
 from balanza.store.tables import media as media_table
 from balanza.store.tables import shares as share_table
-from tests.server.stand import Stand, wav
+from tests.server.stand import Stand, running, wav
 from tests.server.test_problems import problem_of
 
 PASSWORD = "contraseña"
@@ -332,6 +333,14 @@ def test_a_failure_is_logged_without_the_token(
     assert "GET /s/…/media: " in caplog.text
     assert share["url"] not in caplog.text
     assert listed(stand, media, share)["downloads"] == 0
+
+
+def test_behind_tls_the_key_is_sent_over_tls_alone(tmp_path: Path) -> None:
+    with running(tmp_path, public_url="https://media.example.org") as stand:
+        share = shared(stand, stand.upload(), password=PASSWORD)
+        headers = {"Origin": "https://media.example.org", "Host": "media.example.org"}
+        answer = stand.client.post(f"{share['url']}/unlock", json={"password": PASSWORD}, headers=headers)
+    assert "Secure" in answer.headers["set-cookie"].split("; ")
 
 
 def test_a_page_of_another_site_may_not_try_passwords(

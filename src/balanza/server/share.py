@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from balanza.dispatch.sharing import LONGEST_SECONDS, SHORTEST_SECONDS, Terms
 from balanza.model import Media, Share
+from balanza.server.accounts import is_secure
 from balanza.server.auth import Converter, Reader
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, content, problems
@@ -206,9 +207,7 @@ async def unlock_shared(
     if key is not None:
         # Without a path it belongs to the folder of this address (RFC 6265 section 5.1.4), which is the link itself,
         # whatever path of a proxy lies before it.
-        response.set_cookie(
-            KEY_COOKIE, key, path=None, httponly=True, samesite="strict", secure=request.url.scheme == "https"
-        )
+        response.set_cookie(KEY_COOKIE, key, path=None, httponly=True, samesite="strict", secure=is_secure(request))
 
 
 @router.head(
