@@ -115,7 +115,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     to_thread.current_default_thread_limiter().total_tokens = REQUEST_THREADS
     bells = Bells(parts.desk.signals)
-    feed = Feed(parts.desk.database, bells)
+    feed = Feed(parts.desk.database, bells, parts.numbers)
     threads = (FILE_THREADS, ADMITTING_THREADS, PROVIDER_THREADS, PASSWORD_THREADS)
     limits = (CapacityLimiter(most) for most in threads)
     app.state.loop_parts = LoopParts(bells, feed, *limits)

@@ -6,6 +6,7 @@ from balanza import wording
 from balanza.lifecycle import JobStatus
 from balanza.model import Candidate, DecisionRecord, Job, MetricsSource, Reason, Waiting
 from balanza.server.job_shapes import WaitingOut
+from balanza.server.numbers import Numbers
 from balanza.server.shapes import Shape
 from balanza.wording import Value
 
@@ -46,6 +47,7 @@ class DecisionOut(Shape):
     """Which worker was chosen for a job, by which policy, and why not the others."""
 
     id: int
+    """In no order."""
     at: datetime
     job_id: str
     reason: Reason
@@ -63,10 +65,10 @@ class DecisionOut(Shape):
     """By id. Of a large fleet, some of those that were not chosen are left out."""
 
     @classmethod
-    def of(cls, record: DecisionRecord) -> "DecisionOut":
+    def of(cls, record: DecisionRecord, numbers: Numbers) -> "DecisionOut":
         decision = record.decision
         return cls(
-            id=record.id,
+            id=numbers.shown(record.id),
             at=record.at,
             job_id=record.job_id,
             reason=record.reason,
@@ -100,8 +102,8 @@ class JobDecisions(Shape):
     """All that were made about the job, oldest first."""
 
     @classmethod
-    def of(cls, job: Job, records: list[DecisionRecord], waiting: Waiting | None) -> "JobDecisions":
-        history = [DecisionOut.of(record) for record in records]
+    def of(cls, job: Job, records: list[DecisionRecord], waiting: Waiting | None, numbers: Numbers) -> "JobDecisions":
+        history = [DecisionOut.of(record, numbers) for record in records]
         return cls(
             job_id=job.id,
             status=job.status,

@@ -23,7 +23,7 @@ def explain_job(job_id: JobId, parts: Reader) -> JobDecisions:
     def read(tx: Connection) -> JobDecisions:
         job = existing(tx, job_id, parts.asked_by.user_id)
         waiting = waits_of(tx, [job], parts.desk.clock()).get(job_id)
-        return JobDecisions.of(job, decisions.of_job(tx, job_id), waiting)
+        return JobDecisions.of(job, decisions.of_job(tx, job_id), waiting, parts.numbers)
 
     return parts.desk.database.read(read)
 
@@ -35,9 +35,10 @@ def list_decisions(
     cursor: Annotated[int | None, Query(ge=0, le=LAST_SEQ, description="`next_cursor` of the page before.")] = None,
 ) -> DecisionPage:
     """Those of live jobs, and the newest of the others."""
+    before = None if cursor is None else parts.numbers.meant(cursor)
     found = parts.desk.database.read(
-        lambda tx: decisions.list_decisions(tx, owner_id=None, before_id=cursor, limit=limit + 1)
+        lambda tx: decisions.list_decisions(tx, owner_id=None, before_id=before, limit=limit + 1)
     )
     shown = found[:limit]
-    more = str(shown[-1].id) if len(found) > limit else None
-    return DecisionPage(decisions=[DecisionOut.of(record) for record in shown], next_cursor=more)
+    more = str(parts.numbers.shown(shown[-1].id)) if len(found) > limit else None
+    return DecisionPage(decisions=[DecisionOut.of(record, parts.numbers) for record in shown], next_cursor=more)

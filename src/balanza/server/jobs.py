@@ -109,12 +109,12 @@ def list_jobs(
             owner_id=parts.asked_by.user_id,
             status=status,
             worker_id=worker,
-            before_seq=cursor,
+            before_seq=None if cursor is None else parts.numbers.meant(cursor),
             limit=limit + 1,
         )
         outlooks = outlooks_of(tx, parts.desk, found[:limit])
         shown = [JobOut.of(job, outlooks[job.id]) for job in found[:limit]]
-        return shown, str(found[limit - 1].seq) if len(found) > limit else None
+        return shown, str(parts.numbers.shown(found[limit - 1].seq)) if len(found) > limit else None
 
     shown, more = parts.desk.database.read(read)
     return JobPage(jobs=shown, next_cursor=more)

@@ -18,6 +18,7 @@ from balanza.dispatch import signals
 from balanza.errors import BalanzaError
 from balanza.model import Event, Principal, Scope
 from balanza.server.bells import Bells, wait_for_bell
+from balanza.server.numbers import Numbers
 from balanza.store import events
 from balanza.store.database import Database
 
@@ -34,7 +35,8 @@ READ_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event on the wire, in as many words as each may hear. Its `id:` is what a client sends as Last-Event-ID."""
+    """An event on the wire, in as many words as each may hear. Its number stands there as its `id:`, which is what a
+    client sends as Last-Event-ID."""
 
     id: int
     owner_id: str | None
@@ -53,7 +55,7 @@ class Told:
         return self.hint if is_admin else None
 
 
-def encode(event: Event) -> Told:
+def encode(event: Event, numbers: Numbers) -> Told:
     at = event.at.isoformat().replace("+00:00", "Z")
     data = {
         "type": event.type,
@@ -65,12 +67,13 @@ def encode(event: Event) -> Told:
     }
     kind = event.type if event.owner_id is None else FLEET_CHANGED
     hint = {"type": kind, "at": at, "worker_id": event.worker_id}
-    told = None if event.type.startswith(_OF_ONE_PERSON) else _frame(kind, hint, event.id)
-    return Told(event.id, event.owner_id, _frame(event.type, data, event.id), told)
+    shown = numbers.shown(event.id)
+    told = None if event.type.startswith(_OF_ONE_PERSON) else _frame(kind, hint, shown)
+    return Told(event.id, event.owner_id, _frame(event.type, data, shown), told)
 
 
-def _frame(name: str, data: Mapping[str, object], event_id: int | None = None) -> bytes:
-    numbered = "" if event_id is None else f"id: {event_id}\n"
+def _frame(name: str, data: Mapping[str, object], shown: int | None = None) -> bytes:
+    numbered = "" if shown is None else f"id: {shown}\n"
     return f"{numbered}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
@@ -88,8 +91,9 @@ _OF_ONE_PERSON = "share."
 class Feed:
     """The newest events, each encoded once, and everybody who waits for more. Lives in one event loop."""
 
-    def __init__(self, database: Database, bells: Bells) -> None:
+    def __init__(self, database: Database, bells: Bells, numbers: Numbers) -> None:
         self._database = database
+        self._numbers = numbers
         self._bells = bells
         self._listeners = 0
         self._wanted = asyncio.Event()
@@ -115,9 +119,9 @@ class Feed:
         with self._listening(), suppress(BalanzaError):
             yield OPENING
             oldest, newest = await to_thread.run_sync(self._database.read, events.bounds)
-            position = _position(last_event_id, oldest, newest)
+            position = self._position(last_event_id, oldest, newest)
             if position is None:
-                yield _frame("reset", {"type": "reset"}, newest)
+                yield _frame("reset", {"type": "reset"}, self._numbers.shown(newest))
             async for batch in self._follow(newest if position is None else position, principal):
                 yield batch
 
@@ -144,7 +148,7 @@ class Feed:
 
     async def _read(self, position: int) -> list[Told]:
         rows = await to_thread.run_sync(self._database.read, lambda tx: events.after(tx, position, READ_AT_ONCE))
-        return [encode(event) for event in rows]
+        return [encode(event, self._numbers) for event in rows]
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -196,19 +200,18 @@ class Feed:
                 self._tell()
                 await asyncio.sleep(PROGRESS_EVERY_SECONDS)
 
+    def _position(self, last_event_id: str | None, oldest: int, newest: int) -> int | None:
+        """Where to go on; None when what lies between is no longer kept (or never was: another database)."""
+        if last_event_id is None:
+            return newest
+        if not last_event_id.isascii() or not last_event_id.isdecimal() or len(last_event_id) > 18:
+            return None
+        position = self._numbers.meant(int(last_event_id))
+        return position if oldest - 1 <= position <= newest else None
+
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
-
-
-def _position(last_event_id: str | None, oldest: int, newest: int) -> int | None:
-    """Where to go on; None when what lies between is no longer kept (or never was: another database)."""
-    if last_event_id is None:
-        return newest
-    if not last_event_id.isascii() or not last_event_id.isdecimal() or len(last_event_id) > 18:
-        return None
-    position = int(last_event_id)
-    return position if oldest - 1 <= position <= newest else None
 
 
 async def _happens(event: asyncio.Event, seconds: float) -> bool:

@@ -31,6 +31,7 @@ from balanza.media.probe import Prober
 from balanza.server import startup
 from balanza.server.app import create_app
 from balanza.server.metrics import Metrics, StateCollector
+from balanza.server.numbers import Numbers
 from balanza.server.parts import LoopParts, Parts
 from balanza.server.prometheus import PrometheusClient, Refresher, refreshing
 from balanza.settings import Settings
@@ -117,6 +118,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
             Derivations(desk),
             accounts := Accounts(database, settings),
             Login(database, accounts),
+            Numbers(settings),
             provider_of(settings),
         )
 

@@ -20,6 +20,7 @@ from balanza.model import LOCAL, Principal
 from balanza.server.bells import Bells
 from balanza.server.live import Feed
 from balanza.server.metrics import Metrics
+from balanza.server.numbers import Numbers
 
 if TYPE_CHECKING:
     from balanza.server.provider import Provider
@@ -39,6 +40,7 @@ class Parts:
     derivations: Derivations
     accounts: Accounts
     login: Login
+    numbers: Numbers
     provider: "Provider | None" = None
     """Through which people can log in as well."""
     attempts: Attempts = field(default_factory=Attempts)
