@@ -54,7 +54,7 @@ def password(name: Name, password_stdin: PasswordStdin = False, data: Data = Non
 
 @user_app.command("disable")
 def disable(name: Name, data: Data = None) -> None:
-    """Let somebody in no more, at once. Their files stay."""
+    """Let somebody in no more, at once, and cancel their conversions. Their files stay."""
     from balanza.cli import users
 
     users.change(settings_from(data=data), name, disabled=True)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from balanza.dispatch import passwords
+from balanza.dispatch import departures, passwords
 from balanza.dispatch.desk import utc_now
 from balanza.dispatch.secrets import INVITATION, hash_of, new_secret
 from balanza.errors import Conflict, InvalidRequest, NotFound, Refused
@@ -149,7 +149,8 @@ class Accounts:
         disabled: bool | None = None,
         quotas: dict[str, int | None] | None = None,
     ) -> tuple[User, Usage]:
-        """The account as it is now. Whoever is disabled is out at once, and their tokens with them.
+        """The account as it is now. Whoever is disabled is out at once, and their tokens with them; their jobs are
+        cancelled.
 
         Raises NotFound, and Conflict when no administrator would be left.
         """
@@ -177,7 +178,11 @@ class Accounts:
             after = accounts.get(tx, user_id)
             return after or before, accounts.usage_of(tx, user_id)
 
-        return self._database.write(operation)
+        changed = self._database.write(operation)
+        if disabled:
+            departures.cancel_jobs(self._database, user_id, self._clock())
+            return self._database.read(lambda tx: (changed[0], accounts.usage_of(tx, user_id)))
+        return changed
 
     def set_password(self, user: User, password: str, *, but: str = "") -> None:
         """Afterwards all sessions but the one of that hash are over. Raises InvalidRequest."""

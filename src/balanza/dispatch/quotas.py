@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from balanza.errors import QuotaExceeded
+from balanza.errors import LoginNeeded, QuotaExceeded
 from balanza.settings import Settings
 from balanza.store import accounts
 
@@ -53,9 +53,12 @@ def refuse_more_jobs(tx: Connection, settings: Settings, owner_id: str, more: in
 
 def _quotas(tx: Connection, settings: Settings, owner_id: str, *, lock: bool) -> tuple[int | None, int | None]:
     """Of bytes and of jobs. With `lock` the account is held until the transaction ends: two at once see each other."""
-    user = accounts.get(tx, owner_id, lock=lock) if settings.has_accounts else None
-    if user is None:
+    if not settings.has_accounts:
         return settings.quota_bytes, settings.quota_jobs
+    user = accounts.get(tx, owner_id, lock=lock)
+    if user is None or user.disabled_at is not None:
+        # It was not yet when the request was let in: with the lock nothing new comes once the others are gone.
+        raise LoginNeeded("This session or token is not valid, or not any more. Log in again.")
     return (
         settings.quota_bytes if user.quota_bytes is None else user.quota_bytes,
         settings.quota_jobs if user.quota_jobs is None else user.quota_jobs,

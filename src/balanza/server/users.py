@@ -97,8 +97,8 @@ def list_users(parts: Admin) -> UserList:
 
 @router.patch("/users/{user_id}", summary="Change an account", responses=problems(404, 409, *JSON_BODY))
 def change_user(user_id: Annotated[str, _Id], wanted: UserChange, parts: Admin) -> UserOut:
-    """Whoever is disabled is out at once, and their API tokens are revoked; their files stay, and links to them open
-    nothing meanwhile. Invitations of whoever is no administrator any more are taken back."""
+    """Whoever is disabled is out at once, and their API tokens are revoked and their jobs cancelled; their files
+    stay, and links to them open nothing meanwhile. Invitations of whoever is no administrator any more are taken back."""
     quotas = wanted.model_dump(include={"quota_bytes", "quota_jobs"}, exclude_unset=True)
     return UserOut.of(*parts.accounts.change(user_id, role=wanted.role, disabled=wanted.disabled, quotas=quotas))
 

@@ -120,6 +120,12 @@ _LIVE_READERS = by_index(
 )
 _LIVE_OF = _LIVE_READERS.where(jobs.c.kind == JobKind.CONVERT)
 _LIVE_DERIVATIONS_OF = _LIVE_READERS.where(text(UNLISTED))
+_LIVE_OF_OWNER = (
+    select(jobs.c.id)
+    .where(jobs.c.owner_id == bindparam("owner"), has_status(*LIVE))
+    .order_by(jobs.c.seq)
+    .limit(bindparam("most"))
+)
 
 
 def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now: datetime) -> list[str]:
@@ -219,6 +225,11 @@ def queue_depths(tx: Connection) -> dict[str | None, int]:
 def oldest_pending_at(tx: Connection) -> datetime | None:
     """When the job that arrived first among the pending ones was submitted."""
     return tx.execute(_OLDEST).scalar()
+
+
+def live_jobs_of_owner(tx: Connection, owner_id: str, limit: int) -> list[str]:
+    """Of every kind, the oldest first."""
+    return list(tx.execute(_LIVE_OF_OWNER, {"owner": owner_id, "most": limit}).scalars())
 
 
 def live_jobs_of_media(tx: Connection, media_id: str) -> list[str]:

@@ -115,7 +115,7 @@ export default {
   "users.disable": "Disable",
   "users.disable_name": "Disable the account {name}",
   "users.disable_title": "Disable the account {name}?",
-  "users.disable_text": "They are signed out at once, cannot log in any more, and their API tokens are revoked. Their files stay; shared links go on working.",
+  "users.disable_text": "They are signed out at once, cannot log in any more, their API tokens are revoked and their conversions cancelled. Their files stay; shared links open nothing until the account is enabled again.",
   "users.disabled": "The account {name} is disabled",
   "users.enable": "Enable",
   "users.enable_name": "Enable the account {name}",

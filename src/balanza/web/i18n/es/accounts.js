@@ -115,7 +115,7 @@ export default {
   "users.disable": "Desactivar",
   "users.disable_name": "Desactivar la cuenta {name}",
   "users.disable_title": "¿Desactivar la cuenta {name}?",
-  "users.disable_text": "Se cierra su sesión al momento, ya no puede entrar y se anulan sus tokens de la API. Sus archivos se quedan y los enlaces compartidos siguen funcionando.",
+  "users.disable_text": "Se cierra su sesión al momento, ya no puede entrar, se anulan sus tokens de la API y se cancelan sus conversiones. Sus archivos se quedan; los enlaces compartidos no abren nada hasta que se reactive la cuenta.",
   "users.disabled": "La cuenta {name} está desactivada",
   "users.enable": "Activar",
   "users.enable_name": "Activar la cuenta {name}",
