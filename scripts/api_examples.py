@@ -227,6 +227,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "GET /auth/oidc/login": {"shows_headers": True},
     "GET /auth/oidc/callback": {"query": {"state": "…", "code": "…"}, "shows_headers": True},
     "POST /auth/password": {"json_body": _json(current="three words here", new="three other words")},
+    "POST /auth/delete": {"json_body": _json(password="three other words")},
     "POST /upload": {"multipart": "song.wav"},
     "GET /media": {"query": {"limit": "20"}},
     "GET /media/zip": {"query": {"id": "$media_id"}, "saved_as": "files.zip"},

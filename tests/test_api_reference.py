@@ -114,12 +114,14 @@ STORY: tuple[tuple[str, Found], ...] = (
     ("GET /metrics", nothing),
     ("GET /prometheus/targets", nothing),
     ("GET /events", nothing),
+    ("DELETE /users/{user_id}", nothing),
     ("POST /auth/password", nothing),
     ("POST /auth/logout", nothing),
 )
 """Calls in an order in which each can succeed, and what the answer to each tells those that follow."""
 
 NOT_RUN = {
+    "POST /auth/delete": "by the only administrator, who cannot",
     "GET /media/{media_id}/thumbnail": "of a film, by a worker",
     "GET /media/{media_id}/captions/{stream}": "of a film, by a worker",
     "GET /media/{media_id}/preview/{run}/playlist.m3u8": "of a preview, by a worker",

@@ -36,6 +36,9 @@ def test_accounts_are_made_listed_disabled_and_given_new_passwords(tmp_path: Pat
     assert listed(tmp_path) == {"ana@example.org": ("admin", False), "berta": ("user", True)}
     assert user(tmp_path, "enable", "berta").stdout.decode() == "berta is user, enabled.\n"
     assert "berta" in user(tmp_path, "list").stdout.decode()
+    deleted = user(tmp_path, "delete", "berta", "--yes")
+    assert deleted.stdout.decode() == "berta is deleted, with all files, conversions and links.\n"
+    assert listed(tmp_path) == {"ana@example.org": ("admin", False)}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,8 @@ def test_accounts_are_made_listed_disabled_and_given_new_passwords(tmp_path: Pat
         (["add", "berta", "--password-stdin"], b"", 2, "A password has 10 to 200 characters; this one has 0."),
         (["add", "berta"], b"", 2, "There is nobody to type the password."),
         (["disable", "ana"], b"", 1, "ana is the only administrator."),
+        (["delete", "ana", "--yes"], b"", 1, "ana is the only administrator."),
+        (["delete", "ana"], b"ana\n", 2, "There is nobody to ask whether you are sure."),
         (["password", "nobody", "--password-stdin"], PASSWORD, 1, "There is no account 'nobody'."),
     ],
 )

@@ -1,19 +1,27 @@
 """What becomes of the jobs and files of whoever is disabled or deleted, on each database."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from balanza.dispatch.accounts import Accounts, Newcomer
 from balanza.dispatch.derived import Derivations
 from balanza.dispatch.dispatcher import Dispatcher, Submission
 from balanza.dispatch.library import Library
-from balanza.errors import LeaseLost, LoginNeeded
+from balanza.dispatch.sharing import Sharing, Terms
+from balanza.dispatch.uploads import Uploads
+from balanza.errors import Conflict, LeaseLost, LoginNeeded, NotFound
 from balanza.lifecycle import JobStatus
 from balanza.media.probe import Prober
-from balanza.model import JobKind, Role, User
+from balanza.model import LOCAL_USER, JobKind, Role, User, result_key
 from balanza.store import jobs
+from balanza.store.accounts import Usage
+from balanza.store.database import Database
+from balanza.store.metadata import metadata
 from tests.dispatch.conftest import World
 from tests.dispatch.test_accounts import accounts
 from tests.server.stand import wav
@@ -33,6 +41,12 @@ def ana(accounts: Accounts) -> User:
 def eva(accounts: Accounts, ana: User) -> User:
     """Another one, so that Ana may go."""
     return accounts.add(Newcomer("eva", PASSWORD), Role.ADMIN)
+
+
+@pytest.fixture
+def uploads(world: World) -> Iterator[Uploads]:
+    with closing(Prober()) as prober:
+        yield Uploads(world.desk, Library(world.desk, prober))
 
 
 def test_whoever_is_disabled_keeps_no_worker_busy(world: World, accounts: Accounts, ana: User, eva: User) -> None:
@@ -83,3 +97,75 @@ def test_what_was_asked_just_before_one_was_disabled_brings_nothing_new(
             late.finish()
 
     assert world.stored() == {song.storage_key}
+
+
+def test_of_whoever_is_deleted_nothing_is_left(
+    world: World, accounts: Accounts, uploads: Uploads, ana: User, eva: User
+) -> None:
+    world.join("a")
+    song = world.song("the diary of ana.wav")
+    completed, failed, running = (world.submit(song.id) for _ in range(3))
+    world.finish(world.granted("a"))
+    while world.job(failed.id).status is not JobStatus.FAILED:
+        world.fail_once("a", "the diary of ana.wav is broken")
+    grant = world.granted("a")
+    share, token = Sharing(world.desk).share(song.id, Terms(60))
+    upload = uploads.begin("the diary of ana.wav", 5, "ana")
+    invited, _ = accounts.invite(Role.USER, timedelta(hours=1), ana.id)
+
+    left = accounts.remove(ana.id)
+
+    assert {key for _, key in left.files} == world.stored() == {song.storage_key, result_key(completed.id, 1)}
+    assert left.uploads == (upload.id,)
+    with pytest.raises(LeaseLost):
+        world.finish(grant)
+    invariants.check(world.desk.database)
+    assert "diary" not in dump(world.desk.database)
+    assert accounts.list_users() == [(eva, Usage())]
+    assert world.job(running.id).status is JobStatus.CANCELLED
+    assert share.id not in dump(world.desk.database)
+    assert invited.id not in dump(world.desk.database)
+    with pytest.raises(NotFound):
+        Sharing(world.desk).look(token)
+
+
+def test_whoever_becomes_the_first_administrator_again_gets_nothing_of_the_one_before(
+    world: World, accounts: Accounts, ana: User, eva: User
+) -> None:
+    job = world.submit(world.song().id)
+    accounts.remove(ana.id)
+
+    again = accounts.add(Newcomer("ana", PASSWORD), Role.ADMIN)
+
+    assert again.id == ana.id == LOCAL_USER
+    assert accounts.look(again.id)[1] == Usage()
+    with pytest.raises(NotFound):
+        world.dispatcher.retry(job.id)
+
+
+def test_the_sweep_removes_what_was_not_removed_at_once(
+    world: World, accounts: Accounts, ana: User, eva: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.dispatch.upkeep.KEYS_AT_ONCE", 1)
+    for number in range(3):
+        world.song(f"{number}.wav")
+    accounts.remove(ana.id)
+
+    world.let_pass(1)
+
+    assert world.stored() == set()
+
+
+def test_the_last_administrator_is_not_deleted(world: World, accounts: Accounts, ana: User) -> None:
+    song = world.song()
+
+    with pytest.raises(Conflict):
+        accounts.remove(ana.id)
+
+    assert accounts.look(ana.id)[0] == ana
+    assert world.stored() == {song.storage_key}
+
+
+def dump(database: Database) -> str:
+    """All that the database knows, as text."""
+    return database.read(lambda tx: repr([tx.execute(select(table)).all() for table in metadata.sorted_tables]))

@@ -41,6 +41,7 @@ ACCESS: dict[str, str] = {
     "HEAD /s/{token}/media": PUBLIC,
     "POST /auth/logout": EVERYBODY,
     "POST /auth/password": EVERYBODY,
+    "POST /auth/delete": EVERYBODY,
     "GET /auth/tokens": EVERYBODY,
     "POST /auth/tokens": EVERYBODY,
     "DELETE /auth/tokens/{token_id}": EVERYBODY,
@@ -80,6 +81,7 @@ ACCESS: dict[str, str] = {
     "DELETE /files/{upload_id}": OWN,
     "GET /users": ADMIN,
     "PATCH /users/{user_id}": ADMIN,
+    "DELETE /users/{user_id}": ADMIN,
     "GET /invitations": ADMIN,
     "POST /invitations": ADMIN,
     "DELETE /invitations/{invitation_id}": ADMIN,
@@ -177,6 +179,7 @@ BODIES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "POST /auth/signup": lambda _: {"data": {"username": "dora", "password": "without an invitation"}},
     "POST /auth/invitation": lambda _: {"json": {"token": "none"}},
     "POST /auth/password": lambda _: {"json": {"current": "wrong", "new": "a word after another one"}},
+    "POST /auth/delete": lambda _: {"json": {"password": "wrong"}},
     "POST /auth/tokens": lambda _: {"json": {"name": "backup"}},
     "POST /upload": lambda _: {"params": {"name": "other.wav"}, "content": wav()},
     "POST /files": lambda _: {"headers": {**TUS, "Upload-Length": "5", "Upload-Metadata": "filename YQ=="}},
@@ -258,9 +261,9 @@ def test_nobody_gets_further_than_they_may(people: Town, things: Things, route: 
     assert things.state(people.berta) == before
 
 
-HARMFUL = {"POST /auth/logout"}
-"""Asked as in test_accounts: it would end the session of who walks."""
-TOKENS_MAY_NOT = {"POST /auth/password"}
+HARMFUL = {"POST /auth/logout", "DELETE /users/{user_id}"}
+"""Asked as in test_accounts: it would end the session of who walks, or Berta."""
+TOKENS_MAY_NOT = {"POST /auth/password", "POST /auth/delete"}
 """A wrong password is answered 401."""
 
 

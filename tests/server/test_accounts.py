@@ -333,6 +333,58 @@ def test_who_is_disabled_is_out_at_once(people: Town) -> None:
     assert page.get("/media").status_code == 401
 
 
+def test_an_administrator_deletes_an_account_with_all_that_is_theirs(people: Town) -> None:
+    page = people.newcomer("rosa")
+    user_id = page.get("/auth/me").json()["user"]["id"]
+    media_id = page.post("/upload?name=a.wav", content=wav()).json()["id"]
+    link = page.post(f"/media/{media_id}/shares", json={"expires_seconds": 60}).json()["url"]
+    page.post("/convert", json={"input_file": media_id, "output_format": "mp3"}).raise_for_status()
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Metadata": "filename YQ=="}
+    upload = page.post("/files", headers=tus).headers["location"]
+    piece = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    page.patch(f"/{upload}", headers=piece, content=b"ab").raise_for_status()
+    ids = (media_id, upload.rpartition("/")[2])
+    assert len([name for name in people.stand.stored() if any(one in name for one in ids)]) == 2
+
+    refused = people.carla.delete(f"/users/{user_id}")
+    deleted = people.admin.delete(f"/users/{user_id}")
+
+    assert (refused.status_code, deleted.status_code) == (403, 204)
+    assert page.get("/media").status_code == 401
+    assert people.anybody.get(f"{link}/info").status_code == 404
+    assert [name for name in people.stand.stored() if any(one in name for one in ids)] == []
+    assert user_id not in people.admin.get("/users").text
+    assert people.admin.delete(f"/users/{user_id}").status_code == 404
+    assert people.newcomer("rosa").get("/media").json()["media"] == []
+
+
+def test_people_delete_their_own_account_with_their_password(people: Town) -> None:
+    page = people.newcomer("sol")
+    token = people.client(page.post("/auth/tokens", json={"name": "t"}).json()["token"])
+    elsewhere = people.client(people.log_in("sol"))
+
+    by_token = token.post("/auth/delete", json={"password": PASSWORD})
+    wrong = page.post("/auth/delete", json={"password": "not the password"})
+    without = page.post("/auth/delete", json={})
+    gone = page.post("/auth/delete", json={"password": PASSWORD})
+
+    assert [answer.status_code for answer in (by_token, wrong, without, gone)] == [403, 401, 401, 204]
+    assert gone.headers["set-cookie"].startswith('balanza_session=""')
+    assert [one.get("/media").status_code for one in (page, token, elsewhere)] == [401, 401, 401]
+    assert log_in(people.stand, username="sol", password=PASSWORD).status_code == 401
+
+
+def test_the_last_administrator_cannot_leave(people: Town) -> None:
+    for one in people.admin.get("/users").json()["users"]:
+        if one["role"] == "admin" and one["id"] != "local":
+            people.admin.patch(f"/users/{one['id']}", json={"role": "user"})
+    page = people.browser("ana")
+
+    assert page.post("/auth/delete", json={"password": PASSWORD}).status_code == 409
+    assert people.admin.delete("/users/local").status_code == 409
+    assert page.get("/media").status_code == 200
+
+
 @pytest.mark.parametrize("change", [{"disabled": True}, {"role": "user"}])
 def test_the_last_administrator_stays(people: Town, change: dict[str, Any]) -> None:
     for one in people.admin.get("/users").json()["users"]:

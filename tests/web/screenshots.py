@@ -199,6 +199,16 @@ def _ask_disabling(page: Page) -> None:
     page.locator("dialog .danger").wait_for()
 
 
+def _ask_deleting(page: Page) -> None:
+    page.locator(".person.over .quiet").last.click()
+    page.locator("dialog .danger").wait_for()
+
+
+def _ask_goodbye(page: Page) -> None:
+    page.locator("#goodbye button").click()
+    page.locator("dialog .danger").wait_for()
+
+
 def _open_menu(page: Page) -> None:
     page.locator(".account").click()
     page.locator(".menu").wait_for()
@@ -259,9 +269,11 @@ PICTURES: Mapping[str, Picture] = {
     "settings": Picture("settings", address="settings.html", ready=".line"),
     "settings-alone": Picture("settings-alone", address="settings.html", ready=".command"),
     "settings-new-token": Picture("settings-new-token", _make, "settings.html", ".line"),
+    "settings-goodbye": Picture("settings", _ask_goodbye, "settings.html", ".line"),
     "users": Picture("users", address="users.html", ready=".line"),
     "users-change": Picture("users", _ask_person, "users.html", ".line"),
     "users-disable": Picture("users", _ask_disabling, "users.html", ".line"),
+    "users-delete": Picture("users", _ask_deleting, "users.html", ".line"),
     "users-invited": Picture("users-invited", _make, "users.html", ".line"),
     "users-sorry": Picture("users-sorry", address="users.html", ready=".empty"),
     "menu": Picture("home-in", _open_menu),

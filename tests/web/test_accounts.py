@@ -282,8 +282,34 @@ def test_sessions_tokens_and_accounts_end_when_their_owner_or_an_administrator_s
     expect(page.get_by_label("Name")).to_be_focused(timeout=30_000)  # the server looks every ten seconds
     log_in(page, LUZ, NEW_PASSWORD)
     expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+    admin.get_by_role("button", name=f"Delete the account {LUZ}").click()
+    admin.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(admin.get_by_text(f"The account {LUZ} is deleted")).to_be_visible()
+    expect(admin.locator(".person", has_text=LUZ)).to_have_count(0)
     open_menu(admin, "Sign out")
     expect(admin.get_by_label("Name")).to_be_focused()
+
+
+def test_people_end_their_own_account_by_keyboard_alone(
+    server: Live, sign_up: Callable[[str], None], open_page: OpenPage
+) -> None:
+    sign_up("sol")
+    page = open_page(f"{server.address}/settings.html", expected=REFUSED)
+    log_in(page, "sol", PASSWORD)
+    page.get_by_role("button", name="Delete account…").focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Delete the account sol?")
+    expect(dialog.get_by_label("Password", exact=True)).to_be_focused()
+    page.keyboard.type("not the password")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_have_text("This is not your password.")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_label("Name")).to_be_focused()
+    assert file_of(page) == "login.html"
+    log_in(page, "sol", PASSWORD)
+    expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
 
 
 def test_what_the_log_in_cannot_do_is_said(open_page: OpenPage) -> None:

@@ -66,3 +66,15 @@ def enable(name: Name, data: Data = None) -> None:
     from balanza.cli import users
 
     users.change(settings_from(data=data), name, disabled=False)
+
+
+@user_app.command("delete")
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether you are sure.")] = False,
+    data: Data = None,
+) -> None:
+    """Delete an account with all files, conversions and links, for ever."""
+    from balanza.cli import users
+
+    users.delete(settings_from(data=data), name, is_sure=yes)

@@ -44,6 +44,16 @@ def change(settings: Settings, name: str, *, disabled: bool | None = None, role:
     sys.stdout.write(f"{user.name} is {user.role}, {state}.\n")
 
 
+def delete(settings: Settings, name: str, *, is_sure: bool) -> None:
+    """The account and all that is theirs; the server removes the bytes within the hour. Raises BalanzaError."""
+    with _opened(settings) as accounts:
+        user = accounts.named(name)
+        if not is_sure and not _is_sure(user):
+            raise InvalidRequest("Nothing was deleted.")
+        accounts.remove(user.id)
+    sys.stdout.write(f"{user.name} is deleted, with all files, conversions and links.\n")
+
+
 def show(settings: Settings, *, as_json: bool) -> None:
     """Lists the accounts. Raises BalanzaError."""
     with _opened(settings) as accounts:
@@ -82,6 +92,13 @@ def _opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Account
         )
     with closing(Database.open(settings.database, checkpoints=False)) as database:
         yield Accounts(database, settings)
+
+
+def _is_sure(user: User) -> bool:
+    """Raises StartupError when there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise StartupError("There is nobody to ask whether you are sure. Say so with --yes.")
+    return input(f"All of {user.name} is deleted for ever. Type the name to go on: ") == user.name
 
 
 def _password(*, from_stdin: bool) -> str:

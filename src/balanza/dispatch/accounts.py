@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from balanza.dispatch import departures, passwords
+from balanza.dispatch.departures import Left
 from balanza.dispatch.desk import utc_now
 from balanza.dispatch.secrets import INVITATION, hash_of, new_secret
 from balanza.errors import Conflict, InvalidRequest, NotFound, Refused
@@ -183,6 +184,12 @@ class Accounts:
             departures.cancel_jobs(self._database, user_id, self._clock())
             return self._database.read(lambda tx: (changed[0], accounts.usage_of(tx, user_id)))
         return changed
+
+    def remove(self, user_id: str) -> Left:
+        """The account is gone with all that was theirs, and nobody gets it back. Raises NotFound, and Conflict when no
+        administrator would be left."""
+        self.change(user_id, disabled=True)
+        return departures.forget(self._database, user_id, self._clock())
 
     def set_password(self, user: User, password: str, *, but: str = "") -> None:
         """Afterwards all sessions but the one of that hash are over. Raises InvalidRequest."""

@@ -110,8 +110,9 @@ class Upkeep:
             log.info("%s of the trash deleted", emptied)
             self._desk.tell()
         self._desk.database.write(lambda tx: delete_old_previews(tx, now))
-        for media_id, key in self._desk.database.read(lambda tx: library.deleted_keys(tx, KEYS_AT_ONCE)):
-            files.purge(self._desk, media_id, key)
+        while deleted := self._desk.database.read(lambda tx: library.deleted_keys(tx, KEYS_AT_ONCE)):
+            for media_id, key in deleted:
+                files.purge(self._desk, media_id, key)
         uploads.sweep(self._desk, now)
         old = (key for key, written_at in self._desk.storage.objects() if now - written_at > ORPHAN_AFTER)
         for keys in _chunks(old):

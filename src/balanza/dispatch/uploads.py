@@ -151,7 +151,7 @@ class Uploads:
         upload = self._desk.database.write(operation)
         self._forget_hash(upload_id)
         if not upload.media_id:
-            _discard(self._desk, upload_id)
+            discard(self._desk, upload_id)
             self._desk.discard(key_of(upload_id))
 
     def release(self, upload_id: str) -> None:
@@ -275,7 +275,7 @@ class Addition:
 
     def _refuse_unless_finished(self) -> None:
         if self._desk.database.read(lambda tx: uploads.get(tx, self._id)) is None:
-            _discard(self._desk, self._id)
+            discard(self._desk, self._id)
             raise NotFound(f"The upload {self._id} was cancelled.")
 
 
@@ -295,11 +295,11 @@ class _Running:
 def sweep(desk: Desk, now: datetime) -> None:
     """Removes the uploads whose time is over, and parts that belong to none."""
     for upload_id in desk.database.read(lambda tx: uploads.expired(tx, now, SWEPT_AT_ONCE)):
-        _discard(desk, upload_id)
+        discard(desk, upload_id)
         desk.database.write(lambda tx, this=upload_id: uploads.remove(tx, this))  # type: ignore[misc]
     old = [key.removeprefix(key_of("")) for key, written_at in desk.storage.parts() if now - written_at > LIFETIME]
     for upload_id in set(old) - desk.database.read(lambda tx: uploads.known(tx, old)):
-        _discard(desk, upload_id)
+        discard(desk, upload_id)
 
 
 def _finish(tx: Connection, upload_id: str, media: Media) -> None:
@@ -316,7 +316,8 @@ def _refuse_elsewhere(standing: Standing, offset: int) -> None:
         )
 
 
-def _discard(desk: Desk, upload_id: str) -> None:
+def discard(desk: Desk, upload_id: str) -> None:
+    """The bytes of an upload that was given up are gone."""
     try:
         desk.storage.discard_part(key_of(upload_id))
     except StorageError:

@@ -82,6 +82,13 @@ class PasswordChange(Shape):
     new: Secret
 
 
+class Farewell(Shape):
+    model_config = ConfigDict(extra="forbid")
+
+    password: Annotated[str, Field(max_length=1000)] = ""
+    """Not needed by whoever has none: see `has_password`."""
+
+
 class TokenRequest(Shape):
     model_config = ConfigDict(
         extra="forbid",

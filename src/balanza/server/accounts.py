@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from anyio import to_thread
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 
 from balanza.dispatch.accounts import Newcomer
@@ -11,6 +12,7 @@ from balanza.dispatch.login import DEVICE_FOR, LONGEST_CLIENT, SESSION_FOR, Call
 from balanza.errors import Refused
 from balanza.model import Role, Scope, User
 from balanza.server.account_shapes import (
+    Farewell,
     InvitationShown,
     InvitationTyped,
     LoggedIn,
@@ -29,6 +31,7 @@ from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, problems
 from balanza.server.parts import LoopPartsDep, Parts, PartsDep
 from balanza.server.turns import in_turn
+from balanza.server.users import remove_account
 
 router = APIRouter(prefix="/auth", tags=["accounts"], route_class=JsonRoute)
 
@@ -122,6 +125,25 @@ async def change_password(typed: PasswordChange, parts: PartsDep, loop_parts: Lo
     if principal.session is None:
         raise Refused("An API token cannot change a password. Log in to do that.")
     await in_turn(loop_parts, lambda: parts.login.change_password(principal, typed.current, typed.new))
+
+
+@router.post("/delete", status_code=204, summary="Delete one's own account", responses=problems(409, *JSON_BODY, 429))
+async def delete_account(
+    typed: Farewell, response: Response, parts: PartsDep, loop_parts: LoopPartsDep, principal: Asking
+) -> None:
+    """With one's files, conversions and links, at once and for ever. The last administrator cannot."""
+    parts.accounts.refuse_without()
+    if principal.session is None:
+        raise Refused("An API token cannot delete an account. Log in to do that.")
+
+    def confirm() -> None:
+        user, _ = parts.accounts.look(principal.user_id)
+        if user is not None and user.password_hash is not None:
+            parts.login.confirm(user.id, typed.password)
+
+    await in_turn(loop_parts, confirm)
+    await to_thread.run_sync(remove_account, parts, principal.user_id)
+    response.delete_cookie(COOKIE, path=cookie_path(parts))
 
 
 @router.get("/tokens", summary="List one's API tokens", responses=problems())

@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import ConfigDict, Field
 
+from balanza.dispatch import library, uploads
 from balanza.model import Invitation, Role, User
 from balanza.server.auth import Admin
 from balanza.server.bodies import JsonRoute
 from balanza.server.openapi import JSON_BODY, problems
+from balanza.server.parts import Parts
 from balanza.server.shapes import Shape
 from balanza.store.accounts import Usage
 
@@ -98,9 +100,16 @@ def list_users(parts: Admin) -> UserList:
 @router.patch("/users/{user_id}", summary="Change an account", responses=problems(404, 409, *JSON_BODY))
 def change_user(user_id: Annotated[str, _Id], wanted: UserChange, parts: Admin) -> UserOut:
     """Whoever is disabled is out at once, and their API tokens are revoked and their jobs cancelled; their files
-    stay, and links to them open nothing meanwhile. Invitations of whoever is no administrator any more are taken back."""
+    stay, and links to them open nothing meanwhile. Invitations of whoever is no administrator any more are taken
+    back."""
     quotas = wanted.model_dump(include={"quota_bytes", "quota_jobs"}, exclude_unset=True)
     return UserOut.of(*parts.accounts.change(user_id, role=wanted.role, disabled=wanted.disabled, quotas=quotas))
+
+
+@router.delete("/users/{user_id}", status_code=204, summary="Delete an account", responses=problems(404, 409))
+def delete_user(user_id: Annotated[str, _Id], parts: Admin) -> None:
+    """With its files, conversions and links, at once and for ever. The last administrator stays."""
+    remove_account(parts, user_id)
 
 
 @router.get("/invitations", summary="List the invitations", responses=problems())
@@ -128,3 +137,13 @@ def invite(wanted: InvitationRequest, response: Response, parts: Admin) -> Invit
 )
 def take_back(invitation_id: Annotated[str, _Id], parts: Admin) -> None:
     parts.accounts.take_back_invitation(invitation_id)
+
+
+def remove_account(parts: Parts, user_id: str) -> None:
+    """The account, all that is theirs, and the bytes. Raises NotFound, Conflict."""
+    left = parts.accounts.remove(user_id)
+    for media_id, key in left.files:
+        library.purge(parts.desk, media_id, key)
+    for upload_id in left.uploads:
+        uploads.discard(parts.desk, upload_id)
+    parts.desk.tell()

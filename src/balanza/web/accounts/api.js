@@ -15,12 +15,16 @@ export const signUp = (username, password, invitation) =>
 export const logOut = (everywhere) => post(everywhere ? 'auth/logout?everywhere=true' : 'auth/logout');
 export const changePassword = (current, fresh) => post('auth/password', { current, new: fresh });
 
+/** One's own; `password` is needed by whoever has one. */
+export const deleteMe = (password) => post('auth/delete', { password });
+
 export const listTokens = () => call('auth/tokens');
 export const makeToken = (terms) => post('auth/tokens', terms);
 export const revokeToken = (id) => call(one('auth/tokens', id), { method: 'DELETE' });
 
 export const listPeople = () => call('users');
 export const changePerson = (id, changes) => send('PATCH', one('users', id), changes);
+export const deletePerson = (id) => call(one('users', id), { method: 'DELETE' });
 export const listInvitations = () => call('invitations');
 export const invite = (role, hours) => post('invitations', { role, expires_hours: hours });
 export const takeBack = (id) => call(one('invitations', id), { method: 'DELETE' });

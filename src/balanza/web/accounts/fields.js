@@ -16,15 +16,15 @@ export const NameField = ({ hint = null, onInput }) => {
     </div>`;
 };
 
-/** `kind` is `current` or `new`; the button beside it shows what is typed. */
-export function PasswordField({ label, name, kind, hint = null, isGood = false, onInput }) {
+/** `kind` is `current` or `new`; the button beside it shows what is typed. `isFirst` is where a dialog begins. */
+export function PasswordField({ label, name, kind, hint = null, isGood = false, isFirst = false, onInput }) {
   const [isShown, setShown] = useState(false);
   const id = useId();
   return html`
     <div class="field">
       <label for=${id}>${label}</label>
       <div class="secret">
-        <input class="input" id=${id} name=${name} type=${isShown ? 'text' : 'password'} required
+        <input class="input" id=${id} name=${name} type=${isShown ? 'text' : 'password'} required data-first=${isFirst || undefined}
           autocomplete=${`${kind}-password`} autocapitalize="none" autocorrect="off" spellcheck=${false}
           aria-describedby=${hint ? `${id}-hint` : undefined} onInput=${onInput} />
         <button type="button" class="button quiet square" aria-label=${t('login.show')} title=${t('login.show')}

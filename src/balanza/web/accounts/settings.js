@@ -7,6 +7,7 @@ import { html } from '../html.js';
 import { language, learn, t } from '../i18n.js';
 import { Icon } from '../icons.js';
 import { logOut } from './api.js';
+import { Goodbye } from './goodbye.js';
 import { enter, me } from './me.js';
 import { signOut } from './menu.js';
 import { Panel } from './panel.js';
@@ -25,7 +26,7 @@ function App() {
       ${accounts && html`<${Me} user=${user} />`}
       <${LanguagePanel} />
       ${!accounts && html`<${Alone} />`}
-      ${accounts && html`<${Password} user=${user} /><${Tokens} /><${Leave} />`}
+      ${accounts && html`<${Password} user=${user} /><${Tokens} /><${Leave} /><${Goodbye} user=${user} />`}
     </main>
     <div class="bottom"><${Notices} /></div>`;
 }

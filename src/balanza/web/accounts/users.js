@@ -9,7 +9,7 @@ import { language, learn, t, tn } from '../i18n.js';
 import { Icon } from '../icons.js';
 import { attempt, ProblemText } from '../parts.js';
 import { notify } from '../store.js';
-import { changePerson, listPeople } from './api.js';
+import { changePerson, deletePerson, listPeople } from './api.js';
 import { useAnswer } from './answer.js';
 import { Day } from './day.js';
 import { Invitations } from './invitations.js';
@@ -58,6 +58,19 @@ function People({ answer, problem, reload }) {
       },
     });
   };
+  const onDelete = (person) => {
+    const { name } = person;
+    ask({
+      title: t('users.delete_title', { name }),
+      text: t('users.delete_text'),
+      yes: t('users.delete'),
+      act: async () => {
+        await deletePerson(person.id);
+        await reload();
+        notify('done', t('users.deleted', { name }));
+      },
+    });
+  };
   const onChange = async (changes) => {
     await change(changing, changes);
     notify('done', t('users.changed', { name: changing.name }));
@@ -70,13 +83,13 @@ function People({ answer, problem, reload }) {
         ${answer && html`<span class="facts">${tn('users.count', answer.users.length)}</span>`}</header>
       <div role="alert">${problem && html`<${ProblemText} problem=${problem} />`}</div>
       <ul class="people">${answer?.users.map((person) => html`
-        <${Person} key=${person.id} person=${person} onChange=${() => setChanging(person)} onSwitch=${() => onSwitch(person)} />`)}</ul>
+        <${Person} key=${person.id} person=${person} onChange=${() => setChanging(person)} onSwitch=${() => onSwitch(person)} onDelete=${() => onDelete(person)} />`)}</ul>
       ${question}
       ${changing && html`<${PersonDialog} person=${changing} onSave=${onChange} onClose=${() => setChanging(null)} />`}
     </section>`;
 }
 
-function Person({ person, onChange, onSwitch }) {
+function Person({ person, onChange, onSwitch, onDelete }) {
   const { id, name, role, created_at: since, disabled_at: disabled } = person;
   const isMe = id === me.value.user.id;
   return html`
@@ -94,6 +107,8 @@ function Person({ person, onChange, onSwitch }) {
         ${!isMe && html`
           <button type="button" class="button quiet" aria-label=${t(disabled === null ? 'users.disable_name' : 'users.enable_name', { name })}
             onClick=${onSwitch}>${t(disabled === null ? 'users.disable' : 'users.enable')}</button>`}
+        ${!isMe && disabled !== null && html`
+          <button type="button" class="button quiet" aria-label=${t('users.delete_name', { name })} onClick=${onDelete}>${t('users.delete')}</button>`}
       </div>
     </li>`;
 }
