@@ -164,7 +164,20 @@ def test_passwords_are_tried_ten_times_a_minute_on_each_link(
     world.clock.pass_seconds(50.5)
     sentence_of(lambda: sharing.unlock(token, "right"), TooManyAttempts)
     world.clock.pass_seconds(0.5)
-    assert sharing.unlock(token, "right")
+    sentence_of(lambda: sharing.unlock(token, "wrong"), WrongPassword)
+    sentence_of(lambda: sharing.unlock(token, "right"), TooManyAttempts)
+
+
+def test_those_who_know_the_password_do_not_keep_each_other_out(
+    world: World, sharing: Sharing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = sharing.share(world.song().id, LOCKED)[1]
+    monkeypatch.setattr(passwords, "is_right", lambda typed, kept: typed == "right")
+    for _ in range(ATTEMPTS - 1):
+        sentence_of(lambda: sharing.unlock(token, "wrong"), WrongPassword)
+
+    assert len({sharing.unlock(token, "right") for _ in range(ATTEMPTS + 1)}) == ATTEMPTS + 1
+    sentence_of(lambda: sharing.unlock(token, "wrong"), WrongPassword)
     sentence_of(lambda: sharing.unlock(token, "right"), TooManyAttempts)
 
 

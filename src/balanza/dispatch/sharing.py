@@ -12,6 +12,7 @@ import math
 import secrets
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +34,7 @@ LONGEST_SECONDS = 30 * 24 * 3600
 
 TOKEN_BYTES = 16
 ATTEMPTS = 10
-"""So many passwords may be tried on one link within `ATTEMPTS_WITHIN`."""
+"""So many wrong passwords may be tried on one link within `ATTEMPTS_WITHIN`."""
 ATTEMPTS_WITHIN = timedelta(minutes=1)
 UNLOCKED_FOR = timedelta(hours=1)
 """Since it was last used: a film that is being played stays unlocked."""
@@ -157,9 +158,11 @@ class Sharing:
         share, _ = self.look(token)
         if share.password_hash is None:
             return None
-        self._attempts.count(share.id, self._desk.clock())
+        tried_at = self._desk.clock()
+        self._attempts.count(share.id, tried_at)
         if not passwords.is_right(password, share.password_hash):
             raise WrongPassword("This is not the password of this link. Try again, or ask whoever sent the link.")
+        self._attempts.uncount(share.id, tried_at)
         return self._keys.new(share, self._desk.clock())
 
     def take_download(self, share: Share) -> None:
@@ -204,6 +207,11 @@ class _Attempts:
                     retry_after_seconds=seconds,
                 )
             mine.append(now)
+
+    def uncount(self, share_id: str, tried_at: datetime) -> None:
+        """That one was right: however many people come with the password, they do not keep each other out."""
+        with self._lock, suppress(KeyError, ValueError):
+            self._at[share_id].remove(tried_at)
 
     def _forget(self, until: datetime) -> None:
         for share_id, times in list(self._at.items()):
