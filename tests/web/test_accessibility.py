@@ -12,7 +12,7 @@ OF_COLOURS = ["color-contrast", "link-in-text-block"]
 """Rules by their names, as RULES are by their tags."""
 
 SHARED = ("share", "share-film", "share-used-up", "share-locked", "share-gone")
-ACCOUNTS = ("signup", "settings-new-token", "settings-goodbye", "users-invited", "users-delete", "menu")
+ACCOUNTS = ("login-wrong", "signup", "settings-new-token", "settings-goodbye", "users-invited", "users-delete", "menu")
 STATES = (
     "empty",
     "uploading",
