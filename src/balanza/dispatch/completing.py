@@ -6,6 +6,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from balanza.dispatch import quotas
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.messages import lease_lost, result_of
@@ -41,6 +42,8 @@ def complete(desk: Desk, completions: Mapping[str, Completion]) -> dict[str, Job
             desk.ended(job)
         desk.moved(moves)
         answers |= published
+        for owner_id in {job.owner_id for job in published.values() if job.kind.is_listed}:
+            quotas.keep(desk.database, desk.settings, owner_id, now)
     return answers | {token: _completed_before(desk, token) for token in completions if token not in answers}
 
 

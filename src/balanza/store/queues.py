@@ -126,6 +126,7 @@ _LIVE_OF_OWNER = (
     .order_by(jobs.c.seq)
     .limit(bindparam("most"))
 )
+_PENDING_OF_OWNER = _LIVE_OF_OWNER.where(_PENDING, jobs.c.kind == JobKind.CONVERT)
 
 
 def assign(tx: Connection, job_ids: Sequence[str], worker_id: str | None, *, now: datetime) -> list[str]:
@@ -230,6 +231,11 @@ def oldest_pending_at(tx: Connection) -> datetime | None:
 def live_jobs_of_owner(tx: Connection, owner_id: str, limit: int) -> list[str]:
     """Of every kind, the oldest first."""
     return list(tx.execute(_LIVE_OF_OWNER, {"owner": owner_id, "most": limit}).scalars())
+
+
+def pending_conversions_of(tx: Connection, owner_id: str, limit: int) -> list[str]:
+    """Of that owner, the oldest first."""
+    return list(tx.execute(_PENDING_OF_OWNER, {"owner": owner_id, "most": limit}).scalars())
 
 
 def live_jobs_of_media(tx: Connection, media_id: str) -> list[str]:

@@ -1,0 +1,60 @@
+"""How much one person may store, when what is stored are results, on each database."""
+
+from dataclasses import replace
+
+import pytest
+
+from balanza.dispatch.desk import Desk
+from balanza.dispatch.dispatcher import Dispatcher, Submission
+from balanza.dispatch.fleet import Fleet
+from balanza.errors import QuotaExceeded
+from balanza.lifecycle import JobStatus
+from balanza.model import Job, Media
+from balanza.protocol import LeaseGrant
+from tests.dispatch.conftest import World
+from tests.store import invariants
+
+
+def limited(world: World, quota_bytes: int) -> Desk:
+    return replace(world.desk, settings=world.desk.settings.model_copy(update={"quota_bytes": quota_bytes}))
+
+
+def submitted(desk: Desk, song: Media, count: int) -> list[Job]:
+    return [Dispatcher(desk).submit(Submission(song.id, "mp3", {})) for _ in range(count)]
+
+
+def finish(world: World, desk: Desk, grant: LeaseGrant) -> None:
+    Fleet(desk).complete(grant.token, world.write_result(grant))
+
+
+def test_a_result_that_exceeds_the_quota_is_the_last_but_for_those_that_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.dispatch.quotas._JOBS_AT_ONCE", 2)
+    song = world.song()
+    desk = limited(world, song.size_bytes + 1)
+    world.join("a", "b")
+    jobs = submitted(desk, song, 6)
+    first, second = world.granted("a"), world.granted("b")
+
+    finish(world, desk, first)
+    finish(world, desk, second)
+
+    states = {job.id: world.job(job.id).status for job in jobs}
+    done = {first.job_id, second.job_id}
+    assert {states.pop(job_id) for job_id in done} == {JobStatus.COMPLETED}
+    assert list(states.values()) == [JobStatus.CANCELLED] * 4
+    with pytest.raises(QuotaExceeded):
+        Dispatcher(desk).retry(next(iter(states)))
+    invariants.check(world.desk.database)
+
+
+def test_within_the_quota_all_results_are_made(world: World) -> None:
+    desk = limited(world, 10_000)
+    world.join("a")
+    jobs = submitted(desk, world.song(), 3)
+
+    for _ in jobs:
+        finish(world, desk, world.granted("a"))
+
+    assert {world.job(job.id).status for job in jobs} == {JobStatus.COMPLETED}
