@@ -184,6 +184,18 @@ def test_logging_out_ends_this_session_and_everywhere_ends_all(people: Town) -> 
     assert third.get("/media").status_code == 401
 
 
+def test_who_logs_in_anew_has_no_older_session_in_that_browser(people: Town) -> None:
+    page, elsewhere = people.newcomer("tere"), people.browser("tere")
+    before = people.client(page.cookies["balanza_session"])
+    typed = {"username": "tere", "password": PASSWORD, "cookie": "true"}
+
+    assert page.post("/auth/login", data=typed | {"password": "wrong"}).status_code == 401
+    assert before.get("/media").status_code == 200
+    assert page.post("/auth/login", data=typed).status_code == 200
+
+    assert [one.get("/media").status_code for one in (before, page, elsewhere)] == [401, 200, 200]
+
+
 def test_a_new_password_ends_the_other_sessions(people: Town) -> None:
     page = people.newcomer("fritz")
     other = people.browser("fritz")

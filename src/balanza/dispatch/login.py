@@ -95,11 +95,17 @@ class Login:
             self._database.write(lambda tx: credentials.uncount_login(tx, address))
         return user
 
-    def start_session(self, user: User, caller: Caller) -> str:
-        """A new session's secret, which nobody is ever told again."""
+    def start_session(self, user: User, caller: Caller, *, instead_of: str = "") -> str:
+        """A new session's secret, which nobody is ever told again. `instead_of` is that of one which is over then."""
         secret, now = new_secret(SESSION), self._clock()
         new = Session(hash_of(secret), user.id, now, now, now + SESSION_FOR, caller.client[:LONGEST_CLIENT])
-        self._database.write(lambda tx: credentials.insert_session(tx, new))
+
+        def operation(tx: Connection) -> None:
+            if instead_of:
+                credentials.end_session(tx, hash_of(instead_of))
+            credentials.insert_session(tx, new)
+
+        self._database.write(operation)
         return secret
 
     def end_session(self, principal: Principal, *, everywhere: bool = False) -> None:

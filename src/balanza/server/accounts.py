@@ -183,8 +183,12 @@ def caller_of(request: Request) -> Caller:
 def start_session(
     request: Request, response: Response, parts: Parts, user: User, *, secure: bool | None = None
 ) -> None:
-    """The browser that asks is logged in from now on. `secure`: over TLS; None: as the request tells."""
-    secret = parts.login.start_session(user, caller_of(request))
+    """The browser that asks is logged in from now on, and in no session that it had before.
+
+    `secure`: over TLS; None: as the request tells.
+    """
+    before = request.cookies.get(COOKIE, "")
+    secret = parts.login.start_session(user, caller_of(request), instead_of=before)
     _set_cookie(request, response, parts, COOKIE, secret, SESSION_FOR, secure=secure)
 
 
