@@ -58,6 +58,7 @@ def test_what_was_made_is_kept_by_browsers_and_shown_nowhere_else(stand: Stand, 
     answer = waveform(stand, song)
     assert (answer.status_code, answer.content) == (200, PEAKS)
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert answer.headers["vary"] == "Cookie, Authorization"
     assert waveform(stand, song, **{"If-None-Match": answer.headers["etag"]}).status_code == 304
     assert stand.get("/media") == media
     assert stand.get("/workers/stats")["workers"][0]["conversions_success"] == before

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.server.stand import wav
+from tests.server.people import town
+from tests.server.stand import Hand, wav
 from tests.support.live import Live
 from tests.support.waiting import eventually
 from tests.web.conftest import OpenPage
@@ -310,6 +311,27 @@ def test_people_end_their_own_account_by_keyboard_alone(
     assert file_of(page) == "login.html"
     log_in(page, "sol", PASSWORD)
     expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+
+
+def test_what_a_browser_keeps_is_shown_to_nobody_who_uses_it_next(tmp_path: Path, open_page: OpenPage) -> None:
+    log_in_as = """name => fetch('auth/login', {
+      method: 'POST', body: new URLSearchParams({ username: name, password: 'a word after another', cookie: true }),
+    }).then((answer) => answer.status)"""
+    look = "id => fetch(`media/${id}/waveform`).then((answer) => answer.status)"
+    with town(tmp_path) as people:
+        hand = Hand.register(people.worker, "worker_a")
+        media_id = people.berta.post("/upload", params={"name": "song.wav"}, content=wav()).json()["id"]
+        people.berta.get(f"/media/{media_id}/waveform")
+        grant = hand.grant()
+        hand.store(grant["token"], b"peaks")
+        assert hand.complete(grant, b"peaks").status_code == 204
+        page = open_page(f"{people.stand.address}/login.html", expected=REFUSED)
+
+        assert [page.evaluate(log_in_as, "berta"), page.evaluate(look, media_id)] == [200, 200]
+        page.evaluate("fetch('auth/logout', { method: 'POST' })")
+        assert page.evaluate(look, media_id) == 401
+        assert [page.evaluate(log_in_as, "carla"), page.evaluate(look, media_id)] == [200, 404]
+        page.context.close()
 
 
 def test_what_the_log_in_cannot_do_is_said(open_page: OpenPage) -> None:

@@ -23,8 +23,9 @@ from balanza.server.shapes import Shape
 router = APIRouter(tags=["library"])
 
 MOST_STREAMS = 10_000
-_KEPT_FOR = "private, max-age=31536000, immutable"
-"""What lies under an id never changes, and so neither does what was made of it."""
+_KEPT = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Cookie, Authorization"}
+"""What lies under an id never changes, and so neither does what was made of it. A browser that somebody else uses now
+asks again."""
 
 StreamIndex = Annotated[int, Path(ge=0, le=MOST_STREAMS, description="The index of the subtitles among the streams.")]
 
@@ -135,7 +136,7 @@ def read_piece(media_id: MediaId, run: Run, number: PieceNumber, parts: Reader, 
     if size is None:
         raise _over()
     pieces = stored_pieces(parts.desk.storage, key, Span(0, size), loop_parts.file_threads)
-    headers = {"Content-Length": str(size), "Cache-Control": _KEPT_FOR}
+    headers = {"Content-Length": str(size), **_KEPT}
     return StreamingResponse(pieces, headers=headers, media_type="video/mp4")
 
 
@@ -157,5 +158,5 @@ def _derived(
     if made is None:
         return JSONResponse({"status": "pending"}, 202, {"Cache-Control": "no-store"})
     response = media_response(request, made, parts.desk.storage, download=False, threads=loop_parts.file_threads)
-    response.headers["Cache-Control"] = _KEPT_FOR
+    response.headers.update(_KEPT)
     return response
