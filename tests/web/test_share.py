@@ -58,6 +58,8 @@ def test_a_file_is_shared_with_a_password_and_opened_by_somebody_else(
     screen = Screen(page, ENGLISH)
     dialog = open_dialog(screen, "canción.wav")
     expect(dialog.get_by_label("The link works for")).to_be_focused()
+    times = dialog.get_by_label("The link works for").locator("option")
+    expect(times).to_have_text(["1 minute", "1 hour", "1 day", "7 days", "30 days"])
     dialog.get_by_label("The link works for").select_option("1 hour")
     dialog.get_by_label("Password (optional)").fill("olé")
     dialog.get_by_label("Downloads allowed (optional)").fill("1")

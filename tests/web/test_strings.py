@@ -62,7 +62,7 @@ DYNAMIC = {
     "library.kind_": ["all", "audio", "video"],
     "library.sort_": [sort.value for sort in Sort],
     "option.": sorted({name for format_ in FORMATS.values() for name in options_of(format_)} - {"quality"}),
-    "share.time_": ["hour", "day", "week", "month"],
+    "share.time_": ["minute", "hour", "day", "week", "month"],
     "share.state_": ["open", "expired", "revoked"],
     "role.": [role.value for role in Role],
     "scope.": [scope.value for scope in Scope],

@@ -9,9 +9,10 @@ import { Dialog, ProblemText } from '../parts.js';
 import * as store from '../store.js';
 import { When } from './when.js';
 
-const HOUR = 3600;
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const TIMES = { hour: HOUR, day: DAY, week: 7 * DAY, month: 30 * DAY };
+const TIMES = { minute: MINUTE, hour: HOUR, day: DAY, week: 7 * DAY, month: 30 * DAY };
 
 const close = () => {
   store.dialog.value = null;

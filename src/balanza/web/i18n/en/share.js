@@ -4,6 +4,7 @@ export default {
   "share.title_several": "Share {count} files",
   "share.new_links": "The new links, one for each file",
   "share.time": "The link works for",
+  "share.time_minute": "1 minute",
   "share.time_hour": "1 hour",
   "share.time_day": "1 day",
   "share.time_week": "7 days",

@@ -4,6 +4,7 @@ export default {
   "share.title_several": "Compartir {count} archivos",
   "share.new_links": "Los enlaces nuevos, uno por archivo",
   "share.time": "El enlace funciona durante",
+  "share.time_minute": "1 minuto",
   "share.time_hour": "1 hora",
   "share.time_day": "1 día",
   "share.time_week": "7 días",
