@@ -153,11 +153,6 @@ function giveUp(song, reason) {
   goTo(other, step.direction);
 }
 
-/** The list goes on beyond what the page shows of the library: more of it is asked for when its last song begins. */
-effect(() => {
-  const isLast = store.playing.value !== null && songs.value.at(-1)?.id === store.playing.value.id;
-  if (isLast && store.mediaCursor.value !== null) untracked(() => moreMedia().catch(() => {})); // then the list ends here
-});
 // At the end: the first song may be chosen before this module is there.
 effect(() => {
   const item = store.playing.value;
@@ -165,4 +160,10 @@ effect(() => {
 });
 effect(() => {
   if (store.connection.value === 'live') untracked(goOnWhereItBroke);
+});
+/** The list goes on beyond what the page shows of the library: more of it is asked for when its last song begins, after
+    what has been drawn for it. */
+effect(() => {
+  const isLast = store.playing.value !== null && songs.value.at(-1)?.id === store.playing.value.id;
+  if (isLast && store.mediaCursor.value !== null) untracked(() => moreMedia().catch(() => {})); // then the list ends here
 });
