@@ -260,13 +260,6 @@ class Dispatching:
             machine.runs.remove(run)
         self._simulation.start(task, machine, instead_of=run)
 
-    def pause_again(self, run: Run) -> bool:
-        """The short job has ended; whether there is another one that it stays paused for."""
-        task = next((task for task in self._firsts() if self._may_pause(run, task)), None)
-        if task is not None:
-            self._begin_short(task, run)
-        return task is not None
-
     def resume(self, run: Run) -> None:
         now = self._simulation.now
         run.count(now)

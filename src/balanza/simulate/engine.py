@@ -167,7 +167,7 @@ class Simulation:
         self.learned.update(self.speeds.after(machine.id, arrival.kind, arrival.guess, taken))
         self.dispatching.learned(machine)
         paused = machine.paused.pop(run, None)
-        if paused is not None and not self.dispatching.pause_again(paused):
+        if paused is not None:
             self.dispatching.resume(paused)
         self._count_end()
         self.dispatching.settle(machine)
