@@ -111,12 +111,24 @@ def test_a_history_that_is_not_there_is_told(tmp_path: Path) -> None:
         ("[[workers]]\n[[slowdowns]]\nworker = 2", "slowdowns name worker 2, and there are 1"),
         ("[[workers]]\n[failures]\ndown_seconds = 5", "failures.every_seconds is missing"),
         ("[[workers]]\n[[bursts]]\njobs = 'many'", "bursts.1.jobs cannot be 'many'"),
+        ("[workers]\ncount = 3", "workers is not written as [[workers]]"),
+        ("workers = 3", "workers is not written as [[workers]]"),
+        ("workers = [3]", "workers.1 is not written as a part with settings of its own"),
+        ("[[workers]]\n[[jobs]]\ncount = 3", "jobs is not written as a part with settings of its own"),
+        ("[[workers]]\nspeed = 1e-300", "workers.1.speed cannot be 1e-300"),
+        ("[[workers]]\nspeed = nan", "workers.1.speed cannot be nan"),
     ],
 )
 def test_what_cannot_be_in_a_scenario_is_told(tmp_path: Path, scenario: str, sentence: str) -> None:
     done = simulate(tmp_path, "scenario.toml", scenario=scenario)
     assert done.returncode == 2
     assert sentence in done.stderr.decode()
+
+
+def test_a_scenario_saved_by_an_editor_of_windows_is_read(tmp_path: Path) -> None:
+    plain = figures(simulate(tmp_path, "scenario.toml", "--json"))
+    (tmp_path / "scenario.toml").write_bytes(b"\xef\xbb\xbf" + SCENARIO.replace("\n", "\r\n").encode())
+    assert figures(balanza_here("simulate", "scenario.toml", "--json", folder=tmp_path))["runs"] == plain["runs"]
 
 
 @pytest.mark.parametrize(

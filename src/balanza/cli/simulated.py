@@ -91,7 +91,7 @@ def _source(asked: Asked, settings: Callable[[], Settings]) -> tuple[Scenario, S
 
         return past(settings())
     try:
-        return read(asked.scenario.read_text(encoding="utf-8")), None
+        return read(asked.scenario.read_text(encoding="utf-8-sig")), None
     except OSError as error:
         raise InvalidRequest(f"{asked.scenario} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

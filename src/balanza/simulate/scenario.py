@@ -14,7 +14,7 @@ from balanza.simulate.rules import Rules
 MOST_WORKERS = 10_000
 MOST_JOBS = 2_000_000
 
-_Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
 _NotNegative = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
@@ -195,18 +195,19 @@ def scenario_from(values: dict[str, Any]) -> Scenario:
 def _sentence(error: ValidationError) -> str:
     wrong = error.errors()[0]
     where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in wrong["loc"])
-    if wrong["type"] == "extra_forbidden":
-        return f"there is no setting {where}"
-    if wrong["type"] == "missing":
-        return f"{where} is missing"
-    if wrong["type"] == "too_short":
-        return f"there are no {where}"
+    if wrong["type"] in _SAID:
+        return _SAID[wrong["type"]].format(where)
     said = wrong["msg"].removeprefix("Value error, ")
     if wrong["type"] == "value_error":
         return f"{where}: {said}" if where else said
-    given = wrong["input"]
-    return (
-        f"{where} cannot be {given!r}: {said[0].lower()}{said[1:]}"
-        if not isinstance(given, dict)
-        else f"{where}: {said}"
-    )
+    return f"{where} cannot be {wrong['input']!r}: {said[0].lower()}{said[1:]}"
+
+
+_SAID = {
+    "extra_forbidden": "there is no setting {0}",
+    "missing": "{0} is missing",
+    "too_short": "there are no {0}",
+    "tuple_type": "{0} is not written as [[{0}]], once for each",
+    "model_type": "{0} is not written as a part with settings of its own",
+}
+"""By pydantic's name of what is wrong."""
