@@ -9,7 +9,8 @@ from balanza.simulate import placing
 from balanza.simulate.figures import figures_of
 from balanza.simulate.measures import Outcome
 from balanza.simulate.rules import NAMES
-from tests.simulate.fleets import a_scenario, outcome_of
+from balanza.simulate.workload import arrivals_of
+from tests.simulate.fleets import a_scenario, chances_of, outcome_of
 
 BATCH: dict[str, Any] = {"count": 200, "load": None, "prediction_sigma": 0.0}
 
@@ -71,6 +72,20 @@ def test_the_longest_first_ends_a_batch_at_the_bound(fastest: float) -> None:
     scenario = a_scenario(8, jobs=BATCH, speeds_known=True, order="lpt")
     fleet = scenario.workers[0].model_copy(update={"fastest": fastest})
     assert outcome_of(scenario.model_copy(update={"workers": (fleet,)})).over_bound <= 1.01
+
+
+def test_where_a_batch_ends_later_it_is_for_what_was_not_predicted_alone() -> None:
+    """What ends last began at once, on the worker that its place by predicted length gave it."""
+    jobs = BATCH | {"count": 500, "prediction_sigma": 0.5}
+    scenario = a_scenario(jobs=jobs, speeds_known=True, order="lpt")
+    fleet = scenario.workers[0].model_copy(update={"count": 64, "fastest": 4.0})
+    scenario = scenario.model_copy(update={"workers": (fleet,)})
+    longest_first = sorted(arrivals_of(scenario, chances_of(1)), key=lambda job: -job.guess)
+    speeds = sorted((speed for speed, _ in scenario.speeds), reverse=True)
+    by_place = max(job.size / speed for job, speed in zip(longest_first, speeds, strict=False))
+    outcome = outcome_of(scenario)
+    assert outcome.makespan_seconds == pytest.approx(by_place)
+    assert 1.01 < outcome.over_bound < 1.05
 
 
 def test_a_flood_leaves_the_others_their_share() -> None:
