@@ -35,6 +35,7 @@ SHOWN = {
     "no_guard": "all rules but the guard",
     "no_look_ahead": "all rules but look-ahead",
     "no_fair_share": "all rules but fair share",
+    "no_slot_share": "all rules but pauses for who holds fewer slots",
     ALL: "**all rules, least_loaded (default)**",
     OTHERS_FIRST: "as the line above, but the others' jobs always first",
     OTHERS_ALONE: "the others alone, without the flood",
@@ -97,19 +98,14 @@ def guard(runs: Runs) -> Made:
 
 
 FLOOD_AT = 600.0
-OTHERS = {0.12: "an eighth", 0.5: "half"}
-"""The load of the four others."""
-
-
-FLOOD_AT = 600.0
-OTHERS = {0.12: "an eighth", 0.5: "half"}
+OTHERS = {0.12: "an eighth", 0.3: "three tenths", 0.5: "half"}
 """The load of the four others."""
 OTHERS_PRIORITY = 60
 
 
 def fair_share(runs: Runs) -> Made:
     """One owner floods 500 jobs while four others work as usual."""
-    names = ("first_version", "central_fifo", "no_fair_share", ALL, OTHERS_FIRST, OTHERS_ALONE)
+    names = ("first_version", "central_fifo", "no_fair_share", "no_slot_share", ALL, OTHERS_FIRST, OTHERS_ALONE)
     keys = list(product(names, OTHERS))
     tasks = [(name, load, seed) for name, load in keys for seed in range(1, runs.seeds + 1)]
     found = list(runs.pool.map(_flooded, tasks))
@@ -124,13 +120,13 @@ def fair_share(runs: Runs) -> Made:
         }
         bars(IMAGES / "balancing-fair-share.svg", panels)
 
-    titles = ("p95 wait of the others", "their mean slowdown", "the flood ends after")
+    titles = ("p95 wait of the others (their mean slowdown)", "the flood ends after")
     heads = [f"{said} of the load: {title}" for said in OTHERS.values() for title in titles]
     return Made(table(["8 workers, 4 others and a flood", *heads], rows), draw)
 
 
-def _flood_cells(wait: float, slowdown: float, end: float) -> tuple[str, str, str]:
-    return seconds(wait), number(slowdown), seconds(end) if end else "–"
+def _flood_cells(wait: float, slowdown: float, end: float) -> tuple[str, str]:
+    return f"{seconds(wait)} ({number(slowdown)})", seconds(end) if end else "–"
 
 
 def _flood(load: float) -> Scenario:

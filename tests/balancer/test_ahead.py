@@ -2,7 +2,7 @@
 
 from balanza.balancer.forecast import Ahead, Expected, forecast
 from balanza.balancer.lookahead import Slot, first_for, is_uneven
-from balanza.balancer.pausing import has_room, is_short_beside, longest_pause, may_be_paused
+from balanza.balancer.pausing import has_room, is_owed_a_slot, is_short_beside, longest_pause, may_be_paused
 
 
 def test_only_what_is_much_shorter_than_the_remainder_is_worth_a_pause() -> None:
@@ -17,6 +17,13 @@ def test_a_job_is_not_paused_for_more_than_its_share() -> None:
     assert longest_pause(paused_seconds=20, elapsed_seconds=100) == 70
     assert may_be_paused(paused_seconds=90, elapsed_seconds=170)
     assert longest_pause(paused_seconds=60, elapsed_seconds=100) == 0
+
+
+def test_who_holds_fewer_slots_may_have_a_conversion_of_another_owner_paused_for_a_job_that_is_not_short() -> None:
+    assert is_owed_a_slot(60, 15, held=0, held_by_other=2, pause_seconds=60)
+    assert not is_owed_a_slot(60, 15, held=1, held_by_other=2, pause_seconds=60), "they would take it in turn"
+    assert not is_owed_a_slot(61, 60, held=0, held_by_other=8, pause_seconds=60), "the conversion would go on beside it"
+    assert not is_owed_a_slot(60, 14, held=0, held_by_other=8, pause_seconds=60), "the conversion has almost ended"
 
 
 def test_no_pause_where_memory_is_short_or_unknown() -> None:

@@ -230,6 +230,60 @@ def test_a_short_job_is_given_beside_a_long_one_that_is_paused_for_it(world: Wor
     assert world.worker("a").sharing_jobs == 0
 
 
+def test_who_holds_fewer_slots_need_not_wait_for_a_flood_to_end(world: World) -> None:
+    world.join("a", "b")
+    for letter in "ab":
+        put(world, f"flood-{letter}", 100, share="ana")
+    flood = {letter: world.granted(letter) for letter in "ab"}
+    put(world, "more-of-it", 60, share="ana")
+    put(world, "guest", 60, share="berta", worker="b")
+    assert ask_beside(world, "a", flood["a"], remaining=100) is None, (
+        "it would be paused for more than half of its time"
+    )
+    world.clock.pass_seconds(50)
+
+    guest = ask_beside(world, "a", flood["a"], remaining=50)
+
+    assert guest is not None
+    assert (guest.job_id, guest.pauses) == ("guest", flood["a"].token)
+    assert world.decisions("guest")[-1].decision.rule == "fair_share"
+    put(world, "second-guest", 60, share="berta")
+    assert ask_beside(world, "b", flood["b"], remaining=50) is None, "each of them has one slot"
+
+
+def test_the_slots_of_what_is_paused_are_not_counted(world: World) -> None:
+    world.join("a", "b", "c")
+    for letter in "abc":
+        put(world, f"flood-{letter}", 1000, share="ana")
+    flood = {letter: world.granted(letter) for letter in "abc"}
+    world.clock.pass_seconds(100)
+    for number in range(2):
+        put(world, f"clip-{number}", 1, share="carla")
+    for letter in "ab":
+        assert ask_beside(world, letter, flood[letter], remaining=900) is not None
+        world.beat(letter, LeaseReport(token=flood[letter].token, progress=10, paused=True, paused_seconds=1))
+    put(world, "guest", 60, share="berta")
+    assert ask_beside(world, "c", flood["c"], remaining=100) is None
+
+    world.beat("a", LeaseReport(token=flood["a"].token, progress=10, paused=False, paused_seconds=2))
+    guest = ask_beside(world, "c", flood["c"], remaining=100)
+    assert guest is not None
+    assert guest.job_id == "guest"
+
+
+def test_nothing_of_a_higher_priority_is_paused_for_who_holds_fewer_slots(world: World) -> None:
+    world.join("a", "b")
+    for letter in "ab":
+        put(world, f"urgent-{letter}", 100, share="ana", priority=60)
+    urgent = {letter: world.granted(letter) for letter in "ab"}
+    world.clock.pass_seconds(50)
+    put(world, "guest", 40, share="berta")
+    assert ask_beside(world, "a", urgent["a"], remaining=50) is None
+
+    put(world, "urgent-guest", 40, share="berta", priority=60)
+    assert ask_beside(world, "a", urgent["a"], remaining=50) is not None
+
+
 def test_nothing_is_paused_while_a_slot_is_free_or_for_a_lease_of_somebody_else(world: World) -> None:
     world.join("a", slots=2)
     world.join("b")

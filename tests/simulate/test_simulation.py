@@ -98,6 +98,27 @@ def test_a_flood_leaves_the_others_their_share() -> None:
     assert fair < 20 < unfair
 
 
+def test_who_holds_fewer_slots_does_not_wait_for_the_long_jobs_of_a_flood() -> None:
+    """None of hers is short beside one of the flood."""
+    jobs = {"count": 20, "load": 0.2, "size": {"distribution": "fixed", "mean_seconds": 60.0}, "prediction_sigma": 0.0}
+    flood = {"jobs": 40, "owner": "flood", "size": {"distribution": "fixed", "mean_seconds": 200.0}}
+    scenario = a_scenario(4, jobs=jobs, owners=[{"name": "ana"}], bursts=[flood])
+    waits = {name: outcome_of(scenario, name).of_owners("ana")[1] for name in ("least_loaded", "no_slot_share")}
+    pauses = {name: outcome_of(scenario, name).costs.pauses for name in waits}
+    assert pauses["no_slot_share"] == 0 < pauses["least_loaded"]
+    assert waits["least_loaded"].mean < 0.8 * waits["no_slot_share"].mean
+
+
+def test_who_comes_later_with_as_many_jobs_holds_as_many_slots_at_once_and_no_more() -> None:
+    bursts = [
+        {"at_seconds": at, "jobs": 40, "owner": name, "size": {"distribution": "fixed", "mean_seconds": seconds}}
+        for at, name, seconds in ((0.0, "ana", 100.0), (50.0, "berta", 60.0))
+    ]
+    outcome = outcome_of(a_scenario(8, jobs={"count": 0, "load": None, "prediction_sigma": 0.0}, bursts=bursts))
+    waits = [one.wait_seconds for one in outcome.fates if one.arrival.owner == "berta"]
+    assert waits.count(0) == 4
+
+
 def test_jobs_of_workers_that_vanish_are_run_by_others() -> None:
     scenario = a_scenario(jobs={"load": 0.5}, failures={"every_seconds": 400, "down_seconds": 60})
     outcome = outcome_of(scenario)

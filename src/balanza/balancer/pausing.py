@@ -1,8 +1,8 @@
 """Whether a running conversion is paused for a short job: the short one does not wait behind films. Pure.
 
 A paused process keeps its memory and loses no work (SIGSTOP, SIGCONT). It is done when the short job is predicted to
-take less than a quarter of what remains of the running one, and only while the running one has not been paused for
-more than its share of time. Docs: docs/balancing.md.
+take less than a quarter of what remains of the running one, or is of an owner who holds fewer slots, and only while the
+running one has not been paused for more than its share of time. Docs: docs/balancing.md.
 """
 
 SHORT_BESIDE = 0.25
@@ -10,6 +10,8 @@ SHORT_BESIDE = 0.25
 MOST_PAUSED = 0.5
 """Of the time since a job started it is paused at most so much, plus `GRACE_SECONDS`."""
 GRACE_SECONDS = 5.0
+FEWER_SLOTS = 2
+"""With so many fewer than another's the owner holds, once one was paused, no more than that one does."""
 SHARES_LOOKED_AT = 8
 """Of so many shares, those whose turn it is first, the first job may have a conversion paused."""
 LEAST_MEMORY_FREE = 0.2
@@ -19,6 +21,19 @@ LEAST_MEMORY_FREE = 0.2
 def is_short_beside(predicted_seconds: float, remaining_seconds: float) -> bool:
     """Whether a job predicted so is worth pausing one with so much left."""
     return predicted_seconds < SHORT_BESIDE * remaining_seconds
+
+
+def is_owed_a_slot(
+    predicted_seconds: float, remaining_seconds: float, *, held: int, held_by_other: int, pause_seconds: float
+) -> bool:
+    """Whether a job need not be short to have another owner's conversion paused: its owner holds fewer slots.
+
+    It has to end in the time for which that conversion may be paused now, `longest_pause`; and what remains of that one
+    is not short beside the job, which then would rather wait.
+    """
+    if is_short_beside(remaining_seconds, predicted_seconds):
+        return False
+    return held_by_other - held >= FEWER_SLOTS and predicted_seconds <= pause_seconds
 
 
 def may_be_paused(*, paused_seconds: float, elapsed_seconds: float) -> bool:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -182,8 +183,13 @@ def _asked(tx: Connection, worker: Worker, request: LeaseRequest, now: datetime)
     if not _may_start(tx, worker, request, now):
         return None
     most = request.most if worker.quarantined_until is None else 1
-    remaining = None if request.pauses is None else request.remaining_seconds or 0.0
-    return Asked(worker, assignment.ability_of(tx, worker), most, remaining)
+    asked = Asked(worker, assignment.ability_of(tx, worker), most)
+    if request.pauses is None:
+        return asked
+    paused = jobs.held(tx, request.pauses)
+    if paused is None:
+        return None
+    return replace(asked, pauses=paused.job, remaining_seconds=request.remaining_seconds or 0.0)
 
 
 def _may_start(tx: Connection, worker: Worker, request: LeaseRequest, now: datetime) -> bool:

@@ -4,7 +4,8 @@ The rules are pure (`balancer.order`, `pausing`, `lookahead`); here they meet th
 """
 
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -12,9 +13,8 @@ from math import ceil
 
 from sqlalchemy import Connection
 
-from balanza.balancer import capability, lookahead, rebalance
+from balanza.balancer import capability, lookahead, pausing, rebalance
 from balanza.balancer.order import Head, Order, Rule, in_order, is_guards_turn, rule_of
-from balanza.balancer.pausing import SHARES_LOOKED_AT, is_short_beside
 from balanza.balancer.prediction import Speeds
 from balanza.balancer.theft import STEAL_AFTER_SECONDS
 from balanza.dispatch.assignment import needs_of
@@ -66,8 +66,10 @@ class Asked:
     worker: Worker
     ability: Ability
     most: int
-    pauses_seconds: float | None
-    """What remains of the one that would be paused; None: the slot is free."""
+    pauses: Job | None = None
+    """The one that would be paused; None: the slot is free."""
+    remaining_seconds: float = 0.0
+    """Of it."""
 
 
 class Planner:
@@ -82,10 +84,10 @@ class Planner:
         """What the worker should run next; the prospect when there is nothing for it now."""
         worker = asked.worker
         taker = Taker(worker.id, asked.ability, now - STEAL_AFTER)
-        if asked.pauses_seconds is not None:
+        if asked.pauses is not None:
             if self._order is Order.LPT:  # for the least time until all are done the longest must go on
                 return Prospect.NONE
-            return self._beside(tx, asked, taker, speeds) or Prospect.NONE
+            return self._beside(tx, asked, asked.pauses, taker, speeds, now) or Prospect.NONE
         found = self._guarded(tx, taker, dispatches) or self._first(tx, taker)
         if found is None:
             return self._prospect(tx, taker)
@@ -118,17 +120,24 @@ class Planner:
             rule = Rule.LONGEST  # of its batch, which asks for the least total time
         return (job if job.assigned_worker == taker.worker_id else _nearest(tx, taker, job)), rule
 
-    def _beside(self, tx: Connection, asked: Asked, taker: Taker, speeds: Speeds) -> Plan | None:
-        """Of each share's first jobs, in their order, the one that is short enough for a conversion to be paused.
+    def _beside(
+        self, tx: Connection, asked: Asked, paused: Job, taker: Taker, speeds: Speeds, now: datetime
+    ) -> Plan | None:
+        """Of each share's first jobs, in their order, the one that a conversion may be paused for.
 
         Not what nobody has predicted, an older version's: it may be a film.
         """
-        heads = next_jobs.heads(tx, taker, SHARES_LOOKED_AT)
+        heads = next_jobs.heads(tx, taker, pausing.SHARES_LOOKED_AT)
+        held = fairness.slots_held(tx) if any(job.share != paused.share for job, _ in heads) else Counter()
         for index, (job, _) in enumerate(heads):
+            if job.predicted_seconds <= 0:
+                continue
             seconds = speeds.seconds_on(taker.worker_id, job.work, job.guess_seconds)
-            if job.predicted_seconds > 0 and is_short_beside(seconds, asked.pauses_seconds or 0.0):
+            is_short = pausing.is_short_beside(seconds, asked.remaining_seconds)
+            if is_short or _is_owed_a_slot(job, seconds, asked, held, now):
                 chosen, rule = self._chosen(tx, taker, heads, index)
-                return Plan(chosen, rule, seconds, self._companions(tx, asked, taker, speeds, chosen))
+                companions = self._companions(tx, asked, taker, speeds, chosen)
+                return Plan(chosen, rule if is_short else Rule.FAIR_SHARE, seconds, companions)
         return None
 
     def _looks_ahead(self, tx: Connection, worker: Worker, job: Job, speeds: Speeds) -> bool:
@@ -185,6 +194,17 @@ class Planner:
         """Whether others are about to start what it could run; one that hangs does not."""
         later = Taker(taker.worker_id, taker.ability, ANY_TIME)
         return Prospect.SOON if next_jobs.heads(tx, later, 1) else Prospect.NONE
+
+
+def _is_owed_a_slot(job: Job, seconds: float, asked: Asked, held: Mapping[str, int], now: datetime) -> bool:
+    """Whether its owner holds so many slots fewer than that of the conversion that the job need not be short."""
+    paused, left = asked.pauses, asked.remaining_seconds
+    if paused is None or paused.started_at is None or job.share == paused.share or job.priority < paused.priority:
+        return False
+    elapsed = (now - paused.started_at).total_seconds()
+    most = pausing.longest_pause(paused_seconds=paused.paused_seconds, elapsed_seconds=elapsed)
+    own, other = held.get(job.share, 0), held.get(paused.share, 0)
+    return pausing.is_owed_a_slot(seconds, left, held=own, held_by_other=other, pause_seconds=most)
 
 
 def _nearest(tx: Connection, taker: Taker, job: Job) -> Job:

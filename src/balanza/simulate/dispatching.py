@@ -229,13 +229,25 @@ class Dispatching:
         if run.machine.free_slots > 0 or not self._is_free_to(task, run.machine):
             return False
         seconds = self._simulation.speeds.seconds_on(run.machine.id, arrival.kind, arrival.guess)
-        if not pausing.is_short_beside(seconds, run.estimated_seconds(now)):
+        if not pausing.is_short_beside(seconds, run.estimated_seconds(now)) and not self._is_owed(run, task, seconds):
             return False
         elapsed, paused = now - run.started_at, run.paused_until(now)
         if pausing.may_be_paused(paused_seconds=paused, elapsed_seconds=elapsed):
             return True
         self._ask_later(run, (paused - pausing.GRACE_SECONDS) / pausing.MOST_PAUSED - elapsed)
         return False
+
+    def _is_owed(self, run: Run, task: Task, seconds: float) -> bool:
+        """Whether its owner holds so many slots fewer that it need not be short."""
+        if not self._rules.slot_share or task.share == run.task.share:
+            return False
+        if task.arrival.priority < run.task.arrival.priority:
+            return False
+        now, held = self._simulation.now, self._simulation.held
+        most = pausing.longest_pause(paused_seconds=run.paused_until(now), elapsed_seconds=now - run.started_at)
+        own, other = held[task.share], held[run.task.share]
+        left = run.estimated_seconds(now)
+        return pausing.is_owed_a_slot(seconds, left, held=own, held_by_other=other, pause_seconds=most)
 
     def _ask_later(self, run: Run, seconds: float) -> None:
         """It has been paused for its share of time, and may be again then."""
@@ -255,9 +267,8 @@ class Dispatching:
         self._simulation.pauses += 1
         machine = run.machine
         self._runs.discard(run)
-        if run in machine.runs:
-            self._simulation.touch(machine)
-            machine.runs.remove(run)
+        self._simulation.touch(machine)
+        self._simulation.vacate(run)
         self._simulation.start(task, machine, instead_of=run)
 
     def resume(self, run: Run) -> None:
@@ -265,7 +276,7 @@ class Dispatching:
         run.count(now)
         run.paused_seconds, run.paused_at = run.paused_until(now), None
         self._simulation.touch(run.machine)
-        run.machine.runs.append(run)
+        self._simulation.occupy(run)
         self._runs.add(run, now + run.estimated_seconds(now))
         self._simulation.set_timer(run)
 

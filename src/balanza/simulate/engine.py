@@ -4,6 +4,7 @@ Discrete events by SimPy. After each event whoever is idle is asked to take what
 pause what is long: a real worker asks by a long poll, which is answered at once.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import log
 from statistics import fmean
@@ -67,6 +68,8 @@ class Simulation:
         self.dispatching = Dispatching(self)
         self.mishaps = Mishaps(self, chances)
         self.tasks: list[Task] = []
+        self.held: Counter[str] = Counter()
+        """By share, in how many slots something of it runs."""
         self.moves = self.pauses = self.ended = 0
         self._done = self.env.event()
         self._on_ended = on_ended
@@ -141,11 +144,21 @@ class Simulation:
         predicted = self.speeds.seconds_on(machine.id, task.arrival.kind, task.arrival.guess)
         run = Run(task, machine, self.now, predicted, instead_of is not None, counted_at=self.now)
         task.started_at = self.now if task.started_at is None else task.started_at
-        machine.runs.append(run)
+        self.occupy(run)
         if instead_of is not None:
             machine.paused[run] = instead_of
         self.set_timer(run)
         return run
+
+    def occupy(self, run: Run) -> None:
+        """It is in a slot from now on."""
+        run.machine.runs.append(run)
+        self.held[run.task.share] += 1
+
+    def vacate(self, run: Run) -> None:
+        """Its slot is another's, or free."""
+        run.machine.runs.remove(run)
+        self.held[run.task.share] -= 1
 
     def set_timer(self, run: Run) -> None:
         """It ends after what is left of it, at the present speed."""
@@ -159,7 +172,7 @@ class Simulation:
         task, machine = run.task, run.machine
         self.touch(machine)
         run.timer += 1
-        machine.runs.remove(run)
+        self.vacate(run)
         self.dispatching.forget(run)
         task.completed_at = self.now
         taken = self.now - run.started_at - run.paused_seconds

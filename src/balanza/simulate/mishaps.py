@@ -40,7 +40,8 @@ class Mishaps:
         simulation = self._simulation
         simulation.touch(machine)
         lost = [*machine.runs, *machine.paused.values()]
-        machine.runs.clear()
+        for run in list(machine.runs):
+            simulation.vacate(run)
         machine.paused.clear()
         machine.is_up = False
         for run in lost:

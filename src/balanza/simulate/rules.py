@@ -35,6 +35,8 @@ class Rules:
     guard: bool = True
     look_ahead: bool = True
     fair_share: bool = True
+    slot_share: bool = True
+    """Who holds fewer slots may have a conversion of another owner paused for a job that is not short."""
     binding: Binding = Binding.LATE
     stale_counts: bool = False
     """A policy sees how many jobs each worker had at the last scrape, not how many it has."""
@@ -54,6 +56,7 @@ WITHOUT: Mapping[str, Mapping[str, Any]] = {
     "no_guard": {"guard": False},
     "no_look_ahead": {"look_ahead": False},
     "no_fair_share": {"fair_share": False},
+    "no_slot_share": {"slot_share": False},
 }
 NAMES = (*POLICIES, *Order, *WITHOUT, *BASELINES)
 """What can be compared."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, case, exists, func, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, insert, literal_column, not_, select, update
 
 from balanza.lifecycle import JobStatus
 from balanza.model import Job
@@ -44,6 +44,13 @@ _UNSERVE = (
 )
 _COUNT = select(func.coalesce(func.sum(fair_shares.c.pending), 0)).where(literal_column("pending > 0"))
 _ALL = select(fair_shares.c.share, _SERVED).where(literal_column("pending > 0"))
+
+_HELD = by_index(
+    select(jobs.c.share, func.count())
+    .where(has_status(JobStatus.PROCESSING), not_(jobs.c.paused))
+    .group_by(jobs.c.share),
+    "ix_jobs_leased",
+)
 
 _LONGEST_PENDING = oldest_pending(select(jobs.c.share)).subquery("longest_pending")
 _UNCOUNTED = select(_LONGEST_PENDING.c.share).where(
@@ -105,6 +112,11 @@ def pending_count(tx: Connection) -> int:
 def served_seconds(tx: Connection) -> dict[str, float]:
     """Of each share that has something pending."""
     return {row.share: row.served_seconds for row in tx.execute(_ALL)}
+
+
+def slots_held(tx: Connection) -> Counter[str]:
+    """Of each share how many jobs run and are not paused: more than slots where tiny ones are done together."""
+    return Counter({row.share: row[1] for row in tx.execute(_HELD)})
 
 
 def is_uncounted(tx: Connection) -> bool:
