@@ -6,9 +6,12 @@ import pytest
 
 from balanza.balancer.policies import POLICIES
 from balanza.simulate import placing
+from balanza.simulate.dispatching import Dispatching
 from balanza.simulate.figures import figures_of
+from balanza.simulate.machines import Machine
 from balanza.simulate.measures import Outcome
 from balanza.simulate.rules import NAMES
+from balanza.simulate.sizing import with_workers
 from balanza.simulate.workload import arrivals_of
 from tests.simulate.fleets import a_scenario, chances_of, outcome_of
 
@@ -185,3 +188,26 @@ def test_each_batch_stands_where_its_own_mean_job_would() -> None:
     ]
     outcome = outcome_of(a_scenario(1, jobs={"count": 0, "load": None}, bursts=bursts), "no_fair_share")
     assert outcome.of_owners("berta")[1].p95 < 400
+
+
+def test_what_many_wait_to_take_from_another_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Idle workers that leave jobs to faster ones hold what others may take later: a look led to several more."""
+    looks: list[Machine | None] = []
+    settle = Dispatching.settle
+
+    def look(dispatching: Dispatching, first: Machine | None = None) -> None:
+        looks.append(first)
+        settle(dispatching, first)
+
+    monkeypatch.setattr(Dispatching, "settle", look)
+    scenario = a_scenario(
+        jobs={"count": 600, "load": 0.8},
+        owners=[{"name": "ana"}, {"name": "berta", "share": 2.0}],
+        bursts=[{"at_seconds": 100.0, "jobs": 100, "owner": "flood"}],
+        slowdowns=[{"worker": 2, "at_seconds": 50.0}],
+        failures={"every_seconds": 900, "down_seconds": 30},
+    )
+    fleet = scenario.workers[0].model_copy(update={"count": 6, "fastest": 4.0, "slots": 2})
+    scenario = with_workers(scenario.model_copy(update={"workers": (fleet,)}), 8)
+    assert outcome_of(scenario, "no_slot_share", seed=3).jobs == 700
+    assert len(looks) < 5 * 700

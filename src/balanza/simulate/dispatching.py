@@ -45,6 +45,8 @@ class Dispatching:
         self._patience = Patience()
         self._asks_again: set[str] = set()
         """Workers that leave a job to others, and ask when they have done so for long enough."""
+        self._looks_at: set[float] = set()
+        """When what is in own queues may be taken by others: looked at once each time, however many wait for it."""
         self._nobodys: dict[str, Task] = {}
         """Assigned to nobody: there was no worker."""
         self._known_slowness: dict[str, float] = {}
@@ -128,10 +130,16 @@ class Dispatching:
         own = task.machine
         if own is None or own is machine or own.free_slots <= 0:
             return True
-        left = task.assigned_at + STEAL_AFTER_SECONDS - self._simulation.now
-        if left > _INSTANT:
-            self._simulation.after(left, self.settle)
+        due = task.assigned_at + STEAL_AFTER_SECONDS
+        left = due - self._simulation.now
+        if left > _INSTANT and due not in self._looks_at:
+            self._looks_at.add(due)
+            self._simulation.after(left, lambda: self._look_at(due))
         return left <= _INSTANT
+
+    def _look_at(self, due: float) -> None:
+        self._looks_at.discard(due)
+        self.settle()
 
     def _looks_ahead(self) -> bool:
         """Of an order that is for the least total time the first jobs are looked at however many there are."""
