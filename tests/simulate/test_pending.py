@@ -44,6 +44,18 @@ def test_heads_and_oldest_are_those_of_a_search_through_all(steps: list[PendingJ
         assert list(pending.in_order(lengths))[:1] == [one.job_id for one in [first_of(heads)] if one]
 
 
+def test_what_comes_back_to_another_share_is_of_that_one_alone() -> None:
+    pending = PendingJobs()
+    for number in range(2):
+        pending.add(PendingJob(f"job{number}", number, "carla", 50, 1.0))
+    pending.remove("job1")
+    pending.add(PendingJob("job1", 1, "ana", 50, 1.0))
+    pending.remove("job0")
+    assert [one.share for one in pending.heads()] == ["ana"]
+    pending.add(PendingJob("job2", 2, "carla", 50, 1.0))
+    assert [one.job_id for one in pending.heads()] == ["job1", "job2"]
+
+
 def test_who_was_away_saves_up_no_credit() -> None:
     pending = PendingJobs()
     pending.add(PendingJob("one", 1, "ana", 50, 8))

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from balanza.balancer.order import Head, first_of, in_order, joined_at
 
-Entry = TypeVar("Entry", tuple[int, float, int, str], tuple[int, str])
+Entry = TypeVar("Entry", tuple[int, float, int, str, str], tuple[int, str])
 """In the heap of a share, and by age: the last is the job's id."""
 
 
@@ -36,7 +36,7 @@ class PendingJobs:
     served_seconds: dict[str, float] = field(default_factory=dict)
     """By share; one that is not there has had nothing."""
     _jobs: dict[str, PendingJob] = field(default_factory=dict)
-    _shares: dict[str, list[tuple[int, float, int, str]]] = field(default_factory=dict)
+    _shares: dict[str, list[tuple[int, float, int, str, str]]] = field(default_factory=dict)
     _count: dict[str, int] = field(default_factory=dict)
     _by_age: list[tuple[int, str]] = field(default_factory=list)
 
@@ -91,7 +91,7 @@ class PendingJobs:
         elif waiting:
             yield from in_order([self._head(job) for job in self._jobs.values()], seconds)
 
-    def _drained(self, heap: list[tuple[int, float, int, str]]) -> Iterator[str]:
+    def _drained(self, heap: list[tuple[int, float, int, str, str]]) -> Iterator[str]:
         """The order of one share, which needs no knowledge of the others: only as much is sorted as is asked for."""
         last = None
         while heap:
@@ -117,10 +117,11 @@ class PendingJobs:
             heapify(heap)
 
     def _waits(self, entry: Entry) -> bool:
-        """Not when the job went and came back, after a failure for one, with another key."""
+        """Not when the job went and came back, after a failure for one, with another key or share."""
         job = self._jobs.get(entry[-1])
-        return job is not None and (len(entry) == 2 or entry[:3] == _rank(job))
+        return job is not None and (len(entry) == 2 or entry[:-1] == _rank(job))
 
 
-def _rank(job: PendingJob) -> tuple[int, float, int]:
-    return -job.priority, job.order_key, job.seq
+def _rank(job: PendingJob) -> tuple[int, float, int, str]:
+    """By share at last: an entry is of this share alone."""
+    return -job.priority, job.order_key, job.seq, job.share
