@@ -284,6 +284,20 @@ def test_nothing_of_a_higher_priority_is_paused_for_who_holds_fewer_slots(world:
     assert ask_beside(world, "a", urgent["a"], remaining=50) is not None
 
 
+def test_what_a_conversion_says_of_its_remainder_counts_as_it_advances(world: World) -> None:
+    """An encoder that has just begun, on a busy machine, tells of five times the time that it will take."""
+    world.join("a")
+    world.desk.database.write(lambda tx: speeds.save(tx, {("", "mp3"): (0.0, 3)}))
+    put(world, "film", 100)
+    film = world.granted("a")
+    put(world, "as-long", 100)
+    world.beat("a", LeaseReport(token=film.token, progress=1))
+    assert ask_beside(world, "a", film, remaining=500) is None
+
+    world.beat("a", LeaseReport(token=film.token, progress=90))
+    assert ask_beside(world, "a", film, remaining=500) is not None
+
+
 def test_nothing_is_paused_while_a_slot_is_free_or_for_a_lease_of_somebody_else(world: World) -> None:
     world.join("a", slots=2)
     world.join("b")

@@ -18,6 +18,15 @@ LEAST_MEMORY_FREE = 0.2
 """Of the memory that a worker may use: what is paused keeps its own."""
 
 
+def likely_remainder(told_seconds: float, predicted_seconds: float, *, done: float) -> float:
+    """How long a conversion will still run: the more of it is `done`, 0..1, the more what it tells counts.
+
+    Of one that has hardly begun that is far off: the start is slow, and an encoder looks ahead before it writes.
+    `predicted_seconds` is of what remains.
+    """
+    return done * told_seconds + (1 - done) * predicted_seconds
+
+
 def is_short_beside(predicted_seconds: float, remaining_seconds: float) -> bool:
     """Whether a job predicted so is worth pausing one with so much left."""
     return predicted_seconds < SHORT_BESIDE * remaining_seconds

@@ -6,7 +6,7 @@ The rules are pure (`balancer.order`, `pausing`, `lookahead`); here they meet th
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from math import ceil
@@ -127,6 +127,7 @@ class Planner:
 
         Not what nobody has predicted, an older version's: it may be a film.
         """
+        asked = replace(asked, remaining_seconds=_likely_remainder(paused, asked.remaining_seconds, speeds))
         heads = next_jobs.heads(tx, taker, pausing.SHARES_LOOKED_AT)
         held = fairness.slots_held(tx) if any(job.share != paused.share for job, _ in heads) else Counter()
         for index, (job, _) in enumerate(heads):
@@ -194,6 +195,15 @@ class Planner:
         """Whether others are about to start what it could run; one that hangs does not."""
         later = Taker(taker.worker_id, taker.ability, ANY_TIME)
         return Prospect.SOON if next_jobs.heads(tx, later, 1) else Prospect.NONE
+
+
+def _likely_remainder(paused: Job, told_seconds: float, speeds: Speeds) -> float:
+    """By prediction as well, where enough was seen of that kind of work."""
+    if not speeds.knows(paused.work):
+        return told_seconds
+    done = paused.progress / 100
+    whole = speeds.seconds_on(paused.worker_id or "", paused.work, paused.guess_seconds)
+    return pausing.likely_remainder(told_seconds, (1 - done) * whole, done=done)
 
 
 def _is_owed_a_slot(job: Job, seconds: float, asked: Asked, held: Mapping[str, int], now: datetime) -> bool:

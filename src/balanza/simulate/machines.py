@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from balanza.balancer.pausing import likely_remainder
 from balanza.simulate.workload import Arrival
 
 
@@ -65,7 +66,8 @@ class Run:
         self.count(now)
         progress = min(1.0, self.done / self.task.arrival.size)
         total = self.task.arrival.size / self.machine.speed
-        return (1 - progress) * (progress * total + (1 - progress) * self.predicted_seconds)
+        left = 1 - progress
+        return likely_remainder(left * total, left * self.predicted_seconds, done=progress)
 
 
 @dataclass(slots=True, eq=False)
