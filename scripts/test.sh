@@ -16,7 +16,7 @@ step() {
     "$@"
 }
 
-# One test more than cores, as many of them wait; more than five would only measure how they disturb each other.
+# Two tests more than cores, as many of them wait; more than six would only measure how they disturb each other.
 cores=$(nproc 2>/dev/null || echo 2)
 [ "$cores" -le 4 ] || cores=4
 
@@ -34,5 +34,5 @@ wait "$compiling" || true
 #
 # Real browsers, databases and processes miss their moment now and then on a machine that others use too. What failed is
 # run once more, alone: who fails twice has failed, and who did not is named above, to be mended.
-step python -m pytest -n "$((cores + 1))" --dist worksteal "$@" ||
+step python -m pytest -n "$((cores + 2))" --dist worksteal "$@" ||
     step python -m pytest --last-failed --last-failed-no-failures none "$@"
