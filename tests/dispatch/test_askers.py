@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from balanza.dispatch.askers import Asker
+from balanza.dispatch.askers import Asker, Askers
 from balanza.dispatch.dispatcher import Submission
+from balanza.dispatch.leasing import Leasing
 from balanza.errors import Retryable
 from balanza.lifecycle import JobStatus
 from balanza.model import Outcome, Reason
 from balanza.protocol import LeaseRequest
-from balanza.store import fairness
+from balanza.store import fairness, speeds
 from tests.dispatch.conftest import World
 from tests.store import invariants
 
@@ -64,7 +65,8 @@ def test_a_question_is_answered_once_and_a_second_one_beside_it(world: World) ->
     world.join("a", slots=2)
     with waits(world, "a") as first, waits(world, "a") as second:
         made = [world.submit() for _ in range(3)]
-    assert [asker.grant.job_id for asker in (first, second) if asker.grant] == [job.id for job in made[:2]]
+    # The newest question first: an older one may be of a connection that broke unheard.
+    assert [asker.grant.job_id for asker in (second, first) if asker.grant] == [job.id for job in made[:2]]
     assert world.job(made[2].id).status is JobStatus.PENDING
 
 
@@ -86,6 +88,37 @@ def test_a_job_that_nobody_hears_of_is_pending_again(world: World, monkeypatch: 
     assert [attempt.outcome for attempt in world.attempts(job.id)] == [Outcome.RELEASED]
     assert world.granted("b").job_id == job.id
     invariants.check(world.desk.database)
+
+
+def test_who_submits_hears_of_the_job_though_what_nobody_heard_of_cannot_be_taken_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.join("a")
+
+    def fails(*_: Any) -> None:
+        raise Retryable("The database is too busy.")
+
+    monkeypatch.setattr(Askers, "settle", lambda *_: False)
+    monkeypatch.setattr(Leasing, "take_back", fails)
+    with waits(world, "a"):
+        job = world.submit()
+    assert world.job(job.id).status is JobStatus.PROCESSING
+    world.let_pass(11, "a")
+    assert world.job(job.id).status is JobStatus.PENDING, "the lease has ended by itself"
+
+
+def test_all_that_a_worker_did_not_hear_of_is_pending_again(world: World) -> None:
+    world.join("a")
+    made = [world.submit() for _ in range(20)]
+    world.desk.database.write(lambda tx: speeds.save(tx, {("", made[0].work): (-9.0, 3)}))  # known to be tiny
+    world.clock.pass_seconds(10)
+    world.beat("a")
+    grant = world.fleet.lease(LeaseRequest(worker_id="worker_a", instance="first", most=4))
+    assert grant is not None
+    assert len(grant.companions) == 3
+    world.fleet.take_back(grant)
+    assert {world.job(job.id).status for job in made} == {JobStatus.PENDING}
+    assert world.worker("a").running_jobs == 0
 
 
 def test_a_promise_that_is_not_kept_is_free_for_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,8 @@ class Askers:
     def take(self, worker_id: str) -> Asker | None:
         """One that asks for a free slot of this worker and that nobody else has promised anything: it is now."""
         with self._lock:
-            for asker in self._open.get(worker_id, ()):
+            # The newest first: an older one may be of a connection that broke unheard.
+            for asker in reversed(self._open.get(worker_id, ())):
                 if not asker.is_promised and asker.grant is None and asker.request.pauses is None:
                     asker.is_promised = True
                     return asker
@@ -74,9 +75,9 @@ class Askers:
     def settle(self, asker: Asker, grant: LeaseGrant | None) -> bool:
         """Ends the promise. Whether the asker hears of the grant, if there is one."""
         with self._lock:
-            asker.is_promised = False
             if not asker.is_gone:
                 asker.grant = grant
+            asker.is_promised = False  # at last: who sees that looks for the grant
             return not asker.is_gone
 
 

@@ -17,6 +17,7 @@ from balanza.dispatch.endings import Ended
 from balanza.dispatch.forecasts import Forecasts
 from balanza.dispatch.measurements import Measurements
 from balanza.dispatch.pace import Pace
+from balanza.dispatch.planning import Planner
 from balanza.dispatch.predictions import Predictions
 from balanza.dispatch.signals import Signals
 from balanza.errors import StorageError
@@ -81,6 +82,7 @@ class Desk:
     pace: Pace = field(init=False)
     chooser: Chooser = field(init=False)
     forecasts: Forecasts = field(init=False)
+    planner: Planner = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pace", Pace(self.settings))
@@ -88,6 +90,7 @@ class Desk:
         chooser = Chooser(self.settings.policy, measurements, self.chance, self.predictions)
         object.__setattr__(self, "chooser", chooser)
         object.__setattr__(self, "forecasts", Forecasts(self.predictions))
+        object.__setattr__(self, "planner", Planner(self.order))
 
     @property
     def order(self) -> Order:

@@ -1,5 +1,6 @@
 """How a worker gets a job: planned where nothing is locked, then moved and leased in one write transaction."""
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,12 +18,14 @@ from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended, end_leases
 from balanza.dispatch.messages import grant_of
 from balanza.dispatch.moving import take
-from balanza.dispatch.planning import Asked, Plan, Planner, Prospect
-from balanza.errors import WorkerReplaced, WorkerUnknown
+from balanza.dispatch.planning import Asked, Plan, Prospect
+from balanza.errors import Retryable, WorkerReplaced, WorkerUnknown
 from balanza.model import Job, Lease, Outcome, Worker
 from balanza.protocol import LeaseGrant, LeaseRequest
 from balanza.store import fairness, jobs, workers
 from balanza.store.jobs import NewLease
+
+log = logging.getLogger("balanza.dispatch")
 
 LOOK_AGAIN_SECONDS = 30.0
 """Longer than any long poll: while something is pending upkeep rings once a second, also for what another server on the
@@ -55,7 +58,6 @@ class Leasing:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._planner = Planner(desk.order)
 
     def ask(self, request: LeaseRequest) -> Answer:
         """The job that the worker should run next, of all pending ones (`planning`); the guard's turn apart.
@@ -88,7 +90,10 @@ class Leasing:
     def keep(self, promise: Promise, granted: Granted) -> None:
         """To be called after that commit. What nobody hears of is pending again, and the attempt does not count."""
         if not promise.keep(self._told(granted)):
-            self.take_back([lease.token for lease in granted.leases])
+            try:
+                self.take_back([lease.token for lease in granted.leases])
+            except Retryable:  # whoever submitted is to hear of the job all the same
+                log.warning("A lease that nobody heard of could not be taken back now; it ends by itself.")
 
     def take_back(self, tokens: Sequence[str]) -> None:
         """What was leased to a worker that has gone away before it heard of it."""
@@ -112,7 +117,7 @@ class Leasing:
         if asked is None or not jobs.any_runnable(tx, asked.ability):
             return Prospect.NONE
         speeds = self._desk.predictions.speeds(tx, now)
-        return self._planner.plan(tx, asked, speeds, dispatches=self._desk.dispatches.count, now=now)
+        return self._desk.planner.plan(tx, asked, speeds, dispatches=self._desk.dispatches.count, now=now)
 
     def _lease(self, tx: Connection, *, request: LeaseRequest, plan: Plan) -> Granted | None:
         """What was planned, as far as nobody else has changed it since; nothing without its first job."""
@@ -123,7 +128,8 @@ class Leasing:
             raise not_registered(tx, request.worker_id)
         if not _may_start(tx, worker, request, now):
             return None
-        # Jobs, then shares, then events: in any other order two workers could wait for each other in a circle.
+        # Jobs, then shares, then events: in any other order two workers could wait for each other in a circle. (Where
+        # a job was made before in this transaction, all workers are locked, and nobody else is here.)
         lying = jobs.lock_pending(tx, [job.id for job in plan.jobs])
         there = [job for job in plan.jobs if job.id in lying and lying[job.id] == job.assigned_worker]
         if plan.job not in there:

@@ -82,17 +82,17 @@ async def lease(
         loop_parts.bells.listen(signals.ANY_WORK, signals.work_for(wanted.worker_id)) as bell,
         departure(request, bell) as departed,
     ):
-        while not departed.done():
+        while not (departed.done() or loop_parts.bells.closed):
             grant, look_again_seconds = await to_thread.run_sync(parts.fleet.ask, wanted)
-            if grant is not None:
-                return grant
             left = deadline - time.monotonic()
-            if left <= 0 or loop_parts.bells.closed:
-                break
-            if grant := await _given(parts.desk.askers, wanted, bell, min(left, look_again_seconds)):
+            if grant is None and left > 0:
+                grant = await _given(parts.desk.askers, wanted, bell, min(left, look_again_seconds))
+            if grant is not None:
                 if not departed.done():
                     return grant
                 await to_thread.run_sync(parts.fleet.take_back, grant)
+            if left <= 0:
+                break
     return Response(status_code=204)
 
 
