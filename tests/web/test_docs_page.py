@@ -42,6 +42,8 @@ def test_axe_finds_nothing_whatever_is_open(fleet: str, open_page: OpenPage, sch
 
 
 def found(page: Page) -> list[tuple[str, str]]:
+    """By colours that have come to rest: those of a button that was just pressed are on their way for a moment."""
+    page.evaluate("() => Promise.allSettled(document.getAnimations().map((one) => one.finished))")
     result = page.evaluate("rules => axe.run(document, { runOnly: rules, resultTypes: ['violations'] })", RULES)
     return [(one["id"], node["html"][:200]) for one in result["violations"] for node in one["nodes"]]
 
