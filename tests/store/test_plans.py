@@ -148,6 +148,18 @@ def test_sqlite_reads_and_sorts_no_whole_table(scene: Scene, name: str) -> None:
     }
 
 
+@pytest.mark.parametrize("queue", ["own", "general"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_sqlite_looks_up_the_whole_rank_of_a_job_and_not_its_queue_alone(scene: Scene, queue: str) -> None:
+    scene.worker()
+    scene.submit("job", "worker_a")
+    name = {"own": "tied in an own queue", "general": "tied in the general queue"}[queue]
+
+    plan = scene.database.write(lambda tx: explained(tx, HOT[name], "EXPLAIN QUERY PLAN"))
+
+    assert any("(assigned_worker=? AND priority=? AND order_key=?)" in line for line in plan), plan
+
+
 class _Undone(Exception):
     """Takes back what was done to look at the plans."""
 

@@ -4,11 +4,13 @@ A worker may take what is in its own queue, in the general one, and in that of a
 for another that has one, only when it has waited there for a while. Never, except of its own queue, what it failed at.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Select,
@@ -29,6 +31,7 @@ from balanza.store.queues import CAN_RUN, NOT_FAILED_BY, Ability
 from balanza.store.tables import JOB, jobs, workers
 from balanza.store.transitions import by_index, has_status, oldest_pending
 
+_Same = Callable[[Column[Any], str], ColumnElement[bool]]
 _PENDING = has_status(JobStatus.PENDING)
 _IN_ORDER = (jobs.c.share, jobs.c.priority.desc(), jobs.c.order_key, jobs.c.seq)
 _HAS_FREE_SLOT = exists(
@@ -83,21 +86,29 @@ _HEADS = (
     .limit(bindparam("most"))
 )
 _OLDEST = oldest_pending(select(*JOB).where(CAN_RUN, _MAY_TAKE))
-# Not `=`: PostgreSQL would leave them out of the order then, and could walk through all jobs by their number.
-_SAME_RANK = (
-    jobs.c.share == bindparam("of_share"),
-    jobs.c.priority.between(bindparam("of_priority"), bindparam("of_priority")),
-    jobs.c.order_key.between(bindparam("of_key"), bindparam("of_key")),
-)
 
 
-def _tied(in_queue: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    query = _first(select(*JOB).where(in_queue, *_SAME_RANK), index="ix_jobs_pending")
-    return query.order_by(jobs.c.assigned_worker, *_IN_ORDER[1:]).limit(1)
+def _equal(column: Column[Any], name: str) -> ColumnElement[bool]:
+    return column == bindparam(name)
 
 
-_TIED = _tied(jobs.c.assigned_worker.between(bindparam("queue"), bindparam("queue")))
-_TIED_IN_GENERAL = _tied(jobs.c.assigned_worker.is_(None))
+def _within(column: Column[Any], name: str) -> ColumnElement[bool]:
+    """Equal in other words. PostgreSQL leaves out of the order what is `=`, and could then walk through all jobs by
+    their number; SQLite looks up no more columns of an index after a range, and would walk through the whole queue."""
+    return column.between(bindparam(name), bindparam(name))
+
+
+def _tied(is_same: _Same, *, in_general: bool = False) -> Select[*tuple[Any, ...]]:
+    queue = jobs.c.assigned_worker
+    rank = is_same(jobs.c.priority, "of_priority"), is_same(jobs.c.order_key, "of_key")
+    in_queue = queue.is_(None) if in_general else is_same(queue, "queue")
+    query = select(*JOB).where(in_queue, *rank, jobs.c.share == bindparam("of_share"))
+    return _first(query, index="ix_jobs_pending").order_by(queue, *_IN_ORDER[1:]).limit(1)
+
+
+_SAME: Mapping[str, _Same] = {"sqlite": _equal, "postgresql": _within}
+_TIED = {dialect: _tied(is_same) for dialect, is_same in _SAME.items()}
+_TIED_IN_GENERAL = {dialect: _tied(is_same, in_general=True) for dialect, is_same in _SAME.items()}
 _AFTER = (
     _first(
         select(*JOB).where(
@@ -175,9 +186,9 @@ def tied(tx: Connection, taker: Taker, job: Job, queue: str | None) -> Job | Non
     """
     values = {**_rank(job), **taker.values}
     if queue is None:
-        row = tx.execute(_TIED_IN_GENERAL, values).first()
+        row = tx.execute(_TIED_IN_GENERAL[tx.dialect.name], values).first()
     else:
-        row = tx.execute(_TIED, {"queue": queue, **values}).first()
+        row = tx.execute(_TIED[tx.dialect.name], {"queue": queue, **values}).first()
     return None if row is None else Job(*row)
 
 
