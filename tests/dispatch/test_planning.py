@@ -271,6 +271,26 @@ def test_the_slots_of_what_is_paused_are_not_counted(world: World) -> None:
     assert guest.job_id == "guest"
 
 
+def test_what_is_about_to_be_paused_holds_no_slot_either(world: World) -> None:
+    world.join("a", "b", "c")
+    for letter in "abc":
+        put(world, f"film-{letter}", 300, share="ana")
+    films = {letter: world.granted(letter) for letter in "abc"}
+    world.clock.pass_seconds(100)
+    for number in range(2):
+        put(world, f"guest-{number}", 60, share="berta")
+
+    first = ask_beside(world, "a", films["a"], remaining=200)
+
+    assert first is not None
+    assert world.job("film-a").paused
+    assert ask_beside(world, "b", films["b"], remaining=200) is None, "it would leave ana one slot, and berta two"
+    world.finish(first)
+    world.beat("a", LeaseReport(token=films["a"].token, progress=40, paused=False, paused_seconds=60))
+    assert not world.job("film-a").paused
+    assert ask_beside(world, "b", films["b"], remaining=200) is not None
+
+
 def test_nothing_of_a_higher_priority_is_paused_for_who_holds_fewer_slots(world: World) -> None:
     world.join("a", "b")
     for letter in "ab":

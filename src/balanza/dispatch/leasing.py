@@ -134,6 +134,8 @@ class Leasing:
         there = [job for job in plan.jobs if job.id in lying and lying[job.id] == job.assigned_worker]
         if plan.job not in there:
             return None
+        if request.pauses is not None:  # what it says of that comes too late for whoever is next to ask
+            jobs.pause(tx, request.pauses, worker_id=worker.id)
         fairness.lock(tx, (job.share for job in there))
         moves = [move for job in there if (move := self._brought(tx, worker, job, plan.rule, now))]
         leases = self._leased(tx, request, there, plan, now)

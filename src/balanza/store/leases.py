@@ -58,6 +58,7 @@ _RENEW = (
     .where(THIS_TOKEN, jobs.c.worker_id == bindparam("by"), _LEASED)
     .values(progress=case((jobs.c.progress < _REACHED, _REACHED), else_=jobs.c.progress))
 )
+_PAUSE = update(jobs).where(THIS_TOKEN, jobs.c.worker_id == bindparam("by"), _LEASED).values(paused=True)
 _ENDED = jobs.c.lease_expires_at <= bindparam("now")
 _EXPIRED = by_index(
     select(jobs.c.lease_token).where(_LEASED, _ENDED).order_by(jobs.c.lease_expires_at), "ix_jobs_leased"
@@ -183,6 +184,11 @@ def renew(tx: Connection, *, worker_id: str, reports: Sequence[LeaseReport], exp
         if tx.execute(_RENEW, values).rowcount:
             renewed.add(report.token)
     return renewed
+
+
+def pause(tx: Connection, token: str, *, worker_id: str) -> None:
+    """The worker is to pause that job now, if it still holds it; its next heartbeat tells whether it has."""
+    tx.execute(_PAUSE, {"this_token": token, "by": worker_id})
 
 
 def expired(tx: Connection, now: datetime) -> list[str]:
