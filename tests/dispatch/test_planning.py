@@ -131,11 +131,12 @@ def test_who_comes_later_starts_where_the_others_are(world: World) -> None:
     [
         (lambda world, grant: world.fleet.release(grant.token), 0),
         (lambda world, grant: world.let_pass(25), 0),
+        (lambda world, grant: world.join("a", instance="second"), 0),
         (lambda world, grant: world.dispatcher.cancel(grant.job_id), 80),
         (lambda world, grant: world.fleet.fail(grant.token, Failure(error="It broke.")), 100),
         (lambda world, grant: world.finish(grant), 100),
     ],
-    ids=["handed back", "its worker fell silent", "cancelled", "failed", "completed"],
+    ids=["handed back", "its worker fell silent", "its worker was restarted", "cancelled", "failed", "completed"],
 )
 def test_what_was_cut_short_is_not_counted_as_served(
     world: World, cut_short: Callable[[World, LeaseGrant], object], served: float

@@ -34,11 +34,19 @@ class Ended:
 
 
 def end_attempt(
-    tx: Connection, chooser: Chooser, lease: Lease, outcome: Outcome, failure: Failure, *, now: datetime
+    tx: Connection,
+    chooser: Chooser,
+    lease: Lease,
+    outcome: Outcome,
+    failure: Failure,
+    *,
+    was_lost: bool = False,
+    now: datetime,
 ) -> Ended | None:
     """Ends the attempt; while attempts remain its job is assigned anew, to another worker if there is one.
 
-    Failed and expired attempts count, released ones do not. None when the lease is no longer live.
+    Failed and expired attempts count, released ones do not. Its owner was not served by one that was released, or
+    that `was_lost` with its worker. None when the lease is no longer live.
     """
     workers.lock_all(tx)
     if outcome is Outcome.RELEASED:
@@ -50,6 +58,7 @@ def end_attempt(
             outcome=outcome,
             error=failure.error,
             log_tail=failure.log_tail,
+            was_lost=was_lost,
             paused_seconds=max(failure.paused_seconds, lease.job.paused_seconds),
             now=now,
         )
@@ -64,10 +73,12 @@ def end_attempt(
 def end_leases(
     tx: Connection, chooser: Chooser, tokens: Sequence[str], outcome: Outcome, *, why: str = "", now: datetime
 ) -> Ended:
-    """Ends the attempts under these tokens; those that have ended by themselves meanwhile are passed over."""
+    """Ends the attempts under these tokens, which their worker lost; those that have ended by themselves meanwhile are
+    passed over."""
     workers.lock_all(tx)
     leases = [lease for token in tokens if (lease := jobs.held(tx, token))]
-    ended = [end_attempt(tx, chooser, lease, outcome, Failure(error=why), now=now) for lease in leases]
+    lost = Failure(error=why)
+    ended = [end_attempt(tx, chooser, lease, outcome, lost, was_lost=True, now=now) for lease in leases]
     return together(one for one in ended if one is not None)
 
 

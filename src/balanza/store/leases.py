@@ -197,11 +197,20 @@ def expired(tx: Connection, now: datetime) -> list[str]:
 
 
 def fail_attempt(
-    tx: Connection, token: str, *, outcome: Outcome, error: str, log_tail: str, paused_seconds: float = 0, now: datetime
+    tx: Connection,
+    token: str,
+    *,
+    outcome: Outcome,
+    error: str,
+    log_tail: str,
+    was_lost: bool = False,
+    paused_seconds: float = 0,
+    now: datetime,
 ) -> Job | None:
     """The job: in the general queue while attempts remain, otherwise failed with `error`; None for a stale token.
 
-    With the outcome `expired` a lease counts as live, and is left alone, when it lasts beyond `now`.
+    With the outcome `expired` a lease counts as live, and is left alone, when it lasts beyond `now`. What `was_lost`
+    with its worker was not served.
     """
     again, last = (_EXPIRE, _EXPIRE_LAST) if outcome is Outcome.EXPIRED else (_FAIL_ATTEMPT, _FAIL)
     values = {"this_token": token, "now": now, "log_tail": log_tail or None}
@@ -212,7 +221,7 @@ def fail_attempt(
     told = ending(moved, outcome, now=now, error=error, log_tail=log_tail)
     end_attempts(tx, [told | {"paused_seconds": paused_seconds}])
     count_end(tx, moved.job, failed=1 if moved.job.kind.is_listed else 0)
-    if outcome is Outcome.EXPIRED:
+    if was_lost:
         fairness.unserve(tx, moved.job)
     if moved.job.status is JobStatus.PENDING:
         fairness.join(tx, moved.job)
