@@ -3,11 +3,11 @@
 import random
 from typing import Any
 
-from balanza.simulate.engine import simulate
+from balanza.simulate.engine import Simulation, simulate
 from balanza.simulate.measures import Outcome
 from balanza.simulate.rules import Rules, rules_named
 from balanza.simulate.scenario import Scenario, scenario_from
-from balanza.simulate.workload import Chances
+from balanza.simulate.workload import Chances, arrivals_of
 
 
 def chances_of(seed: int) -> Chances:
@@ -22,3 +22,8 @@ def a_scenario(workers: int = 4, jobs: dict[str, Any] | None = None, **more: Any
 def outcome_of(scenario: Scenario, rules: Rules | str | None = None, seed: int = 1) -> Outcome:
     chosen = rules_named(rules, scenario.rules) if isinstance(rules, str) else rules or scenario.rules
     return simulate(scenario, chosen, chances_of(seed))
+
+
+def simulation_of(scenario: Scenario, seed: int = 1) -> Simulation:
+    chances = chances_of(seed)
+    return Simulation(scenario, scenario.rules, chances, arrivals_of(scenario, chances))

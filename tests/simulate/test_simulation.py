@@ -13,7 +13,7 @@ from balanza.simulate.measures import Outcome
 from balanza.simulate.rules import NAMES
 from balanza.simulate.sizing import with_workers
 from balanza.simulate.workload import arrivals_of
-from tests.simulate.fleets import a_scenario, chances_of, outcome_of
+from tests.simulate.fleets import a_scenario, chances_of, outcome_of, simulation_of
 
 BATCH: dict[str, Any] = {"count": 200, "load": None, "prediction_sigma": 0.0}
 
@@ -160,6 +160,32 @@ def test_a_worker_that_is_back_at_once_gives_back_at_once_what_it_ran() -> None:
     jobs = {"count": 1, "load": None, "size": {"distribution": "fixed", "mean_seconds": 20.0}}
     outcome = outcome_of(a_scenario(1, jobs=jobs, failures={"every_seconds": 30, "down_seconds": 1}), seed=5)
     assert outcome.makespan_seconds == pytest.approx(10.09 + 1 + 20, abs=0.01), "no lease had to expire"
+
+
+def test_what_is_lost_with_its_worker_was_not_served_and_holds_a_slot_until_that_is_known() -> None:
+    jobs = {"count": 1, "load": None, "size": {"distribution": "fixed", "mean_seconds": 20.0}}
+    scenario = a_scenario(1, jobs=jobs, failures={"every_seconds": 30, "down_seconds": 1})
+    simulation = simulation_of(scenario, seed=5)
+    seen = list[tuple[int, int]]()
+    for at in (10, 10.5, 12):  # it vanishes at 10.09
+        simulation.after(at, lambda: seen.append((len(simulation.machines[0].runs), simulation.held.total())))
+
+    simulation.run()
+
+    served = simulation.dispatching.pending.served_seconds
+    assert sum(served.values()) == pytest.approx(simulation.tasks[0].predicted_seconds)
+    assert seen == [(1, 1), (0, 1), (1, 1)]
+
+
+def test_in_the_end_nobody_holds_a_slot_whatever_was_paused_or_lost() -> None:
+    owners = [{"name": "ana"}, {"name": "berta"}]
+    scenario = a_scenario(4, owners=owners, failures={"every_seconds": 200, "down_seconds": 60})
+    simulation = simulation_of(scenario)
+
+    outcome = simulation.run()
+
+    assert outcome.costs.pauses > 50
+    assert not any(simulation.held.values())
 
 
 def test_use_is_that_of_all_slots_however_they_are_spread() -> None:

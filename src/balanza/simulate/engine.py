@@ -69,7 +69,7 @@ class Simulation:
         self.mishaps = Mishaps(self, chances)
         self.tasks: list[Task] = []
         self.held: Counter[str] = Counter()
-        """By share, in how many slots something of it runs."""
+        """By share, in how many slots something of it runs, as far as the server knows."""
         self.moves = self.pauses = self.ended = 0
         self._done = self.env.event()
         self._on_ended = on_ended
@@ -186,7 +186,10 @@ class Simulation:
         self.dispatching.settle(machine)
 
     def lose(self, run: Run) -> None:
-        """Its worker vanished: nobody knows before the lease expires, and then the job is tried again."""
+        """Its worker vanished: nobody knows before the lease expires, and then the job is tried again.
+
+        Until then it holds its slot, unless it was paused.
+        """
         run.timer += 1
         run.machine.lost.append(run)
         self.after(LEASE_SECONDS, lambda: self.expire(run))
@@ -197,6 +200,8 @@ class Simulation:
             return
         self.touch(run.machine)
         run.machine.lost.remove(run)
+        self.held[run.task.share] -= run.paused_at is None
+        self.dispatching.pending.unserve(run.task.share, run.task.predicted_seconds)
         run.task.attempts += 1
         if run.task.attempts >= MAX_ATTEMPTS:
             self._count_end()

@@ -40,8 +40,7 @@ class Mishaps:
         simulation = self._simulation
         simulation.touch(machine)
         lost = [*machine.runs, *machine.paused.values()]
-        for run in list(machine.runs):
-            simulation.vacate(run)
+        machine.runs.clear()
         machine.paused.clear()
         machine.is_up = False
         for run in lost:

@@ -67,6 +67,10 @@ class PendingJobs:
         """So much predicted work of the share was dispatched."""
         self.served_seconds[share] = self.served_seconds.get(share, 0.0) + seconds
 
+    def unserve(self, share: str, seconds: float) -> None:
+        """So much of it was lost with its worker, and was not served."""
+        self.served_seconds[share] = max(0.0, self.served_seconds.get(share, 0.0) - seconds)
+
     def heads(self) -> list[Head]:
         """Of each share that has pending jobs the one that comes first; by share."""
         return [self._head(self._jobs[heap[0][-1]]) for _, heap in sorted(self._shares.items()) if heap]
