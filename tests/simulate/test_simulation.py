@@ -122,6 +122,16 @@ def test_who_comes_later_with_as_many_jobs_holds_as_many_slots_at_once_and_no_mo
     assert waits.count(0) == 4
 
 
+def test_who_is_owed_a_slot_waits_only_until_a_conversion_may_be_paused_for_so_long() -> None:
+    bursts = [
+        {"at_seconds": at, "jobs": count, "owner": name, "size": {"distribution": "fixed", "mean_seconds": seconds}}
+        for at, count, name, seconds in ((0.0, 2, "ana", 200.0), (30.0, 1, "berta", 150.0), (30.0, 1, "carla", 60.0))
+    ]
+    outcome = outcome_of(a_scenario(2, jobs={"count": 0, "load": None, "prediction_sigma": 0.0}, bursts=bursts))
+    waits = {one.arrival.owner: one.wait_seconds for one in outcome.fates}
+    assert waits["carla"] == pytest.approx(20, abs=0.01), "paused for half of the time and 5 s: 60 s of 50 + 60"
+
+
 def test_jobs_of_workers_that_vanish_are_run_by_others() -> None:
     scenario = a_scenario(jobs={"load": 0.5}, failures={"every_seconds": 400, "down_seconds": 60})
     outcome = outcome_of(scenario)

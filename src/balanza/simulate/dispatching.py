@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import chain, islice
+from math import inf
 from typing import TYPE_CHECKING
 
 from balanza.balancer import lookahead, order, pausing
@@ -246,7 +247,8 @@ class Dispatching:
         return False
 
     def _is_owed(self, run: Run, task: Task, seconds: float) -> bool:
-        """Whether its owner holds so many slots fewer that it need not be short."""
+        """Whether its owner holds so many slots fewer that it need not be short. Looked at again when the run may be
+        paused for so long."""
         if not self._rules.slot_share or task.share == run.task.share:
             return False
         if task.arrival.priority < run.task.arrival.priority:
@@ -255,16 +257,22 @@ class Dispatching:
         most = pausing.longest_pause(paused_seconds=run.paused_until(now), elapsed_seconds=now - run.started_at)
         own, other = held[task.share], held[run.task.share]
         left = run.estimated_seconds(now)
-        return pausing.is_owed_a_slot(seconds, left, held=own, held_by_other=other, pause_seconds=most)
+        if not pausing.is_owed_a_slot(seconds, left, held=own, held_by_other=other, pause_seconds=inf):
+            return False
+        if seconds > most:
+            self._ask_later(run, seconds - most)  # every second that it runs is one more
+        return seconds <= most
 
     def _ask_later(self, run: Run, seconds: float) -> None:
-        """It has been paused for its share of time, and may be again then."""
-        if run.waits_for_leave:
+        """It may be paused then, for long enough, and may not now."""
+        due = self._simulation.now + seconds + 0.001
+        if run.looked_at_again <= due:
             return
-        run.waits_for_leave = True
+        run.looked_at_again = due
 
         def ask() -> None:
-            run.waits_for_leave = False
+            if run.looked_at_again == due:
+                run.looked_at_again = inf
             if run in self._runs:
                 self.settle()
 

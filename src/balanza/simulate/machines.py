@@ -1,6 +1,7 @@
 """The moving parts of a simulation: jobs, workers, and one worker's run of one job."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from balanza.balancer.pausing import likely_remainder
 from balanza.simulate.workload import Arrival
@@ -44,8 +45,8 @@ class Run:
     """Which of the timers set for its end is the right one: the last."""
     paused_at: float | None = None
     paused_seconds: float = 0.0
-    waits_for_leave: bool = False
-    """A look at it is due when it may be paused again."""
+    looked_at_again: float = inf
+    """When, at the latest, because it may be paused then, and might not before."""
 
     def count(self, now: float) -> None:
         """Brings `done` up to now."""
