@@ -89,6 +89,12 @@ def test_no_pause_is_foreseen_for_what_is_not_short_nor_for_what_stands_behind_i
     assert forecast(slots, pending[::-1])["other"] == Expected(0, 1)
 
 
+def test_what_remains_of_the_long_one_is_without_what_it_is_paused_for() -> None:
+    slots = [Slot("worker_a", 80, 1, pause_in_seconds=40, pause_budget_seconds=100)]
+    assert forecast(slots, [Ahead("not-short", 10)]) == {"not-short": Expected(80, 90)}
+    assert forecast(slots, [Ahead("short", 9)]) == {"short": Expected(40, 49)}
+
+
 def test_what_a_free_slot_begins_sooner_is_paused_for_nowhere() -> None:
     slots = [Slot("worker_a", 40, 1, pause_in_seconds=3, pause_budget_seconds=100), Slot("worker_b", 2, 1)]
     found = forecast(slots, [Ahead("one", 4), Ahead("two", 4)])

@@ -651,10 +651,25 @@ def test_a_short_job_is_foretold_in_the_pause_of_a_long_one_where_those_are_offe
     world.beat("a", LeaseReport(token=film.token, progress=5, eta_seconds=380, paused=True, paused_seconds=1))
     put(world, "next", 4)
     put(world, "middle", 100)
-    assert starts_of(world, "next", "middle") == [2, 384], "the one beside has 2 s left; the next puts off the film"
+    assert starts_of(world, "next", "middle") == [2, 386], "the one beside has 2 s left; the next puts off the film too"
 
     world.clock.pass_seconds(15)
     assert starts_of(world, "next") == [380], "it offers none any more"
+
+
+def test_a_slot_is_free_when_what_is_paused_has_ended_and_what_it_is_paused_for(world: World) -> None:
+    world.join("a")
+    put(world, "film", 400)
+    film = world.granted("a")
+    put(world, "clip", 40)
+    clip = ask_beside(world, "a", film, 380)
+    assert clip is not None
+    put(world, "next", 90)
+    paused = LeaseReport(token=film.token, progress=5, eta_seconds=380, paused=True, paused_seconds=1)
+    world.beat("a", paused, LeaseReport(token=clip.token, progress=25, eta_seconds=30))
+    world.clock.pass_seconds(15)  # no longer one that offers pauses
+
+    assert starts_of(world, "next") == [410]
 
 
 def test_no_pause_is_foretold_when_the_longest_come_first(world: World) -> None:

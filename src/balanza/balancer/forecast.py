@@ -31,6 +31,8 @@ class _Pause:
 
     at: int
     """Which slot."""
+    remaining_seconds: float
+    """Of the conversion, when it may be paused first."""
     free_in_seconds: float
     budget_seconds: float
     """For how long the conversion may be paused now; every second that it runs is one more (`longest_pause`)."""
@@ -50,7 +52,7 @@ def forecast(slots: Sequence[Slot], pending: Iterable[Ahead]) -> dict[str, Expec
     free = [(slot.free_in_seconds, slot.slowness, slot.worker_id, at) for at, slot in enumerate(slots)]
     heapq.heapify(free)
     pauses = [
-        _Pause(at, slot.pause_in_seconds, slot.pause_budget_seconds)
+        _Pause(at, slot.free_in_seconds - slot.pause_in_seconds, slot.pause_in_seconds, slot.pause_budget_seconds)
         for at, slot in enumerate(slots)
         if slot.pause_in_seconds is not None
     ]
@@ -88,6 +90,6 @@ def _soonest(
         one
         for one in pauses
         if max(one.free_in_seconds, not_before) < sooner_than
-        and is_short_beside(job.seconds * slots[one.at].slowness, slots[one.at].free_in_seconds)
+        and is_short_beside(job.seconds * slots[one.at].slowness, one.remaining_seconds)
     )
     return min(able, key=lambda one: (one.free_in_seconds, one.at), default=None)

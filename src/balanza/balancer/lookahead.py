@@ -21,7 +21,7 @@ class Slot:
 
     worker_id: str
     free_in_seconds: float
-    """0 when it is free now."""
+    """0 when it is free now; after a conversion that is paused, and after what it is paused for."""
     slowness: float
     """How many times as long as a usual worker it takes."""
     pause_in_seconds: float | None = None

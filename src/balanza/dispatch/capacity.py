@@ -45,17 +45,17 @@ def slots_of(
         taken = [job for job in running[worker.id] if not job.shares_slot]
         beside = [remaining_seconds(job, speeds, now) for job in running[worker.id] if job.shares_slot]
         for job in taken:
-            slot = Slot(worker.id, remaining_seconds(job, speeds, now), slowness)
-            slots.append(_with_pause(slot, job, beside, now) if worker.id in may_pause else slot)
+            paused_for = beside.pop() if job.paused and beside else 0.0
+            slot = Slot(worker.id, paused_for + remaining_seconds(job, speeds, now), slowness)
+            slots.append(_with_pause(slot, job, paused_for, now) if worker.id in may_pause else slot)
         slots += [Slot(worker.id, 0.0, slowness)] * max(0, worker.slots - len(taken))
     return slots
 
 
-def _with_pause(slot: Slot, job: Job, beside: list[float], now: datetime) -> Slot:
-    """With when the job that runs in it may be paused: once more, after what it is paused for now."""
+def _with_pause(slot: Slot, job: Job, paused_for: float, now: datetime) -> Slot:
+    """With when the job that runs in it may be paused: once more, after the seconds that it is paused for now."""
     elapsed = (now - job.started_at).total_seconds() if job.started_at else 0.0
     budget = pausing.budget_seconds(paused_seconds=job.paused_seconds, elapsed_seconds=elapsed)
-    paused_for = beside.pop() if job.paused and beside else 0.0
     owed = max(0.0, paused_for - budget)
     return replace(slot, pause_in_seconds=paused_for + owed, pause_budget_seconds=budget - paused_for + owed)
 
