@@ -1,6 +1,6 @@
 """Pausing, looking ahead and the forecast."""
 
-from balanza.balancer.forecast import Ahead, Expected, forecast
+from balanza.balancer.forecast import MOST_PAUSES, Ahead, Expected, forecast
 from balanza.balancer.lookahead import Slot, first_for, is_uneven
 from balanza.balancer.pausing import has_room, is_owed_a_slot, is_short_beside, longest_pause, may_be_paused
 
@@ -99,3 +99,10 @@ def test_what_a_free_slot_begins_sooner_is_paused_for_nowhere() -> None:
     slots = [Slot("worker_a", 40, 1, pause_in_seconds=3, pause_budget_seconds=100), Slot("worker_b", 2, 1)]
     found = forecast(slots, [Ahead("one", 4), Ahead("two", 4)])
     assert [one.start_seconds for one in found.values()] == [2, 3]
+
+
+def test_of_many_conversions_pauses_are_foreseen_in_those_that_run_longest() -> None:
+    long = [Slot(f"long_{number}", 1000 + number, 1, pause_in_seconds=5) for number in range(MOST_PAUSES)]
+    shorter = Slot("shorter", 900, 1, pause_in_seconds=0, pause_budget_seconds=100)
+    assert forecast([shorter, *long[1:]], [Ahead("clip", 4)]) == {"clip": Expected(0, 4)}
+    assert forecast([shorter, *long], [Ahead("clip", 4)]) == {"clip": Expected(5, 9)}
