@@ -418,6 +418,16 @@ def test_an_encoder_that_ffmpeg_lacks_is_named_and_not_waited_for(tmp_path: Path
     assert f"{poor} has no libmp3lame" in said(done)
 
 
+@pytest.mark.parametrize(
+    "environment", [{"BALANZA_AUTH": "on"}, {"BALANZA_HOST": "0.0.0.0"}, {"BALANZA_QUOTA_BYTES": "1"}]
+)
+def test_accounts_and_quotas_are_those_of_a_server(tmp_path: Path, environment: Mapping[str, str]) -> None:
+    have(tmp_path, "song.wav")
+    done = balanza_here("convert", "song.wav", "--to", "mp3", "-o", "out", folder=tmp_path, environment=environment)
+    assert done.returncode == 0, said(done)
+    assert files_in(tmp_path) == ["out/song.mp3", "song.wav"]
+
+
 def test_a_disk_that_looks_too_small_is_tried_and_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

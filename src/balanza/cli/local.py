@@ -84,6 +84,10 @@ class LocalRun:
                 "max_attempts": 1,
                 "lease_seconds": NEVER_SECONDS,
                 "heartbeat_seconds": NEVER_SECONDS,
+                # What the environment says of a server's people: here is nobody but who runs the command.
+                "auth": "off",
+                "quota_bytes": None,
+                "quota_jobs": None,
             }
             desk = Desk(database, storage, self._kit.settings.model_copy(update=own), Signals())
             asyncio.run(self._convert(desk, storage, sources))
