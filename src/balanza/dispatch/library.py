@@ -182,8 +182,7 @@ class Library:
 
         ended, deleted = self._desk.database.write(operation)
         self._desk.settle(ended)
-        for gone_id, key in deleted:
-            purge(self._desk, gone_id, key)
+        purge(self._desk, deleted)
 
     def admit(self, media_id: str, name: str, stored: StoredObject) -> Media:
         """Probes what was stored and writes its row; what is no media file is removed. Raises NotMedia, EmptyFile."""
@@ -236,10 +235,16 @@ def delete(tx: Connection, media: Media, *, now: datetime) -> list[tuple[str, st
     return [(media.id, media.storage_key), *derived]
 
 
-def purge(desk: Desk, media_id: str, key: str) -> None:
-    """The bytes of a deleted file are gone. What cannot be done now, the next sweep does."""
-    desk.discard(key)
-    desk.database.write(lambda tx: library.mark_purged(tx, media_id))
+def purge(desk: Desk, deleted: Sequence[tuple[str, str]]) -> None:
+    """The bytes of deleted files, of which `deleted` has id and storage key, are gone. What cannot be done now, the
+    next sweep does."""
+    desk.discard(*(key for _, key in deleted))
+
+    def operation(tx: Connection) -> None:
+        for media_id, _ in deleted:
+            library.mark_purged(tx, media_id)
+
+    desk.database.write(operation)
 
 
 def _refuse_while_read(tx: Connection, media: Media) -> None:

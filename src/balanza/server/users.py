@@ -142,8 +142,7 @@ def take_back(invitation_id: Annotated[str, _Id], parts: Admin) -> None:
 def remove_account(parts: Parts, user_id: str) -> None:
     """The account, all that is theirs, and the bytes. Raises NotFound, Conflict."""
     left = parts.accounts.remove(user_id)
-    for media_id, key in left.files:
-        library.purge(parts.desk, media_id, key)
+    library.purge(parts.desk, left.files)
     for upload_id in left.uploads:
         uploads.discard(parts.desk, upload_id)
     parts.desk.tell()
