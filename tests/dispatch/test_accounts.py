@@ -20,7 +20,7 @@ HERE = Caller("192.0.2.1", "a test")
 @pytest.fixture
 def accounts(world: World) -> Accounts:
     settings = world.desk.settings.model_copy(update={"auth": "on"})
-    return Accounts(world.desk.database, settings, world.clock)
+    return Accounts(world.desk.database, settings, world.clock, world.desk.settle)
 
 
 @pytest.fixture

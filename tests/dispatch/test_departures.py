@@ -8,16 +8,18 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from balanza.dispatch import signals
 from balanza.dispatch.accounts import Accounts, Newcomer
 from balanza.dispatch.derived import Derivations
 from balanza.dispatch.dispatcher import Dispatcher, Submission
+from balanza.dispatch.endings import Ended
 from balanza.dispatch.library import Library
 from balanza.dispatch.sharing import Sharing, Terms
 from balanza.dispatch.uploads import Uploads
 from balanza.errors import Conflict, LeaseLost, LoginNeeded, NotFound
 from balanza.lifecycle import JobStatus
 from balanza.media.probe import Prober
-from balanza.model import LOCAL_USER, JobKind, Role, User, result_key
+from balanza.model import LOCAL_USER, JobKind, Role, User, piece_key, result_key
 from balanza.store import jobs
 from balanza.store.accounts import Usage
 from balanza.store.database import Database
@@ -69,10 +71,39 @@ def test_whoever_is_disabled_keeps_no_worker_busy(world: World, accounts: Accoun
     invariants.check(world.desk.database)
 
 
+def test_what_was_stored_of_a_running_preview_goes_with_whoever_is_disabled(
+    world: World, accounts: Accounts, ana: User, eva: User
+) -> None:
+    song = world.song()
+    world.join("a", encoders=["libx264", "aac"])
+    Derivations(world.desk).preview(song.id)
+    grant = world.granted("a")
+    piece = world.desk.storage.writer(piece_key(grant.output_key, 0))
+    piece.write(b"sound")
+    piece.commit()
+    world.heard.clear()
+
+    accounts.change(ana.id, disabled=True)
+
+    assert world.stored() == {song.storage_key}
+    assert signals.EVENTS in world.heard
+
+
+def test_which_jobs_ended_with_an_account_is_told(world: World, accounts: Accounts, ana: User, eva: User) -> None:
+    settled: list[Ended] = []
+    world.join("a")
+    running = world.submit()
+    world.granted("a")
+
+    Accounts(world.desk.database, world.desk.settings, world.clock, settled.append).change(ana.id, disabled=True)
+
+    assert [(job.id, job.status) for ended in settled for job in ended.jobs] == [(running.id, JobStatus.CANCELLED)]
+
+
 def test_more_jobs_than_fit_into_one_transaction_are_cancelled(
     world: World, accounts: Accounts, ana: User, eva: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("balanza.dispatch.departures._JOBS_AT_ONCE", 2)
+    monkeypatch.setattr("balanza.dispatch.endings.CANCELLED_AT_ONCE", 2)
     song = world.song().id
     made = [world.submit(song) for _ in range(4)]
 

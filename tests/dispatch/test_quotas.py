@@ -7,6 +7,7 @@ import pytest
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.dispatcher import Dispatcher, Submission
 from balanza.dispatch.fleet import Fleet
+from balanza.dispatch.signals import EVENTS
 from balanza.errors import QuotaExceeded
 from balanza.lifecycle import JobStatus
 from balanza.model import Job, Media
@@ -30,7 +31,7 @@ def finish(world: World, desk: Desk, grant: LeaseGrant) -> None:
 def test_a_result_that_exceeds_the_quota_is_the_last_but_for_those_that_run(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("balanza.dispatch.quotas._JOBS_AT_ONCE", 2)
+    monkeypatch.setattr("balanza.dispatch.endings.CANCELLED_AT_ONCE", 2)
     song = world.song()
     desk = limited(world, song.size_bytes + 1)
     world.join("a", "b")
@@ -47,6 +48,20 @@ def test_a_result_that_exceeds_the_quota_is_the_last_but_for_those_that_run(
     with pytest.raises(QuotaExceeded):
         Dispatcher(desk).retry(next(iter(states)))
     invariants.check(world.desk.database)
+
+
+def test_pages_hear_of_what_the_quota_cancels(world: World) -> None:
+    song = world.song()
+    desk = limited(world, song.size_bytes + 1)
+    world.join("a")
+    waiting = submitted(desk, song, 2)[1]
+    grant = world.granted("a")
+    seen: list[JobStatus] = []
+    desk.signals.subscribe(lambda topic: seen.append(world.job(waiting.id).status) if topic == EVENTS else None)
+
+    finish(world, desk, grant)
+
+    assert seen[-1] is JobStatus.CANCELLED
 
 
 def test_within_the_quota_all_results_are_made(world: World) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from balanza.dispatch import departures, passwords
 from balanza.dispatch.departures import Left
 from balanza.dispatch.desk import utc_now
+from balanza.dispatch.endings import Ended
 from balanza.dispatch.secrets import INVITATION, hash_of, new_secret
 from balanza.errors import Conflict, InvalidRequest, NotFound, Refused
 from balanza.model import LOCAL_USER, Invitation, Role, User
@@ -36,13 +37,25 @@ class Newcomer:
     subject: str | None = None
 
 
+def _leave(_ended: Ended) -> None:
+    """Where no server runs: what attempts may have stored is left to the sweep of one."""
+
+
 class Accounts:
     """Safe to call from many threads."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Callable[[], datetime] = utc_now,
+        settle: Callable[[Ended], None] = _leave,
+    ) -> None:
+        """`settle` is told which jobs ended with somebody's account."""
         self._database = database
         self._settings = settings
         self._clock = clock
+        self._settle = settle
 
     def refuse_without(self) -> None:
         """Raises Refused on a server without accounts."""
@@ -181,7 +194,7 @@ class Accounts:
 
         changed = self._database.write(operation)
         if disabled:
-            departures.cancel_jobs(self._database, user_id, self._clock())
+            departures.cancel_jobs(self._database, user_id, self._settle, self._clock())
             return self._database.read(lambda tx: (changed[0], accounts.usage_of(tx, user_id)))
         return changed
 

@@ -43,7 +43,7 @@ def complete(desk: Desk, completions: Mapping[str, Completion]) -> dict[str, Job
         desk.moved(moves)
         answers |= published
         for owner_id in {job.owner_id for job in published.values() if job.kind.is_listed}:
-            quotas.keep(desk.database, desk.settings, owner_id, now)
+            quotas.keep(desk, owner_id)
     return answers | {token: _completed_before(desk, token) for token in completions if token not in answers}
 
 

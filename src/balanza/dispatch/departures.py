@@ -4,16 +4,16 @@ No server is needed, and one may run meanwhile. Each step is a transaction of it
 is taken up when the same is asked again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from balanza.store import departed, jobs, workers
+from balanza.dispatch.endings import Ended, cancel_found
+from balanza.store import departed, jobs
 from balanza.store.database import Database
-
-_JOBS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +26,21 @@ class Left:
     """The ids of those that were not complete."""
 
 
-def cancel_jobs(database: Database, user_id: str, now: datetime) -> None:
+def cancel_jobs(database: Database, user_id: str, settle: Callable[[Ended], None], now: datetime) -> None:
     """All of theirs that are pending or run, thumbnails and the like too; workers hear it with their next heartbeat.
 
-    New ones cannot come: see `quotas`. What an attempt had stored already, the sweep removes.
+    New ones cannot come: see `quotas`.
     """
 
-    def cancel_some(tx: Connection) -> int:
-        workers.lock_all(tx)
-        live = jobs.live_jobs_of_owner(tx, user_id, _JOBS_AT_ONCE)
-        for job_id in live:
-            jobs.cancel(tx, job_id, now=now)
-        return len(live)
+    def find(tx: Connection, limit: int) -> list[str]:
+        return jobs.live_jobs_of_owner(tx, user_id, limit)
 
-    while database.write(cancel_some) == _JOBS_AT_ONCE:
-        pass
+    cancel_found(database, find, settle, now=now)
 
 
 def forget(database: Database, user_id: str, now: datetime) -> Left:
-    """Files, links, uploads, jobs and the account itself, which is disabled already, are gone. Its name is free."""
-    cancel_jobs(database, user_id, now)
+    """Files, links, uploads, jobs and the account itself are gone. It was disabled, and its jobs were cancelled. Its
+    name is free."""
     ghost = f"gone-{uuid4()}"
     files, uploads = database.write(lambda tx: departed.forget_belongings(tx, user_id, ghost, now))
     database.write(lambda tx: departed.delete_account(tx, user_id))

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from balanza.dispatch import assignment, library, quotas, signals
+from balanza.dispatch import assignment, endings, library, quotas, signals
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.endings import Ended
@@ -21,7 +21,7 @@ from balanza.errors import Conflict, InvalidRequest, MissingStream, NotFound
 from balanza.media import formats
 from balanza.media.cost import work_of
 from balanza.media.needs import needs_of
-from balanza.model import LOCAL_USER, USUAL_PRIORITY, Decision, Job, Options, Reason, Worker, result_key
+from balanza.model import LOCAL_USER, USUAL_PRIORITY, Decision, Job, Options, Reason, Worker
 from balanza.store import jobs, workers
 from balanza.store.jobs import NewJob
 
@@ -113,18 +113,17 @@ class Dispatcher:
     def cancel(self, job_id: str) -> Job:
         """The job, cancelled; a running conversion is killed at the next heartbeat. Raises NotFound, Conflict."""
 
-        def operation(tx: Connection) -> tuple[Job, Ended]:
+        def operation(tx: Connection) -> Ended:
             workers.lock_all(tx)
             before = existing(tx, job_id, self._owner_id)
-            running = [attempt.number for attempt in jobs.attempts_of(tx, job_id) if attempt.ended_at is None]
-            after = jobs.cancel(tx, job_id, now=self._desk.clock())
-            if after is None:
+            ended = endings.cancel(tx, [job_id], now=self._desk.clock())
+            if not ended.jobs:
                 raise Conflict(f"Job {job_id} is {before.status} and cannot be cancelled any more.")
-            return after, Ended(tuple(result_key(job_id, number) for number in running), (after,))
+            return ended
 
-        job, ended = self._desk.database.write(operation)
+        ended = self._desk.database.write(operation)
         self._desk.settle(ended)
-        return job
+        return ended.jobs[0]
 
     def retry(self, job_id: str) -> Job:
         """The job, pending again with a new set of attempts.

@@ -1,6 +1,6 @@
 """How attempts end without a result: the job goes to another worker, or has failed for good."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,10 @@ from balanza.lifecycle import JobStatus
 from balanza.model import Job, Lease, Outcome, Reason, result_key
 from balanza.protocol import Failure
 from balanza.store import jobs, workers
+from balanza.store.database import Database
+
+CANCELLED_AT_ONCE = 100
+"""In one transaction, which holds all workers."""
 
 _REASONS = {
     Outcome.FAILED: Reason.FAILED,
@@ -87,8 +91,33 @@ def cancel_derivations(tx: Connection, media_id: str, *, now: datetime) -> Ended
     live = jobs.live_derivations_of(tx, media_id)
     if live:
         workers.lock_all(tx)
+    return cancel(tx, live, now=now)
+
+
+def cancel_found(
+    database: Database,
+    find: Callable[[Connection, int], list[str]],
+    settle: Callable[[Ended], None],
+    *,
+    now: datetime,
+) -> None:
+    """Cancels what `find` finds, at most so many at once, until that is all; after each commit `settle` is called."""
+
+    def operation(tx: Connection) -> tuple[int, Ended]:
+        workers.lock_all(tx)
+        found = find(tx, CANCELLED_AT_ONCE)
+        return len(found), cancel(tx, found, now=now)
+
+    count = CANCELLED_AT_ONCE
+    while count == CANCELLED_AT_ONCE:
+        count, ended = database.write(operation)
+        settle(ended)
+
+
+def cancel(tx: Connection, job_ids: Iterable[str], *, now: datetime) -> Ended:
+    """Those that have ended meanwhile are passed over. The caller has locked all workers."""
     ended = []
-    for job_id in live:
+    for job_id in job_ids:
         running = [attempt.number for attempt in jobs.attempts_of(tx, job_id) if attempt.ended_at is None]
         job = jobs.cancel(tx, job_id, now=now)
         if job is not None:

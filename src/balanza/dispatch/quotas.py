@@ -1,17 +1,16 @@
 """How much of the server one person may take: bytes stored, and jobs pending or running."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Connection
 
+from balanza.dispatch.desk import Desk
+from balanza.dispatch.endings import cancel_found
 from balanza.errors import LoginNeeded, QuotaExceeded
 from balanza.settings import Settings
-from balanza.store import accounts, jobs, workers
-from balanza.store.database import Database
+from balanza.store import accounts, jobs
 
 _MEBIBYTE = 2**20
-_JOBS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +54,24 @@ def refuse_more_jobs(tx: Connection, settings: Settings, owner_id: str, more: in
     refuse_more_bytes(tx, settings, owner_id, 1)
 
 
-def keep(database: Database, settings: Settings, owner_id: str, now: datetime) -> None:
+def keep(desk: Desk, owner_id: str) -> None:
     """Whoever has more stored than they may, through a result, has no conversion pending any more: a small file could
     else be asked for so often in a large format that it fills the disk. What runs may end."""
 
-    def cancel_some(tx: Connection) -> int:
-        workers.lock_all(tx)
-        pending = jobs.pending_conversions_of(tx, owner_id, _JOBS_AT_ONCE)
-        for job_id in pending:
-            jobs.cancel(tx, job_id, now=now)
-        return len(pending)
+    def find(tx: Connection, limit: int) -> list[str]:
+        return jobs.pending_conversions_of(tx, owner_id, limit)
 
-    may_have_one = settings.has_accounts or settings.quota_bytes is not None
-    if may_have_one and database.read(lambda tx: _is_exceeded(tx, settings, owner_id)):
-        while database.write(cancel_some) == _JOBS_AT_ONCE:
-            pass
+    may_have_one = desk.settings.has_accounts or desk.settings.quota_bytes is not None
+    if may_have_one and desk.database.read(lambda tx: _is_exceeded(tx, desk.settings, owner_id)):
+        cancel_found(desk.database, find, desk.settle, now=desk.clock())
 
 
 def _is_exceeded(tx: Connection, settings: Settings, owner_id: str) -> bool:
-    user = accounts.get(tx, owner_id) if settings.has_accounts else None
-    quota_bytes = settings.quota_bytes if user is None or user.quota_bytes is None else user.quota_bytes
-    return quota_bytes is not None and accounts.usage_of(tx, owner_id).stored_bytes > quota_bytes
+    try:
+        left = room(tx, settings, owner_id)
+    except LoginNeeded:
+        return False  # disabled in this moment: all that is theirs is cancelled
+    return left is not None and left.stored_bytes > left.quota_bytes
 
 
 def _quotas(tx: Connection, settings: Settings, owner_id: str, *, lock: bool) -> tuple[int | None, int | None]:

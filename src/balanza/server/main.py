@@ -116,7 +116,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
             Uploads(desk, library),
             metrics,
             Derivations(desk),
-            accounts := Accounts(database, settings),
+            accounts := Accounts(database, settings, settle=desk.settle),
             Login(database, accounts),
             Numbers(settings),
             provider_of(settings),
