@@ -124,10 +124,14 @@ def test_what_was_asked_just_before_one_was_disabled_brings_nothing_new(
 
         with pytest.raises(LoginNeeded):
             Dispatcher(desk).submit(Submission(song.id, "mp3", {}))
+        for kind in (JobKind.WAVEFORM, JobKind.PREVIEW):
+            with pytest.raises(LoginNeeded):
+                Derivations(desk).get(song.id, kind, {})
         with pytest.raises(LoginNeeded):
             late.finish()
 
     assert world.stored() == {song.storage_key}
+    assert world.desk.database.read(lambda tx: jobs.live_derivations_of(tx, song.id)) == []
 
 
 def test_of_whoever_is_deleted_nothing_is_left(

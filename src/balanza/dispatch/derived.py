@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from balanza.dispatch import assignment
+from balanza.dispatch import assignment, quotas
 from balanza.dispatch.assignment import Move
 from balanza.dispatch.desk import Desk
 from balanza.dispatch.library import existing
@@ -102,11 +102,13 @@ class Derivations:
         return source, job, library.get(tx, job.result_id) if job and job.result_id else None
 
     def _make(self, source: Media, kind: JobKind, options: Options) -> None:
-        """There is a pending job, perhaps one that another made in this moment. Raises what `get` does."""
+        """There is a pending job, perhaps one that another made in this moment. Raises what `get` does, and LoginNeeded
+        when its owner has just been disabled."""
         needs = derived_needs(kind, source.probe, options, size_bytes=source.size_bytes)
 
         def operation(tx: Connection) -> tuple[list[tuple[Job, Decision]], list[Move]]:
             existing(tx, source.id, self._owner_id, lock=True)
+            quotas.refuse_whoever_left(tx, self._desk.settings, self._owner_id)
             workers.lock_all(tx)
             now = self._desk.clock()
             before = _known(tx, source, kind, options)

@@ -36,6 +36,12 @@ def room(tx: Connection, settings: Settings, owner_id: str, *, lock: bool = Fals
     return None if quota_bytes is None else Room(quota_bytes, accounts.usage_of(tx, owner_id).stored_bytes)
 
 
+def refuse_whoever_left(tx: Connection, settings: Settings, owner_id: str) -> None:
+    """Raises LoginNeeded when the account is disabled or gone. Until the transaction ends it does not become so: once
+    the others are gone nothing new comes."""
+    _quotas(tx, settings, owner_id, lock=True)
+
+
 def refuse_more_bytes(tx: Connection, settings: Settings, owner_id: str, more: int) -> None:
     """Raises QuotaExceeded when `more` bytes would be too many. Results are kept all the same, for the work is done;
     `keep` sees to it that no more of them come."""
