@@ -47,7 +47,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         Action.CANCEL,
         _PENDING | _PROCESSING,
         JobStatus.CANCELLED,
-        "a person",
+        "a person or the server",
         "the running conversion is killed",
     ),
     Transition(

@@ -12,6 +12,7 @@ from balanza.errors import QuotaExceeded
 from balanza.lifecycle import JobStatus
 from balanza.model import Job, Media
 from balanza.protocol import LeaseGrant
+from balanza.store import events
 from tests.dispatch.conftest import World
 from tests.store import invariants
 
@@ -45,6 +46,8 @@ def test_a_result_that_exceeds_the_quota_is_the_last_but_for_those_that_run(
     done = {first.job_id, second.job_id}
     assert {states.pop(job_id) for job_id in done} == {JobStatus.COMPLETED}
     assert list(states.values()) == [JobStatus.CANCELLED] * 4
+    told = world.desk.database.read(lambda tx: events.after(tx, 0, 100))
+    assert {event.job_id for event in told if event.data.get("reason") == "quota"} == set(states)
     with pytest.raises(QuotaExceeded):
         Dispatcher(desk).retry(next(iter(states)))
     invariants.check(world.desk.database)

@@ -84,6 +84,24 @@ def test_a_job_is_fetched_when_an_event_names_it(open_page: OpenPage) -> None:
         page.context.close()
 
 
+def test_what_the_quota_cancelled_is_said_once(open_page: OpenPage) -> None:
+    jobs = [job(n, "song.wav", "mp3", "pending") for n in range(1, 4)]
+    with Stage(Scene(media=LIBRARY, jobs=jobs)) as stage:
+        page = open_page(stage.address)
+        expect(page.locator(".card[data-job]")).to_have_count(3)
+        settled(page, stage)
+        stage.scene = replace(stage.scene, jobs=[{**one, "status": "cancelled"} for one in jobs])
+        stage.tell("job.cancelled", job_id="j1")
+        expect(page.locator(".state.cancelled").first).to_be_visible()
+        expect(page.locator(".notice")).to_have_count(0)
+        for one in jobs:
+            stage.tell("job.cancelled", job_id=one["job_id"], reason="quota")
+        expect(page.locator(".state.cancelled")).to_have_count(3)
+        expect(page.locator(".notice")).to_have_count(1)
+        expect(page.locator(".notice")).to_contain_text("What you store exceeds your quota")
+        page.context.close()
+
+
 def test_nothing_is_asked_while_nothing_changes(open_page: OpenPage) -> None:
     with Stage(SCENES["completed"]) as stage:
         page = open_page(stage.address)

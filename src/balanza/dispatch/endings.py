@@ -100,13 +100,14 @@ def cancel_found(
     settle: Callable[[Ended], None],
     *,
     now: datetime,
+    reason: str | None = None,
 ) -> None:
     """Cancels what `find` finds, at most so many at once, until that is all; after each commit `settle` is called."""
 
     def operation(tx: Connection) -> tuple[int, Ended]:
         workers.lock_all(tx)
         found = find(tx, CANCELLED_AT_ONCE)
-        return len(found), cancel(tx, found, now=now)
+        return len(found), cancel(tx, found, now=now, reason=reason)
 
     count = CANCELLED_AT_ONCE
     while count == CANCELLED_AT_ONCE:
@@ -114,12 +115,12 @@ def cancel_found(
         settle(ended)
 
 
-def cancel(tx: Connection, job_ids: Iterable[str], *, now: datetime) -> Ended:
+def cancel(tx: Connection, job_ids: Iterable[str], *, now: datetime, reason: str | None = None) -> Ended:
     """Those that have ended meanwhile are passed over. The caller has locked all workers."""
     ended = []
     for job_id in job_ids:
         running = [attempt.number for attempt in jobs.attempts_of(tx, job_id) if attempt.ended_at is None]
-        job = jobs.cancel(tx, job_id, now=now)
+        job = jobs.cancel(tx, job_id, now=now, reason=reason)
         if job is not None:
             ended.append(Ended(tuple(result_key(job_id, number) for number in running), (job,)))
     return together(ended)

@@ -10,6 +10,8 @@ from balanza.errors import LoginNeeded, QuotaExceeded
 from balanza.settings import Settings
 from balanza.store import accounts, jobs
 
+CANCELLED_FOR = "quota"
+"""What events call the reason."""
 _MEBIBYTE = 2**20
 
 
@@ -69,7 +71,7 @@ def keep(desk: Desk, owner_id: str) -> None:
 
     may_have_one = desk.settings.has_accounts or desk.settings.quota_bytes is not None
     if may_have_one and desk.database.read(lambda tx: _is_exceeded(tx, desk.settings, owner_id)):
-        cancel_found(desk.database, find, desk.settle, now=desk.clock())
+        cancel_found(desk.database, find, desk.settle, now=desk.clock(), reason=CANCELLED_FOR)
 
 
 def _is_exceeded(tx: Connection, settings: Settings, owner_id: str) -> bool:

@@ -37,7 +37,8 @@ async def follow_events(
     """Each event is a hint that something changed: fetch what you show.
 
     `reset` says that events were missed for good: fetch everything. `job.progress` has no id and tells that the
-    progress of jobs or the load of workers changed.
+    progress of jobs or the load of workers changed. `job.cancelled` has the `reason` `quota` when what its owner
+    stores exceeded the quota.
     """
     told = _while_allowed(loop_parts.feed.stream(last_event_id, parts.asked_by), request, parts)
     return StreamingResponse(told, headers=_HEADERS, media_type="text/event-stream")

@@ -240,8 +240,11 @@ def list_jobs(
     return [Job(*row) for row in tx.execute(query)]
 
 
-def cancel(tx: Connection, job_id: str, *, now: datetime) -> Job | None:
-    """The job, cancelled; the lease of a running attempt is gone at once. None when it had ended (or is unknown)."""
+def cancel(tx: Connection, job_id: str, *, now: datetime, reason: str | None = None) -> Job | None:
+    """The job, cancelled; the lease of a running attempt is gone at once. None when it had ended (or is unknown).
+
+    The event tells the reason, when there is another than that somebody wanted it.
+    """
     moved = carry_out(tx, _CANCEL, {"this_id": job_id, "completed_at": now})
     if moved is None:
         return None
@@ -255,7 +258,8 @@ def cancel(tx: Connection, job_id: str, *, now: datetime) -> Job | None:
         end_attempts(tx, [ending(moved, Outcome.CANCELLED, now=now)])
         used = (now - moved.job.started_at).total_seconds() - moved.job.paused_seconds
         fairness.unserve(tx, moved.job, used_seconds=used)
-    tell(tx, (moved.job, event_of("job.cancelled", moved.job, worker_id, now=now)))
+    why = {} if reason is None else {"reason": reason}
+    tell(tx, (moved.job, event_of("job.cancelled", moved.job, worker_id, now=now, **why)))
     return moved.job
 
 

@@ -31,6 +31,7 @@ export { reload };
 export function startLive() {
   const listeners = {
     ...each(JOB_EVENTS, (event) => jobChanged(event.job_id)),
+    'job.cancelled': cancelled,
     'job.progress': progressed,
     ...each(WORKER_EVENTS, workersChanged),
     ...each(MEDIA_EVENTS, mediaChanged),
@@ -57,6 +58,13 @@ const isStale = () => Object.values(stale).some((value) => value === true) || st
 export function jobChanged(id) {
   stale.jobs.add(id);
   schedule();
+}
+
+/** One by one each of them comes through, and once is enough. */
+function cancelled({ job_id: id, reason }) {
+  jobChanged(id);
+  const text = t('jobs.over_quota');
+  if (reason === 'quota' && !store.notices.value.some((notice) => notice.text === text)) store.notify('error', text);
 }
 
 /** Progress is only a hint that numbers moved: with nothing under way there is nothing to fetch. */

@@ -126,6 +126,7 @@ export default {
   "jobs.cancelled_at": "stopped at {percent}",
   "jobs.took": "took {time}",
   "jobs.failed": "The conversion failed. Try it again, or choose another format.",
+  "jobs.over_quota": "What you store exceeds your quota: your conversions that waited were cancelled. Delete files for good, then try them again.",
   "jobs.details": "What FFmpeg said",
   "failure.ffmpeg": "FFmpeg could not convert it (code {code}): “{why}”.",
   "failure.ffmpeg_silent": "FFmpeg could not convert it (code {code}) and did not say why.",

@@ -126,6 +126,7 @@ export default {
   "jobs.cancelled_at": "detenida al {percent}",
   "jobs.took": "tardó {time}",
   "jobs.failed": "La conversión ha fallado. Reinténtala o elige otro formato.",
+  "jobs.over_quota": "Lo que guardas supera tu cuota: se han cancelado tus conversiones que esperaban. Borra archivos para siempre y reinténtalas.",
   "jobs.details": "Lo que dijo FFmpeg",
   "failure.ffmpeg": "FFmpeg no pudo convertirlo (código {code}): «{why}».",
   "failure.ffmpeg_silent": "FFmpeg no pudo convertirlo (código {code}) y no dijo por qué.",
