@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from balanza.dispatch import signals
 from balanza.dispatch.accounts import Accounts, Newcomer
@@ -14,13 +15,15 @@ from balanza.dispatch.derived import Derivations
 from balanza.dispatch.dispatcher import Dispatcher, Submission
 from balanza.dispatch.endings import Ended
 from balanza.dispatch.library import Library
+from balanza.dispatch.login import Caller, Login
 from balanza.dispatch.sharing import Sharing, Terms
 from balanza.dispatch.uploads import Uploads
-from balanza.errors import Conflict, LeaseLost, LoginNeeded, NotFound
+from balanza.errors import Conflict, LeaseLost, LoginNeeded, NotFound, WrongLogin
 from balanza.lifecycle import JobStatus
 from balanza.media.probe import Prober
 from balanza.model import LOCAL_USER, JobKind, Role, User, piece_key, result_key
-from balanza.store import jobs
+from balanza.store import accounts as store
+from balanza.store import departed, jobs
 from balanza.store.accounts import Usage
 from balanza.store.database import Database
 from balanza.store.metadata import metadata
@@ -134,9 +137,17 @@ def test_what_was_asked_just_before_one_was_disabled_brings_nothing_new(
     assert world.desk.database.read(lambda tx: jobs.live_derivations_of(tx, song.id)) == []
 
 
+@pytest.mark.parametrize("rows_at_once", [1, 1000])
 def test_of_whoever_is_deleted_nothing_is_left(
-    world: World, accounts: Accounts, uploads: Uploads, ana: User, eva: User
+    world: World,
+    accounts: Accounts,
+    uploads: Uploads,
+    ana: User,
+    eva: User,
+    rows_at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("balanza.dispatch.departures.ROWS_AT_ONCE", rows_at_once)
     world.join("a")
     song = world.song("the diary of ana.wav")
     completed, failed, running = (world.submit(song.id) for _ in range(3))
@@ -148,10 +159,12 @@ def test_of_whoever_is_deleted_nothing_is_left(
     upload = uploads.begin("the diary of ana.wav", 5, "ana")
     invited, _ = accounts.invite(Role.USER, timedelta(hours=1), ana.id)
 
-    left = accounts.remove(ana.id)
+    unfinished = accounts.remove(ana.id)
 
-    assert {key for _, key in left.files} == world.stored() == {song.storage_key, result_key(completed.id, 1)}
-    assert left.uploads == (upload.id,)
+    assert unfinished == [upload.id]
+    assert world.stored() == {song.storage_key, result_key(completed.id, 1)}
+    world.let_pass(1)
+    assert world.stored() == set()
     with pytest.raises(LeaseLost):
         world.finish(grant)
     invariants.check(world.desk.database)
@@ -162,6 +175,38 @@ def test_of_whoever_is_deleted_nothing_is_left(
     assert invited.id not in dump(world.desk.database)
     with pytest.raises(NotFound):
         Sharing(world.desk).look(token)
+
+
+def test_an_account_that_is_enabled_again_meanwhile_is_not_deleted(
+    world: World, accounts: Accounts, ana: User, eva: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song, forget_jobs = world.song(), departed.forget_jobs
+
+    def enable_first(tx: Connection, *arguments: Any) -> int:
+        store.change(tx, ana.id, disabled_at=None)
+        return forget_jobs(tx, *arguments)
+
+    monkeypatch.setattr(departed, "forget_jobs", enable_first)
+
+    with pytest.raises(Conflict, match="enabled again"):
+        accounts.remove(ana.id)
+
+    assert accounts.look(ana.id)[1].files == 1
+    assert world.stored() == {song.storage_key}
+
+
+def test_whoever_logs_in_while_they_are_deleted_is_in_no_session(
+    world: World, accounts: Accounts, ana: User, eva: User
+) -> None:
+    login = Login(world.desk.database, accounts, world.clock)
+    user = login.log_in("ana", PASSWORD, Caller("127.0.0.1"))
+    accounts.change(ana.id, disabled=True)
+
+    with pytest.raises(WrongLogin):
+        login.start_session(user, Caller("127.0.0.1"))
+    accounts.remove(ana.id)
+    with pytest.raises(WrongLogin):
+        login.start_session(user, Caller("127.0.0.1"))
 
 
 def test_whoever_becomes_the_first_administrator_again_gets_nothing_of_the_one_before(

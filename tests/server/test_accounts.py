@@ -364,7 +364,7 @@ def test_an_administrator_deletes_an_account_with_all_that_is_theirs(people: Tow
     assert (refused.status_code, deleted.status_code) == (403, 204)
     assert page.get("/media").status_code == 401
     assert people.anybody.get(f"{link}/info").status_code == 404
-    assert [name for name in people.stand.stored() if any(one in name for one in ids)] == []
+    eventually(lambda: not [name for name in people.stand.stored() if any(one in name for one in ids)])
     assert user_id not in people.admin.get("/users").text
     assert people.admin.delete(f"/users/{user_id}").status_code == 404
     assert people.newcomer("rosa").get("/media").json()["media"] == []

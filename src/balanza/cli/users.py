@@ -45,7 +45,8 @@ def change(settings: Settings, name: str, *, disabled: bool | None = None, role:
 
 
 def delete(settings: Settings, name: str, *, is_sure: bool) -> None:
-    """The account and all that is theirs; the server removes the bytes within the hour. Raises BalanzaError."""
+    """The account and all that is theirs; a server removes the bytes within minutes, those of uploads that were
+    not complete within a day. Raises BalanzaError."""
     with _opened(settings) as accounts:
         user = accounts.named(name)
         if not is_sure and not _is_sure(user):

@@ -9,7 +9,6 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from balanza.dispatch import departures, passwords
-from balanza.dispatch.departures import Left
 from balanza.dispatch.desk import utc_now
 from balanza.dispatch.endings import Ended
 from balanza.dispatch.secrets import INVITATION, hash_of, new_secret
@@ -198,9 +197,12 @@ class Accounts:
             return self._database.read(lambda tx: (changed[0], accounts.usage_of(tx, user_id)))
         return changed
 
-    def remove(self, user_id: str) -> Left:
-        """The account is gone with all that was theirs, and nobody gets it back. Raises NotFound, and Conflict when no
-        administrator would be left."""
+    def remove(self, user_id: str) -> list[str]:
+        """The account is gone with all that was theirs, and nobody gets it back; upkeep removes the bytes of files. The
+        ids of the uploads that were not complete, which the caller may discard.
+
+        Raises NotFound, and Conflict when no administrator would be left.
+        """
         self.change(user_id, disabled=True)
         return departures.forget(self._database, user_id, self._clock())
 

@@ -5,25 +5,21 @@ is taken up when the same is asked again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from balanza.dispatch.endings import Ended, cancel_found
-from balanza.store import departed, jobs
+from balanza.errors import Conflict, NotFound
+from balanza.store import accounts, departed, jobs
 from balanza.store.database import Database
 
+ROWS_AT_ONCE = 1000
+"""In one transaction: others write in between."""
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Whose bytes are still stored. Whoever does not remove them leaves that to the sweep of the server."""
-
-    files: tuple[tuple[str, str], ...]
-    """Id and storage key of each."""
-    uploads: tuple[str, ...]
-    """The ids of those that were not complete."""
+_ForgetSome = Callable[[Connection, str, str, datetime, int], int]
 
 
 def cancel_jobs(database: Database, user_id: str, settle: Callable[[Ended], None], now: datetime) -> None:
@@ -38,10 +34,48 @@ def cancel_jobs(database: Database, user_id: str, settle: Callable[[Ended], None
     cancel_found(database, find, settle, now=now)
 
 
-def forget(database: Database, user_id: str, now: datetime) -> Left:
-    """Files, links, uploads, jobs and the account itself are gone. It was disabled, and its jobs were cancelled. Its
-    name is free."""
+def forget(database: Database, user_id: str, now: datetime) -> list[str]:
+    """Files, links, uploads, jobs and the account itself are gone, and its name is free. It was disabled, and its jobs
+    were cancelled. The bytes of files are left to upkeep.
+
+    The ids of the uploads that were not complete: whoever does not discard them leaves them to the sweep. Raises
+    NotFound, and Conflict when the account has been enabled meanwhile.
+    """
     ghost = f"gone-{uuid4()}"
-    files, uploads = database.write(lambda tx: departed.forget_belongings(tx, user_id, ghost, now))
-    database.write(lambda tx: departed.delete_account(tx, user_id))
-    return Left(tuple(files), tuple(uploads))
+    unfinished: list[str] = []
+
+    def uploads(tx: Connection) -> tuple[int, list[str]]:
+        gone = departed.forget_uploads(tx, user_id, ROWS_AT_ONCE)
+        _refuse_unless_disabled(tx, user_id)
+        return gone
+
+    count = ROWS_AT_ONCE
+    while count == ROWS_AT_ONCE:
+        count, ids = database.write(uploads)
+        unfinished += ids
+    for forget_some in (departed.forget_jobs, departed.forget_files, departed.forget_events):
+        while database.write(partial(_forget, forget_some, user_id, ghost, now)) == ROWS_AT_ONCE:
+            pass
+
+    def account(tx: Connection) -> None:
+        _refuse_unless_disabled(tx, user_id)
+        departed.delete_account(tx, user_id)
+
+    database.write(account)
+    return unfinished
+
+
+def _forget(forget_some: _ForgetSome, user_id: str, ghost: str, now: datetime, tx: Connection) -> int:
+    count = forget_some(tx, user_id, ghost, now, ROWS_AT_ONCE)
+    # After the rows, which are locked before accounts everywhere.
+    _refuse_unless_disabled(tx, user_id)
+    return count
+
+
+def _refuse_unless_disabled(tx: Connection, user_id: str) -> None:
+    """Until the transaction ends the account stays so."""
+    user = accounts.get(tx, user_id, lock=True)
+    if user is None:
+        raise NotFound("This account has been deleted already.")
+    if user.disabled_at is None:
+        raise Conflict(f"{user.name} has been enabled again meanwhile: not all of the account is deleted.")

@@ -96,11 +96,17 @@ class Login:
         return user
 
     def start_session(self, user: User, caller: Caller, *, instead_of: str = "") -> str:
-        """A new session's secret, which nobody is ever told again. `instead_of` is that of one which is over then."""
+        """A new session's secret, which nobody is ever told again. `instead_of` is that of one which is over then.
+
+        Raises WrongLogin when the account has been disabled or deleted since the password was tried.
+        """
         secret, now = new_secret(SESSION), self._clock()
         new = Session(hash_of(secret), user.id, now, now, now + SESSION_FOR, caller.client[:LONGEST_CLIENT])
 
         def operation(tx: Connection) -> None:
+            current = accounts.get(tx, user.id, lock=True)
+            if current is None or current.disabled_at is not None:
+                raise WrongLogin(_WRONG)
             if instead_of:
                 credentials.end_session(tx, hash_of(instead_of))
             credentials.insert_session(tx, new)

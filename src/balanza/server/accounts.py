@@ -131,7 +131,8 @@ async def change_password(typed: PasswordChange, parts: PartsDep, loop_parts: Lo
 async def delete_account(
     typed: Farewell, response: Response, parts: PartsDep, loop_parts: LoopPartsDep, principal: Asking
 ) -> None:
-    """With one's files, conversions and links, at once and for ever. The last administrator cannot."""
+    """With one's files, conversions and links, at once and for ever; within minutes no bytes are left of them either.
+    The last administrator cannot."""
     parts.accounts.refuse_without()
     if principal.session is None:
         raise Refused("An API token cannot delete an account. Log in to do that.")

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import ConfigDict, Field
 
-from balanza.dispatch import library, uploads
+from balanza.dispatch import uploads
 from balanza.model import Invitation, Role, User
 from balanza.server.auth import Admin
 from balanza.server.bodies import JsonRoute
@@ -108,7 +108,8 @@ def change_user(user_id: Annotated[str, _Id], wanted: UserChange, parts: Admin) 
 
 @router.delete("/users/{user_id}", status_code=204, summary="Delete an account", responses=problems(404, 409))
 def delete_user(user_id: Annotated[str, _Id], parts: Admin) -> None:
-    """With its files, conversions and links, at once and for ever. The last administrator stays."""
+    """With its files, conversions and links, at once and for ever; within minutes no bytes are left of them either. The
+    last administrator stays."""
     remove_account(parts, user_id)
 
 
@@ -140,9 +141,6 @@ def take_back(invitation_id: Annotated[str, _Id], parts: Admin) -> None:
 
 
 def remove_account(parts: Parts, user_id: str) -> None:
-    """The account, all that is theirs, and the bytes. Raises NotFound, Conflict."""
-    left = parts.accounts.remove(user_id)
-    library.purge(parts.desk, left.files)
-    for upload_id in left.uploads:
+    """The account and all that is theirs; upkeep removes the bytes of files. Raises NotFound, Conflict."""
+    for upload_id in parts.accounts.remove(user_id):
         uploads.discard(parts.desk, upload_id)
-    parts.desk.tell()

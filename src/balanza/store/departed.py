@@ -12,10 +12,12 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Executable,
+    Select,
+    Table,
     bindparam,
     case,
     delete,
-    false,
     literal,
     null,
     or_,
@@ -31,8 +33,7 @@ from balanza.store.tables import attempts, events, jobs, media, shares, uploads
 _NOTHING = Probe("", None, None, ())
 _USER: BindParameter[str] = bindparam("this_user")
 _GHOST: BindParameter[str] = bindparam("ghost")
-_FILES = select(media.c.id).where(media.c.owner_id == _USER)
-_JOBS = select(jobs.c.id).where(jobs.c.owner_id == _USER)
+_THESE: BindParameter[list[Any]] = bindparam("these", expanding=True)
 _EMPTY = literal("")
 _WITH_ERRORS = {"job.failed": JobStatus.FAILED, "job.attempt_failed": JobStatus.PENDING}
 """The events that tell an error, and the state that remains to be told."""
@@ -43,16 +44,17 @@ def _emptied(column: Column[Any]) -> ColumnElement[Any]:
     return case((column.is_not(None), _EMPTY))
 
 
-_UPLOADS = delete(uploads).where(uploads.c.owner_id == _USER).returning(uploads.c.id, uploads.c.media_id)
-# In this order: what an upload is just becoming has its row before that of the upload goes.
-_FORGET = (
-    delete(shares).where(shares.c.media_id.in_(_FILES)),
-    update(media)
-    .where(media.c.owner_id == _USER, media.c.deleted_at.is_(None))
-    .values(deleted_at=bindparam("at"), trashed_at=null()),
-    update(attempts).where(attempts.c.job_id.in_(_JOBS)).values(error=_emptied(attempts.c.error), log_tail=null()),
+def _some_of(table: Table) -> Select[Any]:
+    """The ids of rows that are somebody's."""
+    return select(table.c.id).where(table.c.owner_id == _USER).limit(bindparam("most"))
+
+
+_SOME_UPLOADS, _SOME_JOBS, _SOME_FILES, _SOME_EVENTS = (_some_of(table) for table in (uploads, jobs, media, events))
+_FORGET_UPLOADS = delete(uploads).where(uploads.c.id.in_(_THESE)).returning(uploads.c.id, uploads.c.media_id)
+_FORGET_JOBS = (
+    update(attempts).where(attempts.c.job_id.in_(_THESE)).values(error=_emptied(attempts.c.error), log_tail=null()),
     update(jobs)
-    .where(jobs.c.owner_id == _USER)
+    .where(jobs.c.id.in_(_THESE))
     .values(
         owner_id=_GHOST,
         input_file="",
@@ -62,16 +64,23 @@ _FORGET = (
         idempotency_key=null(),
         request_fingerprint=null(),
     ),
+)
+_FORGET_FILES = (
     update(media)
-    .where(media.c.owner_id == _USER)
+    .where(media.c.id.in_(_THESE), media.c.deleted_at.is_(None))
+    .values(deleted_at=bindparam("at"), trashed_at=null()),
+    update(media)
+    .where(media.c.id.in_(_THESE))
     .values(owner_id=_GHOST, name="", folded_name="", probe=_NOTHING, sha256="0" * 64),
+    delete(shares).where(shares.c.media_id.in_(_THESE)),
+)
+_FORGET_EVENTS = (
     *(
-        update(events).where(events.c.owner_id == _USER, events.c.type == kind).values(data={"status": status})
+        update(events).where(events.c.id.in_(_THESE), events.c.type == kind).values(data={"status": status})
         for kind, status in _WITH_ERRORS.items()
     ),
-    update(events).where(events.c.owner_id == _USER).values(owner_id=_GHOST),
+    update(events).where(events.c.id.in_(_THESE)).values(owner_id=_GHOST),
 )
-_TO_PURGE = select(media.c.id, media.c.storage_key).where(media.c.owner_id == _GHOST, media.c.purged == false())
 _DELETE = (
     delete(sessions).where(sessions.c.user_id == _USER),
     delete(tokens).where(tokens.c.user_id == _USER),
@@ -80,20 +89,40 @@ _DELETE = (
 )
 
 
-def forget_belongings(
-    tx: Connection, user_id: str, ghost: str, now: datetime
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """All that is somebody's, who has no live job any more; afterwards it is `ghost`'s.
+def forget_uploads(tx: Connection, user_id: str, limit: int) -> tuple[int, list[str]]:
+    """How many of somebody's uploads are gone now, and the ids of those that were not complete. Others go after them:
+    what an upload is just becoming has its row before."""
+    these = list(tx.execute(_SOME_UPLOADS, {"this_user": user_id, "most": limit}).scalars())
+    gone = tx.execute(_FORGET_UPLOADS, {"these": these}).all() if these else []
+    return len(these), [upload_id for upload_id, media_id in gone if media_id is None]
 
-    Id and storage key of each file whose bytes still have to go, and the ids of the uploads that were not complete.
-    """
-    unfinished = [row.id for row in tx.execute(_UPLOADS, {"this_user": user_id}) if row.media_id is None]
-    for statement in _FORGET:
-        tx.execute(statement, {"this_user": user_id, "ghost": ghost, "at": now})
-    return [(media_id, key) for media_id, key in tx.execute(_TO_PURGE, {"ghost": ghost})], unfinished
+
+def forget_jobs(tx: Connection, user_id: str, ghost: str, _now: datetime, limit: int) -> int:
+    """Of somebody who has no live job any more; they are the ghost's now. How many that were."""
+    return _forget(tx, _SOME_JOBS, _FORGET_JOBS, {"this_user": user_id, "most": limit}, {"ghost": ghost})
+
+
+def forget_files(tx: Connection, user_id: str, ghost: str, now: datetime, limit: int) -> int:
+    """Links to them are gone; they themselves are deleted, and the ghost's. How many that were."""
+    return _forget(tx, _SOME_FILES, _FORGET_FILES, {"this_user": user_id, "most": limit}, {"ghost": ghost, "at": now})
+
+
+def forget_events(tx: Connection, user_id: str, ghost: str, _now: datetime, limit: int) -> int:
+    """They are the ghost's now. How many that were."""
+    return _forget(tx, _SOME_EVENTS, _FORGET_EVENTS, {"this_user": user_id, "most": limit}, {"ghost": ghost})
+
+
+def _forget(
+    tx: Connection, some: Select[Any], statements: tuple[Executable, ...], whose: dict[str, Any], values: dict[str, Any]
+) -> int:
+    these = list(tx.execute(some, whose).scalars())
+    for statement in statements if these else ():
+        tx.execute(statement, {"these": these, **values})
+    return len(these)
 
 
 def delete_account(tx: Connection, user_id: str) -> None:
-    """With what lets somebody in as this person, and the invitations from and for them."""
+    """With what lets somebody in as this person, and the invitations from and for them. The caller has locked it: a
+    session that begins meanwhile would else come between."""
     for statement in _DELETE:
         tx.execute(statement, {"this_user": user_id})
