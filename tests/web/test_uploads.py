@@ -219,7 +219,28 @@ def test_what_cannot_be_read_of_a_drop_is_named_and_the_rest_is_uploaded(
     for name in ("lejos.wav", "cerca.wav"):
         shutil.copy(clips / "tono.wav", album / name)
     page = open_page(fleet)
-    page.evaluate("""() => {
+    refuse_to_read(page, "lejos.wav")
+    drop(page, album)
+    expect(page.locator(".notice")).to_contain_text("This could not be read: lejos.wav. What else there was")
+    expect(Screen(page, ENGLISH).row("cerca.wav")).to_contain_text("0:20")
+
+
+def test_a_drop_of_which_nothing_can_be_read_promises_nothing(
+    fleet: str, clips: Path, tmp_path: Path, open_page: OpenPage
+) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    shutil.copy(clips / "tono.wav", album / "lejos.wav")
+    page = open_page(fleet)
+    refuse_to_read(page, "lejos.wav")
+    drop(page, album)
+    expect(page.locator(".notice")).to_contain_text("This could not be read: lejos.wav. Nothing is uploaded.")
+
+
+def refuse_to_read(page: Page, name: str) -> None:
+    """As a file that lies on a disk which is gone."""
+    page.evaluate(
+        """(unreadable) => {
       const refuse = (_found, failed) => failed(new DOMException('', 'NotReadableError'));
       const entryOf = DataTransferItem.prototype.webkitGetAsEntry;
       DataTransferItem.prototype.webkitGetAsEntry = function () {
@@ -227,16 +248,15 @@ def test_what_cannot_be_read_of_a_drop_is_named_and_the_rest_is_uploaded(
         const reader = folder.createReader();
         const read = reader.readEntries;
         reader.readEntries = (found, failed) => read.call(reader, (entries) => {
-          for (const entry of entries) if (entry.name === 'lejos.wav') entry.file = refuse;
+          for (const entry of entries) if (entry.name === unreadable) entry.file = refuse;
           found(entries);
         }, failed);
         folder.createReader = () => reader;
         return folder;
       };
-    }""")
-    drop(page, album)
-    expect(page.locator(".notice")).to_contain_text("This could not be read: lejos.wav.")
-    expect(Screen(page, ENGLISH).row("cerca.wav")).to_contain_text("0:20")
+    }""",
+        name,
+    )
 
 
 def test_a_file_that_went_away_while_it_was_sent_is_said_at_once(tmp_path: Path, open_page: OpenPage) -> None:

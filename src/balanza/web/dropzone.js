@@ -34,7 +34,8 @@ export function watchDrops() {
     event.preventDefault();
     isOver.value = false;
     const { items, unread } = await filesOf(event.dataTransfer);
-    if (unread.length > 0) notify('error', t('drop.unread', { names: unread.join(', ') }));
+    const names = unread.join(', ');
+    if (unread.length > 0) notify('error', items.length > 0 ? t('drop.unread', { names }) : t('drop.all_unread', { names }));
     else if (items.length === 0) notify('error', t('drop.nothing'));
     if (items.length > 0) send(items);
   });

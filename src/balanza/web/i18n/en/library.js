@@ -4,6 +4,7 @@ export default {
   "drop.here": "Drop your audio or video files here",
   "drop.now": "Let go to upload",
   "drop.nothing": "There is no file in it. Drop files, or a folder with files.",
+  "drop.all_unread": "This could not be read: {names}. Nothing is uploaded.",
   "drop.unread": "This could not be read: {names}. What else there was is on its way.",
   "drop.choose": "Choose files",
   "upload.title": "Uploads",

@@ -4,6 +4,7 @@ export default {
   "drop.here": "Suelta aquí tus archivos de audio o vídeo",
   "drop.now": "Suelta para subir",
   "drop.nothing": "No hay ningún archivo dentro. Suelta archivos, o una carpeta que los tenga.",
+  "drop.all_unread": "No se pudo leer: {names}. No se sube nada.",
   "drop.unread": "No se pudo leer: {names}. Lo demás está en camino.",
   "drop.choose": "Elegir archivos",
   "upload.title": "Subidas",
