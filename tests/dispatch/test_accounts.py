@@ -1,5 +1,6 @@
 """Sessions, tokens, invitations and log-ins as time passes, on each database."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from balanza.dispatch.accounts import Accounts, Newcomer
 from balanza.dispatch.login import Caller, Login, network_of
 from balanza.errors import Conflict, NotFound, TooManyAttempts, WrongLogin
-from balanza.model import LOCAL_USER, Role, Scope
+from balanza.model import LOCAL_USER, Role, Scope, User
 from balanza.store import credentials
 from tests.dispatch.conftest import World
 from tests.store.test_races import together
@@ -39,6 +40,30 @@ def test_a_session_lasts_thirty_days_after_it_was_last_used(world: World, accoun
         assert (principal.user_id, principal.scope) == (user.id, Scope.CONVERT)
     world.clock.pass_seconds(30 * 86400)
     assert login.principal_of(secret) is None
+
+
+def test_of_each_account_the_newest_browsers_are_known(
+    world: World, accounts: Accounts, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balanza.dispatch.login.MOST_DEVICES", 2)
+    berta, carla = (accounts.add(Newcomer(name, PASSWORD), Role.USER) for name in ("berta", "carla"))
+    devices = []
+    for user in (carla, berta, berta, berta):
+        devices.append((user, login.keep_device(user, HERE)))
+        world.clock.pass_seconds(1)
+    for _ in range(20):
+        for user in (carla, berta):
+            with pytest.raises(WrongLogin):
+                login.log_in(user.name or "", "wrong", HERE)
+
+    def may_try(user: User, device: str) -> bool:
+        try:
+            login.log_in(user.name or "", PASSWORD, replace(HERE, device=device))
+        except TooManyAttempts:
+            return False
+        return True
+
+    assert [may_try(*one) for one in devices] == [True, False, True, True]
 
 
 def test_a_token_lasts_as_long_as_was_said(world: World, accounts: Accounts, login: Login) -> None:

@@ -32,6 +32,8 @@ ATTEMPTS_FROM_ADDRESS = 60
 accounts either."""
 DEVICE_FOR = timedelta(days=365)
 """Since somebody last logged in from that browser."""
+MOST_DEVICES = 100
+"""Of one account; a browser that keeps no cookies is a new one each time."""
 
 _NOBODY = passwords.hash_of("the password of nobody")
 _WRONG = "The name or the password is wrong. Try again, or ask an administrator for a new password."
@@ -74,8 +76,10 @@ class Login:
         """The secret by which this browser is known from now on. What others try elsewhere does not keep this person
         from logging in here."""
         secret = caller.device or new_secret(DEVICE)
-        what, until = _device(user.name or "", secret), self._clock() + DEVICE_FOR
-        self._database.write(lambda tx: credentials.keep_device(tx, what, until))
+        name, until = user.name or "", self._clock() + DEVICE_FOR
+        self._database.write(
+            lambda tx: credentials.keep_device(tx, _devices(name), _device(name, secret), until, MOST_DEVICES)
+        )
         return secret
 
     def confirm(self, user_id: str, password: str) -> User:
@@ -233,7 +237,12 @@ def network_of(address: str) -> str:
 
 def _device(name: str, secret: str) -> str:
     """One browser, for one account: several people may share it."""
-    return f"device {hash_of(f'{name} {secret}')}"
+    return f"{_devices(name)}{hash_of(secret)}"
+
+
+def _devices(name: str) -> str:
+    """With what those of one account begin."""
+    return f"device {hash_of(name)} "
 
 
 def _with_password(user: User | None, password: str) -> User:

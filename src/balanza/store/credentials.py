@@ -100,6 +100,14 @@ _KEEP_DEVICE = text(
     "INSERT INTO login_failures (what, count, until) VALUES (:what, 0, :until) "
     "ON CONFLICT (what) DO UPDATE SET until = excluded.until"
 ).bindparams(bindparam("until", type_=login_failures.c.until.type))
+_OF_ACCOUNT = login_failures.c.what.startswith(bindparam("prefix"))
+_NEWEST_DEVICES = (
+    select(login_failures.c.what)
+    .where(_OF_ACCOUNT)
+    .order_by(login_failures.c.until.desc(), login_failures.c.what)
+    .limit(bindparam("most"))
+)
+_FORGET_DEVICES = delete(login_failures).where(_OF_ACCOUNT, login_failures.c.what.not_in(_NEWEST_DEVICES))
 _DEVICE = select(login_failures.c.what).where(
     login_failures.c.what == bindparam("this_what"), login_failures.c.until > bindparam("now")
 )
@@ -212,9 +220,11 @@ def forget_logins(tx: Connection, what: str) -> None:
     tx.execute(_FORGET, {"this_what": what})
 
 
-def keep_device(tx: Connection, what: str, until: datetime) -> None:
-    """Somebody has logged in from that browser."""
-    tx.execute(_KEEP_DEVICE, {"what": what, "until": until})
+def keep_device(tx: Connection, account: str, device: str, until: datetime, most: int) -> None:
+    """Somebody has logged in from that browser, the name of which is the account's and more. Of the account the newest
+    are kept, so many at the most."""
+    tx.execute(_KEEP_DEVICE, {"what": device, "until": until})
+    tx.execute(_FORGET_DEVICES, {"prefix": account, "most": most})
 
 
 def is_device(tx: Connection, what: str, now: datetime) -> bool:
