@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from balanza.dispatch import login, passwords
+from balanza.dispatch import library, login, passwords
 from balanza.errors import QuotaExceeded, StartupError
 from balanza.server import startup
 from balanza.server.app import PASSWORD_THREADS
@@ -368,6 +368,25 @@ def test_an_administrator_deletes_an_account_with_all_that_is_theirs(people: Tow
     assert user_id not in people.admin.get("/users").text
     assert people.admin.delete(f"/users/{user_id}").status_code == 404
     assert people.newcomer("rosa").get("/media").json()["media"] == []
+
+
+def test_nobody_waits_for_the_bytes_of_an_account(people: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = people.newcomer("noa")
+    user_id = page.get("/auth/me").json()["user"]["id"]
+    media_id = page.post("/upload?name=a.wav", content=wav()).json()["id"]
+    go_on, purge = threading.Event(), library.purge
+
+    def purge_later(*arguments: Any) -> None:
+        assert go_on.wait(30)
+        purge(*arguments)
+
+    monkeypatch.setattr(library, "purge", purge_later)
+    try:
+        assert people.admin.delete(f"/users/{user_id}", timeout=10).status_code == 204
+        assert any(media_id in name for name in people.stand.stored())
+    finally:
+        go_on.set()
+    eventually(lambda: not any(media_id in name for name in people.stand.stored()))
 
 
 def test_people_delete_their_own_account_with_their_password(people: Town) -> None:
