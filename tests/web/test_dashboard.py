@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -280,7 +281,10 @@ _SEEN = """
 """In how many seconds a part of the page says something, if within five."""
 
 
-def test_what_happens_is_seen_within_a_second(own_stand: Stand, open_page: OpenPage) -> None:
+def test_what_happens_is_seen_within_a_second(
+    monkeypatch: pytest.MonkeyPatch, own_stand: Stand, open_page: OpenPage
+) -> None:
+    monkeypatch.setattr("balanza.server.live.LOOK_AGAIN_SECONDS", 30.0)  # so that only what is told is seen
     hands = {name: Hand.register(own_stand.client, name, slots=8) for name in ("worker_a", "worker_b")}
     page = open_page(dashboard(own_stand))
     expect(card(page, "worker_b")).to_be_visible()
@@ -308,7 +312,7 @@ def test_what_happens_is_seen_within_a_second(own_stand: Stand, open_page: OpenP
         seen("move", ".decision", f"tango {number}.wav → FLAC moves from {worker}")
         own_stand.client.post(f"/workers/{worker}/resume")
     print("\nseconds until it is seen:", took)
-    assert {what: min(all_) < 1 for what, all_ in took.items()} == dict.fromkeys(took, True)
+    assert {what: median(all_) < 1 for what, all_ in took.items()} == dict.fromkeys(took, True)
 
 
 def test_an_administrator_watches_the_jobs_of_others_without_their_names(tmp_path: Path, open_page: OpenPage) -> None:
