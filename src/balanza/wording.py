@@ -148,6 +148,8 @@ PROBLEMS: Mapping[str, str] = {
     "words in a row are easy to remember.",
     "password_simple": "This password is easily guessed. A few words in a row are easy to remember.",
     "name_taken": "The name {name} is taken. Choose another.",
+    "account_gone": "This account has been deleted already.",
+    "account_back": "{name} has been enabled again meanwhile: not all of the account is deleted.",
     "identity_taken": "Whom the identity provider calls so has an account already.",
     "no_accounts": "This server has no accounts: nobody has to log in. BALANZA_AUTH=on turns them on.",
     "signup_closed": "Nobody can be invited: sign-up is closed on this server (BALANZA_SIGNUP).",

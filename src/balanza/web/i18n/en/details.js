@@ -54,6 +54,8 @@ export default {
   "detail.password_length": "A password has {least} to {most} characters; this one has {count}. A few words in a row are easy to remember.",
   "detail.password_simple": "This password is easily guessed. A few words in a row are easy to remember.",
   "detail.name_taken": "The name {name} is taken. Choose another.",
+  "detail.account_gone": "This account has been deleted already.",
+  "detail.account_back": "{name} has been enabled again meanwhile: not all of the account is deleted.",
   "detail.identity_taken": "Whom the identity provider calls so has an account already.",
   "detail.no_accounts": "This server has no accounts: nobody has to log in. BALANZA_AUTH=on turns them on.",
   "detail.signup_closed": "Nobody can be invited: sign-up is closed on this server (BALANZA_SIGNUP).",

@@ -54,6 +54,8 @@ export default {
   "detail.password_length": "Una contraseña tiene de {least} a {most} caracteres; esta tiene {count}. Unas pocas palabras seguidas son fáciles de recordar.",
   "detail.password_simple": "Esta contraseña es fácil de adivinar. Unas pocas palabras seguidas son fáciles de recordar.",
   "detail.name_taken": "El nombre {name} ya está en uso. Elige otro.",
+  "detail.account_gone": "Esta cuenta ya se ha borrado.",
+  "detail.account_back": "Entretanto {name} se ha vuelto a activar: la cuenta no se ha borrado del todo.",
   "detail.identity_taken": "Quien tiene esa identidad en el proveedor ya tiene una cuenta.",
   "detail.no_accounts": "Este servidor no tiene cuentas: nadie tiene que iniciar sesión. BALANZA_AUTH=on las activa.",
   "detail.signup_closed": "No se puede invitar a nadie: en este servidor el registro está cerrado (BALANZA_SIGNUP).",
