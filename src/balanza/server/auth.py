@@ -4,8 +4,8 @@ A browser shows the secret of its session in a cookie, a program that of an API 
 browsers send by themselves is believed only where it comes from our own pages (OWASP's CSRF Prevention Cheat Sheet,
 Fetch Metadata): the guard refuses what another site sends, and here what does not say where it comes from.
 
-Each is one function of the request: what depends on what depends on something costs every request a tenth of a
-millisecond a level.
+Each is one function of the request: what depends on what depends on something is solved anew, level by level, for every
+request.
 """
 
 import hmac
